@@ -1,0 +1,13 @@
+"""A reproducibility study of compute-optimal scaling.
+
+Reading order, which is also the order data flows:
+
+    grids -> config -> counts        which runs, and what each is
+    data -> training -> launch       text, the model, the workers that train the grid
+    record -> table                  what a run leaves behind, and the table every fit starts from
+    laws -> inference                L(N, D), its posterior, the answers and their checks
+    figures -> render                the report
+    cli, commands/                   the `study` command
+"""
+
+__version__ = "0.1.0"

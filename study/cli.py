@@ -1,0 +1,34 @@
+"""The `study` command. One module of `study/commands/` a command; heavy imports wait until a command needs them."""
+
+import sys
+from importlib import import_module
+
+import typer
+from rich.console import Console
+
+from study.errors import StudyError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown",
+                  help="Train a grid of models, fit a posterior of L(N, D), and render the study as a report.")
+
+COMMANDS: tuple[str, ...] = ()  # in the order `--help` lists them
+
+for _name in COMMANDS:
+    app.command(_name)(import_module(f"study.commands.{_name}").command)
+
+
+def main() -> None:
+    """Run the command line: bad input is one line on stderr and exit code 2."""
+    try:
+        app()
+    except StudyError as error:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold]study:[/bold] {_escape(str(error))}")
+        sys.exit(2)
+
+
+def _escape(text: str) -> str:
+    return text.replace("[", "\\[")
+
+
+if __name__ == "__main__":
+    main()

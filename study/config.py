@@ -1,0 +1,113 @@
+"""RunConfig: everything that determines a run, and the run's identity (`run_id`)."""
+
+import hashlib
+import json
+import math
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from study.errors import StudyError
+
+
+class ConfigError(StudyError):
+    """A configuration that cannot be trained."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """One training run. Every field that changes a bit of the result is here, and so in `run_id`.
+
+    Sizes are counts, `tokens`, `batch_tokens`, `eval_tokens` and `curve_tokens` are tokens, `learning_rate` is the
+    peak for the matrices (the embedding's is `embedding_lr_multiplier` times it).
+
+    Raises:
+        ConfigError: the shape, the batch or the recipe is impossible.
+    """
+
+    corpus: str  # named in study/data/corpora.py
+    vocabulary: int
+    width: int  # d
+    layers: int  # L
+    heads: int
+    tokens: int  # D, a whole number of batches
+    batch_tokens: int
+    learning_rate: float
+    seed: int = 0  # initialisation and data order
+    context: int = 256  # T
+    ood_corpus: str = ""  # a second corpus the final model is evaluated on; "" for none
+    epochs: int = 1  # passes over the unique tokens that `tokens` may need; more than 1 is an explicit choice
+    warmup_fraction: float = 0.05  # of the steps; then linear decay to zero
+    beta1: float = 0.9
+    beta2: float = 0.98
+    weight_decay: float = 0.01
+    gradient_clip: float = 1.0
+    embedding_lr_multiplier: float = 1.0
+    eval_tokens: int = 1_048_576  # validation (and, at the end, train subset and out-of-distribution) tokens
+    curve_tokens: int = 65_536  # validation tokens at each point of the curve
+    curve_points: int = 24  # log-spaced over the run
+    precision: str = "float32"  # or "bfloat16" (autocast)
+    compiled: bool = False  # torch.compile changes the order of sums
+    recipe: int = 1  # raised when a change of the training code changes a run's bits
+
+    def __post_init__(self) -> None:
+        def need(ok: bool, why: str) -> None:
+            if not ok:
+                raise ConfigError(why)
+
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.type in (int, float) and (isinstance(value, bool) or not isinstance(value, int | float)):
+                raise ConfigError(f"{field.name} must be a number, not {value!r}")
+            if isinstance(value, float):
+                need(math.isfinite(value), f"{field.name} must be finite, not {value}")
+        for name in ("vocabulary", "width", "layers", "heads", "tokens", "batch_tokens", "context", "epochs",
+                     "eval_tokens", "curve_tokens", "curve_points", "learning_rate", "embedding_lr_multiplier",
+                     "gradient_clip"):
+            need(getattr(self, name) > 0, f"{name} must be positive, not {getattr(self, name)}")
+        need(self.width % self.heads == 0, f"width {self.width} is not divisible by heads {self.heads}")
+        need(self.width // self.heads % 2 == 0,
+             f"head dimension {self.width // self.heads} is odd: rotary positions need an even one")
+        need(self.batch_tokens % self.context == 0,
+             f"batch_tokens {self.batch_tokens} is not a multiple of the context {self.context}")
+        need(self.tokens % self.batch_tokens == 0,
+             f"tokens {self.tokens} is not a multiple of batch_tokens {self.batch_tokens}")
+        need(self.vocabulary <= 65_536, f"vocabulary {self.vocabulary} does not fit 16-bit token files")
+        need(0 <= self.warmup_fraction < 1, f"warmup_fraction must be in [0, 1), not {self.warmup_fraction}")
+        need(0 <= self.beta1 < 1 and 0 <= self.beta2 < 1, "beta1 and beta2 must be in [0, 1)")
+        need(self.weight_decay >= 0, f"weight_decay must not be negative, not {self.weight_decay}")
+        need(self.seed >= 0, f"seed must not be negative, not {self.seed}")
+        need(self.precision in ("float32", "bfloat16"), f"precision must be float32 or bfloat16, not {self.precision!r}")
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps: D / batch."""
+        return self.tokens // self.batch_tokens
+
+    @property
+    def run_id(self) -> str:
+        """A prefix for eyes and a hash over all fields, e.g. `L4-d96-D2.0M-s0-3f9a1c`."""
+        canonical = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        digest = hashlib.sha256(canonical.encode()).hexdigest()[:6]
+        return f"L{self.layers}-d{self.width}-D{_short(self.tokens)}-s{self.seed}-{digest}"
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "RunConfig":
+        known = {field.name for field in fields(cls)}
+        if unknown := set(data) ^ known:
+            raise ConfigError(f"a run's config must hold exactly the fields of RunConfig; check {sorted(unknown)}")
+        return cls(**data)
+
+
+def _short(count: int) -> str:
+    for unit, name in ((1e9, "B"), (1e6, "M"), (1e3, "K")):
+        if count >= unit:
+            return f"{count / unit:.1f}{name}"
+    return str(count)
+
+
+def whole_batches(tokens: float, batch_tokens: int) -> int:
+    """The whole number of batches nearest to `tokens`, in tokens; at least one batch."""
+    return max(1, round(tokens / batch_tokens)) * batch_tokens

@@ -1,0 +1,219 @@
+"""RunRecord, the waist of the study: what a run leaves behind. Written once, atomically, by code, never edited."""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from study.config import RunConfig
+from study.counts import ParameterCounts
+from study.errors import StudyError
+
+SCHEMA = 1
+STATUSES = ("complete", "diverged", "failed")
+
+
+class RecordError(StudyError):
+    """A record that cannot be read or must not be written."""
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Mean cross-entropy over a fixed set of tokens.
+
+    `se` is the standard error of `nats_per_token`, clustered by group of documents (a document's tokens share one
+    group, see `data/tokens.py`). `cluster_means` and `cluster_tokens` (validation only) let any
+    two runs be compared pairwise.
+    """
+
+    nats_per_token: float
+    se: float
+    bits_per_byte: float
+    tokens: int
+    cluster_means: tuple[float, ...] = ()
+    cluster_tokens: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """The state of a run after `step` optimiser steps. Losses in nats a token, `noise_scale` in tokens."""
+
+    step: int
+    tokens: int
+    flops: float  # exact
+    learning_rate: float
+    train_loss: float  # mean over the steps since the point before
+    validation_loss: float  # on the first `curve_tokens` of the validation set
+    gradient_norm: float
+    noise_scale: float  # B_simple of McCandlish et al. 2018 (arXiv 1812.06162), eq. 2.9 and appendix A.1; nan if undefined
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds of one run, summed over its resumptions. `train_*` leave out evaluation, compilation and set-up."""
+
+    train_wall: float
+    train_cpu: float  # CPU-seconds: the machine may be shared
+    total_wall: float
+    total_cpu: float
+    tokens_per_second: float  # of training wall time
+    matmul_peak: float  # FLOP/s measured on this device, dtype and thread count at the start of the run
+    fraction_of_peak: float  # exact FLOPs / (train_wall x matmul_peak)
+    resumed: int = 0  # how many times the run was continued from a checkpoint
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where the numbers come from."""
+
+    git_commit: str
+    git_dirty: bool
+    lock_sha256: str
+    corpus_sha256: str
+    ood_sha256: str
+    torch: str
+    python: str
+    device: str  # "cpu", or the GPU's name
+    cpu: str  # model name of the host's processor
+    threads: int
+    host: str
+    started: str  # ISO 8601, UTC
+    finished: str
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One finished run. `losses` holds "train", "validation" and, where evaluated, "ood"; empty unless complete."""
+
+    config: RunConfig
+    status: str  # one of STATUSES
+    reason: str  # why it diverged or failed; "" when complete
+    parameters: ParameterCounts
+    flops_6nd: float  # 6 x (non-embedding + unembedding) x D
+    flops_exact: float
+    losses: dict[str, Loss]
+    curve: tuple[CurvePoint, ...]
+    timing: Timing
+    provenance: Provenance
+    dollars: float | None = None  # hours x configured price; None when no price was given
+    bytes_per_token: float | None = None  # of the corpus's train split
+    schema: int = SCHEMA
+
+    @property
+    def run_id(self) -> str:
+        return self.config.run_id
+
+
+def run_directory(runs: Path, grid: str, run_id: str) -> Path:
+    """Where a run's record lives: runs/<grid>/<run_id>/."""
+    return runs / grid / run_id
+
+
+def write_record(directory: Path, record: RunRecord) -> None:
+    """Write curve.csv, then record.json (its presence means the run is finished), each by rename.
+
+    Raises:
+        RecordError: the directory already holds a record, or cannot be written.
+    """
+    if (directory / "record.json").exists():
+        raise RecordError(f"{directory} already holds a record: records are written once")
+    body = asdict(record)
+    curve = pd.DataFrame(body.pop("curve"), columns=[field.name for field in fields(CurvePoint)])
+    body["config"] = record.config.to_dict()
+    body["parameters"]["total"] = record.parameters.total
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        write_atomic(directory / "curve.csv", curve.to_csv(index=False).encode())
+        write_atomic(directory / "record.json", (json.dumps(body, indent=1) + "\n").encode())
+    except OSError as error:
+        raise RecordError(f"cannot write {directory}: {error.strerror or error}; nothing was recorded, run again") from None
+
+
+def read_record(directory: Path) -> RunRecord:
+    """Read runs/<grid>/<run_id>/ back.
+
+    Raises:
+        RecordError: unreadable, of another schema, or its config does not hash to the directory's name.
+    """
+    path = directory / "record.json"
+    try:
+        body = json.loads(path.read_text())
+        if body.get("schema") != SCHEMA:
+            raise RecordError(f"{path} has schema {body.get('schema')}, this version reads {SCHEMA}: "
+                              "use another --runs directory")
+        curve = pd.read_csv(directory / "curve.csv")
+        body["parameters"].pop("total")
+        record = RunRecord(
+            config=RunConfig.from_dict(body.pop("config")),
+            parameters=ParameterCounts(**body.pop("parameters")),
+            losses={name: _loss(loss) for name, loss in body.pop("losses").items()},
+            curve=tuple(CurvePoint(**_ints(row)) for row in curve.to_dict("records")),
+            timing=Timing(**body.pop("timing")),
+            provenance=Provenance(**body.pop("provenance")),
+            **body,
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RecordError(f"{path} is not a readable record: {error}") from None
+    if record.run_id != directory.name:
+        raise RecordError(f"{path} was edited or moved: its config hashes to {record.run_id}")
+    return record
+
+
+def read_runs(path: Path) -> list[RunRecord]:
+    """All records under one grid's directory (runs/<grid>), sorted by run_id; empty when there is none."""
+    return [read_record(directory) for directory in record_directories(path)]
+
+
+def record_directories(path: Path) -> Iterator[Path]:
+    """Directories of finished runs under runs/<grid>, sorted by name."""
+    return iter(sorted(entry.parent for entry in path.glob("[!.]*/record.json")))
+
+
+def paired_difference(a: Loss, b: Loss) -> tuple[float, float]:
+    """Mean loss difference a - b in nats a token and its standard error, paired and clustered by document group.
+
+    With cluster means d_k and token weights w_k: mean = sum w_k d_k, se^2 = K/(K-1) sum w_k^2 (d_k - mean)^2.
+
+    Raises:
+        ValueError: the two were not evaluated on the same clusters.
+    """
+    if not a.cluster_means or a.cluster_tokens != b.cluster_tokens:
+        raise ValueError("paired differences need losses on the same document clusters")
+    return clustered_mean([x - y for x, y in zip(a.cluster_means, b.cluster_means, strict=True)], a.cluster_tokens)
+
+
+def clustered_mean(means: Sequence[float], tokens: Sequence[int]) -> tuple[float, float]:
+    """Token-weighted mean of cluster means and its cluster-robust standard error."""
+    total, k = float(sum(tokens)), len(means)
+    mean = sum(m * t for m, t in zip(means, tokens, strict=True)) / total
+    spread = sum((t / total * (m - mean)) ** 2 for m, t in zip(means, tokens, strict=True))
+    return mean, float((k / (k - 1) * spread) ** 0.5) if k > 1 else float("nan")
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write to a temporary name beside `path`, fsync, rename: `path` is whole or absent at every moment."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _loss(body: dict[str, Any]) -> Loss:
+    return Loss(**{**body, "cluster_means": tuple(body["cluster_means"]), "cluster_tokens": tuple(body["cluster_tokens"])})
+
+
+def _ints(row: dict[Any, Any]) -> dict[str, Any]:
+    return {str(key): int(value) if key in ("step", "tokens") else float(value) for key, value in row.items()}

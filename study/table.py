@@ -1,0 +1,71 @@
+"""Grid + records -> the DataFrame that every fit and figure starts from.
+
+Columns (one row a finished run of the grid, in the design's order):
+
+    run_id  role  split  budget  seed  width  layers  batch_tokens  learning_rate  status
+    N                   the headline count: non-embedding + unembedding parameters
+    N_non_embedding  N_total
+    D                   training tokens;  bytes: the same in bytes of text;  bytes_per_token
+    C                   6 N D;  C_exact: FLOPs with attention
+    loss  loss_se       validation, nats a token;  bits_per_byte
+    train_loss  ood_loss  seconds  cpu_seconds  dollars
+
+A user's own table (`study fit TABLE.csv`) has at least N, D, loss and enters the same functions.
+"""
+
+import math
+from pathlib import Path
+
+import pandas as pd
+
+from study.grids import Grid
+from study.record import RunRecord, read_record, run_directory
+
+
+def records_of(grid: Grid, runs: Path) -> dict[str, RunRecord]:
+    """The grid's finished records by run_id, in the design's order; runs not yet done are absent."""
+    directories = {cell.config.run_id: run_directory(runs, grid.name, cell.config.run_id) for cell in grid.cells}
+    return {run_id: read_record(path) for run_id, path in directories.items() if (path / "record.json").exists()}
+
+
+def table(grid: Grid, records: dict[str, RunRecord]) -> pd.DataFrame:
+    """One row a finished run of `grid` (columns in the module's docstring). Losses are nan unless complete."""
+    rows = []
+    for cell in grid.cells:
+        record = records.get(cell.config.run_id)
+        if record is None:
+            continue
+        config, counts, losses = record.config, record.parameters, record.losses
+        validation, train, ood = losses.get("validation"), losses.get("train"), losses.get("ood")
+        rows.append({
+            "run_id": record.run_id, "role": cell.role, "split": cell.split, "budget": cell.budget,
+            "seed": config.seed, "width": config.width, "layers": config.layers,
+            "batch_tokens": config.batch_tokens, "learning_rate": config.learning_rate, "status": record.status,
+            "N": counts.multiplying, "N_non_embedding": counts.non_embedding, "N_total": counts.total,
+            "D": config.tokens, "bytes_per_token": record.bytes_per_token or math.nan,
+            "bytes": config.tokens * (record.bytes_per_token or math.nan),
+            "C": record.flops_6nd, "C_exact": record.flops_exact,
+            "loss": validation.nats_per_token if validation else math.nan,
+            "loss_se": validation.se if validation else math.nan,
+            "bits_per_byte": validation.bits_per_byte if validation else math.nan,
+            "train_loss": train.nats_per_token if train else math.nan,
+            "ood_loss": ood.nats_per_token if ood else math.nan,
+            "seconds": record.timing.total_wall, "cpu_seconds": record.timing.total_cpu,
+            "dollars": math.nan if record.dollars is None else record.dollars,
+        })
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def fit_rows(frame: pd.DataFrame) -> pd.DataFrame:
+    """The complete runs a fit may see: split "fit"."""
+    return frame[(frame["split"] == "fit") & (frame["status"] == "complete")].reset_index(drop=True)
+
+
+def held_out_rows(frame: pd.DataFrame) -> pd.DataFrame:
+    """The complete runs no fit may see: split "held-out"."""
+    return frame[(frame["split"] == "held-out") & (frame["status"] == "complete")].reset_index(drop=True)
+
+
+COLUMNS = ["run_id", "role", "split", "budget", "seed", "width", "layers", "batch_tokens", "learning_rate", "status",
+           "N", "N_non_embedding", "N_total", "D", "bytes_per_token", "bytes", "C", "C_exact", "loss", "loss_se",
+           "bits_per_byte", "train_loss", "ood_loss", "seconds", "cpu_seconds", "dollars"]
