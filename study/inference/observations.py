@@ -1,0 +1,146 @@
+"""A table of runs as the arrays a model reads, with the checks no fit can do without."""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from study.counts import config_counts
+from study.errors import StudyError
+from study.grids import Grid
+from study.inference.parameters import Array
+from study.inference.spec import BYTES_PER_TOKEN, ModelSpec, SpecError
+
+N_COLUMNS = {"multiplying": "N", "non_embedding": "N_non_embedding", "total": "N_total"}
+BUDGET_BINS = 9  # of equal width in log10 C, where a table names no budgets
+
+
+class TooFewRunsError(StudyError):
+    """Fewer runs, or fewer distinct (N, D) cells, than any law of two terms needs."""
+
+
+class DegenerateDesignError(StudyError):
+    """All runs share one N or one D: one of the two terms cannot be seen at all."""
+
+
+class BadValueError(StudyError):
+    """A value that is not a positive finite number."""
+
+
+@dataclass(frozen=True)
+class Observations:
+    """Rows of a table under one spec, arrays of shape (R,)."""
+
+    N: Array
+    D: Array
+    C: Array  # FLOP, in the spec's convention
+    loss: Array  # nats a token
+    group: NDArray[np.int64]  # index into `groups`; all 0 without groups
+    groups: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.N)
+
+    @property
+    def cells(self) -> NDArray[np.int64]:
+        """Index of each row's distinct (N, D) cell: rows of one cell are repeats."""
+        _, index = np.unique(np.column_stack([self.N, self.D]), axis=0, return_inverse=True)
+        return np.asarray(index).reshape(-1)
+
+
+def observations(table: pd.DataFrame, spec: ModelSpec) -> Observations:
+    """The rows of `table` (columns of `study.table`, or at least N, D, loss) under a spec's conventions.
+
+    Raises:
+        SpecError: the table lacks a column the spec needs.
+        BadValueError: a value is not a positive finite number.
+    """
+    N = _numbers(table, N_COLUMNS[spec.n_convention])
+    D, loss = _numbers(table, "D"), _numbers(table, "loss")
+    C = _numbers(table, "C_exact") if spec.c_convention == "exact" else 6.0 * N * D
+    labels = group_labels(table, spec, C)
+    groups, group = np.unique(labels, return_inverse=True)
+    return Observations(N, D, C, loss, np.asarray(group, dtype=np.int64).reshape(-1), tuple(str(name) for name in groups))
+
+
+def group_labels(table: pd.DataFrame, spec: ModelSpec, C: Array) -> NDArray[np.str_]:
+    """The label of each row's group. A budget effect without a budget column uses nine equal bins of log10 C.
+
+    Raises:
+        SpecError: a width effect without a width column.
+    """
+    if spec.group is None:
+        return np.full(len(table), "all")
+    if spec.group in table.columns:
+        return np.asarray([f"{value:g}" for value in _numbers(table, spec.group)])
+    if spec.group == "width":
+        raise SpecError("a width effect needs a width column: add one, or fit with group=None")
+    edges = np.linspace(np.log10(C).min(), np.log10(C).max(), BUDGET_BINS + 1)
+    bins = np.clip(np.digitize(np.log10(C), edges) - 1, 0, BUDGET_BINS - 1)
+    return np.asarray([f"bin {index + 1}" for index in bins])
+
+
+def reference(table: pd.DataFrame, spec: ModelSpec) -> tuple[float, float]:
+    """(N0, D0) of a user's table: the geometric means of its rows."""
+    rows = observations(table, spec)
+    return float(np.exp(np.log(rows.N).mean())), float(np.exp(np.log(rows.D).mean()))
+
+
+def grid_reference(grid: Grid, spec: ModelSpec) -> tuple[float, float]:
+    """(N0, D0) of a design: geometric means over all its fit cells, so that every subset of runs shares one prior."""
+    cells = [cell.config for cell in grid.cells if cell.split == "fit"]
+    N = [config_counts(config).by(spec.n_convention) for config in cells]
+    return float(np.exp(np.mean(np.log(N)))), float(np.exp(np.mean(np.log([config.tokens for config in cells]))))
+
+
+def bytes_per_token_of(table: pd.DataFrame) -> float:
+    """Mean bytes a token of the table's runs; 4.3 where it does not say."""
+    if "bytes_per_token" in table.columns and table["bytes_per_token"].notna().all() and len(table):
+        return float(table["bytes_per_token"].mean())
+    return BYTES_PER_TOKEN
+
+
+def check_design(rows: Observations) -> None:
+    """Refuse what no prior can mend; warn where some directions of the posterior are the prior's.
+
+    Raises:
+        TooFewRunsError: fewer than 3 rows, or fewer than 3 distinct (N, D) cells.
+        DegenerateDesignError: one N, or one D, for all rows.
+    """
+    cells = len(np.unique(rows.cells))
+    if len(rows) < 3:
+        raise TooFewRunsError(f"{len(rows)} run{'s' * (len(rows) != 1)} to fit: at least 3 are needed, "
+                              "with different N and D")
+    for name, values in (("N", rows.N), ("D", rows.D)):
+        if np.ptp(np.log(values)) < 1e-9:
+            raise DegenerateDesignError(f"every run has the same {name} = {values[0]:g}: add runs that vary {name}")
+    if cells < 3:
+        raise TooFewRunsError(f"{cells} distinct (N, D) cells: at least 3 are needed, repeats of a cell do not count")
+    if names := prior_dominated(rows):
+        warnings.warn(f"the design cannot tell {names} apart: there the posterior is the prior", UserWarning, stacklevel=3)
+
+
+def prior_dominated(rows: Observations) -> str:
+    """Names the directions a design leaves to the prior; "" when ln N and ln D vary independently.
+
+    Collinear ln N and ln D (one isoFLOP, or D proportional to N) show the loss along one line only: the two terms are
+    told apart by their curvature alone.
+    """
+    n, d = np.log(rows.N), np.log(rows.D)
+    if abs(float(np.corrcoef(n, d)[0, 1])) < 1 - 1e-4:
+        return ""
+    slope = float(np.polyfit(n, d, 1)[0])
+    line = "N D constant, a single isoFLOP" if abs(slope + 1) < 0.02 else f"D proportional to N^{slope:.2f}"
+    return f"E and the two terms across the line ln N, ln D ({line}), so L0, gA + gB, ln alpha and ln beta"
+
+
+def _numbers(table: pd.DataFrame, column: str) -> Array:
+    if column not in table.columns:
+        raise SpecError(f"the table has no column {column}: it has {', '.join(map(str, table.columns))}")
+    values = pd.to_numeric(table[column], errors="coerce").to_numpy(dtype=float)
+    bad = np.flatnonzero(~(np.isfinite(values) & (values > 0)))
+    if len(bad):
+        raise BadValueError(f"column {column}, row {bad[0] + 1}: {table[column].iloc[bad[0]]!r} is not a positive number")
+    return values
