@@ -39,6 +39,7 @@ class RunConfig:
     warmup_fraction: float = 0.05  # of the steps; then linear decay to zero
     beta1: float = 0.9
     beta2: float = 0.98
+    adam_epsilon: float = 1e-8
     weight_decay: float = 0.01
     gradient_clip: float = 1.0
     embedding_lr_multiplier: float = 1.0

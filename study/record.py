@@ -41,7 +41,12 @@ class Loss:
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """The state of a run after `step` optimiser steps. Losses in nats a token, `noise_scale` in tokens."""
+    """The state of a run after `step` optimiser steps. Losses in nats a token.
+
+    `gradient_square` and `gradient_trace` are the unbiased estimates of |G|^2 and of tr(Sigma) (in tokens) from two
+    batch sizes, McCandlish et al. 2018 (arXiv 1812.06162), appendix A.1. The noise scale B_simple is the ratio of their
+    averages over points, in tokens; a single point's ratio is noisy and biased.
+    """
 
     step: int
     tokens: int
@@ -50,7 +55,8 @@ class CurvePoint:
     train_loss: float  # mean over the steps since the point before
     validation_loss: float  # on the first `curve_tokens` of the validation set
     gradient_norm: float
-    noise_scale: float  # B_simple of McCandlish et al. 2018 (arXiv 1812.06162), eq. 2.9 and appendix A.1; nan if undefined
+    gradient_square: float
+    gradient_trace: float
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,51 @@
+"""`study status`: how far a grid is."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    grid: Annotated[str, typer.Option(help="The grid to look at.")],
+    runs: Annotated[Path, typer.Option(help="Where its records are.")] = Path("runs"),
+    workers: Annotated[int, typer.Option(min=1, help="Worker processes to reckon the hours left for.")] = 2,
+    price: Annotated[float | None, typer.Option(min=0, help="Dollars an hour of one worker.")] = None,
+) -> None:
+    """Count a grid's runs: done, running, diverged or failed, left, with FLOPs, hours and dollars left.
+
+    Example: `study status --grid cpu`
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from study.counts import exact_flops
+    from study.grids import ROLES
+    from study.grids import grid as named
+    from study.launch.state import grid_state
+
+    chosen = named(grid)
+    state = grid_state(chosen, runs)
+    view = Table("role", title=f"grid {grid} in {runs / grid}", title_justify="left")
+    for column in ("complete", "diverged or failed", "running", "left", "FLOP left"):
+        view.add_column(column, justify="right")
+    for role in ROLES:
+        ids = {cell.config.run_id: cell for cell in chosen.cells if cell.role == role}
+        if not ids:
+            continue
+        done = [state.done[i] for i in ids if i in state.done]
+        complete = sum(record.status == "complete" for record in done)
+        flops = sum(exact_flops(cell.config) for i, cell in ids.items() if i not in state.done)
+        view.add_row(role, str(complete), str(len(done) - complete), str(sum(i in state.running for i in ids)),
+                     str(len(ids) - len(done)), f"{flops:.2e}")
+    console = Console()
+    console.print(view)
+    for run_id, note in state.running.items():
+        console.print(f"{run_id}: step {note['step']:,} of {note['steps']:,}, loss {note['loss']:.3f}, "
+                      f"{note['tokens_per_second']:,.0f} tokens/s" if note else f"{run_id}: starting", highlight=False)
+    line = f"{len(state.done)} of {len(chosen.cells)} runs done, {state.flops_left:.2e} FLOP left"
+    if (speed := state.flops_per_second) and state.left:
+        hours = state.flops_left / speed / workers / 3600
+        line += f": {hours:.1f} hours with {workers} workers at {speed / 1e9:.0f} GFLOP/s each"
+        line += f", {price * hours * workers:.2f} dollars" if price is not None else ""
+    console.print(line, highlight=False)

@@ -1,0 +1,88 @@
+"""What a grid's directory says: which runs are done, being trained, or left."""
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from study.counts import exact_flops
+from study.grids import Cell, Grid
+from study.record import RunRecord, read_record, run_directory
+
+
+@dataclass(frozen=True)
+class GridState:
+    """Cells of a grid by state. `running` maps run_id to its last progress note (step, steps, loss, tokens_per_second)."""
+
+    done: dict[str, RunRecord]
+    running: dict[str, dict[str, Any]]
+    left: tuple[Cell, ...]  # not done; those being trained are among them
+
+    @property
+    def flops_left(self) -> float:
+        """Exact FLOPs still to train, less what running cells have done."""
+        total = 0.0
+        for cell in self.left:
+            note = self.running.get(cell.config.run_id, {})
+            total += exact_flops(cell.config) * (1 - note.get("step", 0) / note.get("steps", 1))
+        return total
+
+    @property
+    def flops_per_second(self) -> float | None:
+        """Exact training FLOPs over all seconds (evaluation and compilation included) of the records, a process."""
+        complete = [record for record in self.done.values() if record.status == "complete"]
+        seconds = sum(record.timing.total_wall for record in complete)
+        return sum(record.flops_exact for record in complete) / seconds if seconds else None
+
+
+def work_directory(runs: Path, grid: str, run_id: str) -> Path:
+    """Checkpoints and progress of an unfinished run: runs/<grid>/.work/<run_id>/ (ignored by git)."""
+    return runs / grid / ".work" / run_id
+
+
+def run_lock(runs: Path, grid: str, run_id: str) -> FileLock:
+    """The lock whoever trains this run holds; freed by the system when the process dies."""
+    folder = runs / grid / ".work"
+    folder.mkdir(parents=True, exist_ok=True)
+    return FileLock(folder / f"{run_id}.lock")
+
+
+def grid_state(grid: Grid, runs: Path) -> GridState:
+    """Read the state of a grid from its records, locks and progress notes."""
+    done: dict[str, RunRecord] = {}
+    running: dict[str, dict[str, Any]] = {}
+    left = []
+    for cell in grid.cells:
+        run_id = cell.config.run_id
+        directory = run_directory(runs, grid.name, run_id)
+        if (directory / "record.json").exists():
+            done[run_id] = read_record(directory)
+            continue
+        left.append(cell)
+        if _held(runs, grid.name, run_id):
+            running[run_id] = progress_note(work_directory(runs, grid.name, run_id))
+    return GridState(done, running, tuple(left))
+
+
+def progress_note(work: Path) -> dict[str, Any]:
+    """The last progress note of a run, {} when there is none; "age" is its age in seconds."""
+    try:
+        note: dict[str, Any] = json.loads((work / "progress.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return {**note, "age": time.time() - note["time"]}
+
+
+def _held(runs: Path, grid: str, run_id: str) -> bool:
+    if not (runs / grid / ".work" / f"{run_id}.lock").exists():
+        return False
+    lock = run_lock(runs, grid, run_id)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    lock.release()
+    return False

@@ -1,0 +1,75 @@
+"""Checkpoints: safetensors + JSON, each written whole or not at all, checksummed, the last two kept."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from study.errors import StudyError
+from study.record import write_atomic
+from study.training.gpt import GPT
+
+KEPT = 2
+
+
+class CheckpointError(StudyError):
+    """A checkpoint could not be written."""
+
+
+def save(directory: Path, step: int, model: GPT, optimiser: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Write parameters, moments and `state` after `step` steps; older checkpoints but one are dropped.
+
+    Raises:
+        CheckpointError: the disk is full or cannot be written; what was there before is still whole.
+    """
+    payload = safetensors.torch.save(_tensors(model, optimiser))
+    body = {"step": step, "sha256": hashlib.sha256(payload).hexdigest(), "state": state}
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        write_atomic(directory / f"{step:09d}.safetensors", payload)
+        write_atomic(directory / f"{step:09d}.json", json.dumps(body).encode())
+    except OSError as error:
+        raise CheckpointError(f"cannot write a checkpoint to {directory}: {error.strerror or error}; "
+                              "free space and run the same command again") from None
+    for path in sorted(directory.glob("*.json"))[:-KEPT]:
+        path.unlink(missing_ok=True)
+        path.with_suffix(".safetensors").unlink(missing_ok=True)
+
+
+def load(directory: Path, model: GPT, optimiser: torch.optim.Optimizer) -> tuple[int, dict[str, Any]] | None:
+    """Restore the newest sound checkpoint: (step, state), or None when there is none. Corrupt ones are passed over."""
+    for path in sorted(directory.glob("*.json"), reverse=True):
+        try:
+            body = json.loads(path.read_text())
+            payload = path.with_suffix(".safetensors").read_bytes()
+            if hashlib.sha256(payload).hexdigest() != body["sha256"]:
+                continue
+            tensors = safetensors.torch.load(payload)
+            step, state = int(body["step"]), dict(body["state"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        _restore(model, optimiser, tensors, step)
+        return step, state
+    return None
+
+
+def _tensors(model: GPT, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    out = {}
+    for name, parameter in model.named_parameters():
+        out[name] = parameter.detach().cpu().contiguous()
+        for moment in ("exp_avg", "exp_avg_sq"):
+            out[f"{moment}/{name}"] = optimiser.state[parameter][moment].cpu().contiguous()
+    return out
+
+
+def _restore(model: GPT, optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor], step: int) -> None:
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(tensors[name])
+            moments = {moment: tensors[f"{moment}/{name}"].to(parameter.device) for moment in ("exp_avg", "exp_avg_sq")}
+            count = torch.tensor(float(step), device=parameter.device)
+            optimiser.state[parameter] = {"step": count, **moments}

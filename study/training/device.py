@@ -1,0 +1,96 @@
+"""Devices: which one, how fast its matrix products are, how a model is compiled for it."""
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from study.config import RunConfig
+from study.errors import StudyError
+from study.training.gpt import GPT
+
+
+class DeviceError(StudyError):
+    """The device asked for is not there."""
+
+
+def pick(name: str = "auto") -> torch.device:
+    """cuda, else mps, else cpu for "auto"; otherwise the device named.
+
+    Raises:
+        DeviceError: no such device on this machine.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not present.get(name.split(":")[0], False):
+        raise DeviceError(f"device {name!r} is not available here: use --device cpu, or auto")
+    return torch.device(name)
+
+
+def describe(device: torch.device) -> str:
+    """The device's name for a record: the GPU's, or "cpu"."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def synchronise(device: torch.device) -> None:
+    """Wait for queued work, before reading a clock."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
+@cache
+def matmul_peak(device: torch.device, precision: str, threads: int, size: int = 0) -> float:
+    """FLOP/s of a large square matrix product in this precision: the best of five, measured once a process."""
+    del threads  # part of the key: the measurement depends on it
+    size = size or (1024 if device.type == "cpu" else 8192)
+    dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
+    a, b = (torch.randn(size, size, device=device, dtype=dtype) for _ in range(2))
+    best = float("inf")
+    a @ b
+    for _ in range(5):
+        synchronise(device)
+        start = time.perf_counter()
+        for _ in range(4):
+            a @ b
+        synchronise(device)
+        best = min(best, time.perf_counter() - start)
+    return 4 * 2 * size**3 / best
+
+
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
+    """bfloat16 autocast where the config asks for it, else nothing."""
+    if precision == "float32":
+        return nullcontext()
+    return torch.autocast(device.type, dtype=torch.bfloat16)
+
+
+_compiled_for: list[object] = []
+Function = Callable[[Tensor], Tensor]
+
+
+def functions(model: GPT, config: RunConfig, device: torch.device) -> tuple[Function, Function]:
+    """(loss, token_losses) of the model, under the config's precision, compiled when the config says so."""
+    def loss(windows: Tensor) -> Tensor:
+        with autocast(device, config.precision):
+            return model.loss(windows)
+
+    def token_losses(windows: Tensor) -> Tensor:
+        with autocast(device, config.precision):
+            return model.token_losses(windows)
+
+    if not config.compiled:
+        return loss, token_losses
+    # Shapes share one code object: start afresh for each, so that no cache limit sends a run back to eager code.
+    key = (config.vocabulary, config.width, config.layers, config.heads, config.batch_tokens, config.context, config.precision)
+    if _compiled_for != [key]:
+        torch._dynamo.reset()
+        _compiled_for[:] = [key]
+    torch._dynamo.config.fail_on_recompile_limit_hit = True
+    return torch.compile(loss, dynamic=False), torch.compile(token_losses, dynamic=False)
+

@@ -1,0 +1,45 @@
+"""Losses over fixed sets of tokens, with standard errors clustered by group of documents."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from study.data.tokens import batch, windows
+from study.record import Loss, clustered_mean
+
+TokenLosses = Callable[[Tensor], Tensor]  # windows (B, T + 1) -> nats (B, T)
+WINDOWS_AT_ONCE = 16  # 4,096 tokens keep the logits of a small vocabulary in the cache
+
+
+def evaluate(token_losses: TokenLosses, stream: NDArray[np.unsignedinteger[Any]], groups: NDArray[np.unsignedinteger[Any]], *, context: int, tokens: int,
+             bytes_per_token: float, device: torch.device, keep_clusters: bool = False) -> Loss:
+    """Mean loss over the first `tokens` tokens (whole windows) of `stream`, whose tokens belong to document `groups`.
+
+    Raises:
+        ValueError: the stream has not one whole window.
+    """
+    count = min(tokens // context, windows(stream, context))
+    if count < 1:
+        raise ValueError(f"no window of {context} tokens to evaluate on")
+    sums = np.zeros(int(groups.max()) + 1)
+    sizes = np.zeros(len(sums), dtype=np.int64)
+    for start in range(0, count, WINDOWS_AT_ONCE):
+        index = np.arange(start, min(start + WINDOWS_AT_ONCE, count))
+        full = np.resize(index, WINDOWS_AT_ONCE)  # the last batch is filled up: one shape, one compilation
+        with torch.no_grad():
+            losses = token_losses(torch.from_numpy(batch(stream, full, context)).to(device))
+        kept = losses[: len(index)].double().cpu().numpy().ravel()
+        of = batch(groups, index, context)[:, 1:].ravel()
+        sums += np.bincount(of, weights=kept, minlength=len(sums))
+        sizes += np.bincount(of, minlength=len(sums))
+    used = sizes > 0
+    means = tuple((sums[used] / sizes[used]).tolist())
+    weights = tuple(sizes[used].tolist())
+    mean, error = clustered_mean(means, weights)
+    clusters = (means, weights) if keep_clusters else ((), ())
+    return Loss(mean, error, mean / (math.log(2) * bytes_per_token), int(sizes.sum()), *clusters)
