@@ -1,0 +1,143 @@
+"""Tokenise a corpus once: documents -> uint16 streams, document groups and a manifest, in a directory that is whole or absent."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pooch
+from filelock import FileLock
+
+from study.data.corpora import CorpusError, Document
+from study.data.overlap import line_repetition, ngram_overlap
+from study.data.tokenizer import encode
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+GROUPS = 128  # clusters of documents, for standard errors
+GROUPED_TRAIN_TOKENS = 2**21  # the train subset that is evaluated
+STREAMS = {"train": "<u2", "validation": "<u2", "train_groups": "u1", "validation_groups": "u1"}
+_BATCH = 2**21  # characters encoded at a time
+_LINES = 2**29  # characters whose lines are compared: enough for the packaged corpora, a sample of the hub's
+
+
+def finished(directory: Path) -> bool:
+    """Whether a build ended: the manifest is the last thing to appear, with the directory itself."""
+    return (directory / "manifest.json").is_file()
+
+
+@contextmanager
+def building(directory: Path) -> Iterator[Path | None]:
+    """A temporary directory that becomes `directory` when the block ends, or None when another process made it meanwhile.
+
+    One process builds, the others wait on a file lock. What a killed build left is removed.
+
+    Raises:
+        CorpusError: the disk is full or cannot be written.
+    """
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(directory.parent / f".{directory.name}.lock"):
+            if finished(directory):
+                yield None
+                return
+            for stale in directory.parent.glob(f".{directory.name}.build-*"):
+                shutil.rmtree(stale)
+            temporary = Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}.build-"))
+            try:
+                yield temporary
+                temporary.chmod(0o755)
+                temporary.rename(directory)
+            finally:
+                shutil.rmtree(temporary, ignore_errors=True)
+    except OSError as error:
+        raise CorpusError(f"cannot write {directory.parent}: {error.strerror or error}; nothing was kept, "
+                          "free some space or set STUDY_CACHE to another folder") from None
+
+
+def write_tokens(directory: Path, documents: Iterable[Document], tokenizer: "Tokenizer", vocabulary: int, share: float,
+                 facts: dict[str, Any], *, max_tokens: int | None = None) -> None:
+    """Encode `documents` in their order into `directory` and write the manifest.
+
+    Each document is followed by the end-of-text token `vocabulary - 1` and goes to the validation stream when its
+    hash falls below `share`, else to the train stream. Stops once the train stream (or, when all is validation, that)
+    has `max_tokens`. `facts` joins the manifest.
+
+    Raises:
+        CorpusError: a split is empty, or an id does not fit the vocabulary.
+    """
+    end = vocabulary - 1
+    count = {side: {"documents": 0, "tokens": 0, "bytes": 0} for side in ("train", "validation")}
+    tokenizer.save(str(directory / "tokenizer.json"))
+    files = {name: (directory / f"{name}.bin").open("wb") for name in STREAMS}
+    lines: list[str] = []
+    characters = 0
+    limited = "validation" if share >= 1 else "train"
+    try:
+        for batch in _batches(documents):
+            for document, ids in zip(batch, encode(tokenizer, [document.text for document in batch], end), strict=True):
+                if max_tokens is not None and count[limited]["tokens"] >= max_tokens:
+                    break
+                side = "validation" if document.in_validation(share) else "train"
+                group = np.full(len(ids), document.group(GROUPS), np.uint8)
+                if side == "train":
+                    group = group[: max(0, GROUPED_TRAIN_TOKENS - count[side]["tokens"])]
+                files[side].write(ids.tobytes())
+                files[f"{side}_groups"].write(group.tobytes())
+                for key, more in (("documents", 1), ("tokens", len(ids)), ("bytes", len(document.text.encode()))):
+                    count[side][key] += more
+                if characters < _LINES:
+                    lines.append(document.text)
+                    characters += len(document.text)
+            if max_tokens is not None and count[limited]["tokens"] >= max_tokens:
+                break
+    finally:
+        for file in files.values():
+            file.close()
+    if any(not count[side]["tokens"] for side in ("train", "validation") if side == "validation" or share < 1):
+        raise CorpusError(f"a split of {facts['corpus']} is empty: the text holds too few documents")
+    train, validation = (np.fromfile(directory / f"{side}.bin", STREAMS[side]) if side == "validation" or share >= 1
+                         else np.memmap(directory / f"{side}.bin", STREAMS[side], "r") for side in ("train", "validation"))
+    if validation.max() >= vocabulary:
+        raise CorpusError(f"the tokenizer gives ids beyond a vocabulary of {vocabulary}")
+    repeated = line_repetition(lines)
+    manifest = {
+        **facts, "vocabulary": vocabulary, "end_of_text": end, "validation_share": share, "groups": GROUPS,
+        "counts": count,
+        "bytes_per_token": {side: c["bytes"] / c["tokens"] if c["tokens"] else None for side, c in count.items()},
+        "line_repetition": {"lines": round(repeated[0], 6), "characters": round(repeated[1], 6)},
+        "overlap_13gram": round(ngram_overlap(train, validation, end, 13), 6) if share < 1 else None,
+        "overlap_50gram": round(ngram_overlap(train, validation, end, 50), 6) if share < 1 else None,
+        "sha256": {name: pooch.file_hash(str(directory / name))
+                   for name in [*(f"{stream}.bin" for stream in STREAMS), "tokenizer.json"]},
+    }
+    (directory / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+
+
+def _batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
+    """Documents in batches of about `_BATCH` characters, so that memory stays bounded."""
+    batch: list[Document] = []
+    size = 0
+    for document in documents:
+        batch.append(document)
+        size += len(document.text)
+        if size >= _BATCH:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def first_characters(texts: Iterable[str], limit: int) -> Iterator[str]:
+    """Texts until `limit` characters have been given, for training a tokenizer on a stream."""
+    left = limit
+    for text in texts:
+        if left <= 0:
+            return
+        left -= len(text)
+        yield text

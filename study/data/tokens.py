@@ -1,0 +1,221 @@
+"""Token sets: a corpus tokenised once into memory-mapped 16-bit streams, and the windows a model is trained on."""
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pooch
+
+from study.data import build, hub, sizes
+from study.data.corpora import FORMAT, Corpus, CorpusError, as_documents, corpus, packaged_documents
+from study.data.overlap import ngram_overlap
+from study.data.tokenizer import gpt2_tokenizer, load_tokenizer, train_tokenizer
+from study.data.wheels import read_pins
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+_TOKENIZER_TEXT = 2**28  # characters of a streamed corpus that its own tokenizer is trained on
+
+
+@dataclass(frozen=True, eq=False)
+class TokenSet:
+    """A tokenised corpus. Streams are 1-D memory maps: documents one after another, each ended by `vocabulary - 1`.
+
+    Packaged corpora hold their documents in the order of their sha256, hub corpora in the data set's order.
+    """
+
+    name: str
+    directory: Path
+    vocabulary: int
+    bytes_per_token: float  # UTF-8 bytes of text / tokens (the end-of-text tokens count), train split
+    validation_bytes_per_token: float
+    sha256: str  # of the manifest, which holds the sha256 of every file: the corpus's identity
+    train: npt.NDArray[np.uint16]
+    validation: npt.NDArray[np.uint16]
+    train_groups: npt.NDArray[np.uint8]  # document group (0..127) of the first 2^21 train tokens, or of all
+    validation_groups: npt.NDArray[np.uint8]  # document group of each validation token; a document has one group
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """Counts, overlap, line repetition, sha256 of the files and where the text is from."""
+        body: dict[str, Any] = json.loads((self.directory / "manifest.json").read_text())
+        return body
+
+
+def cache_directory(cache: Path | None = None) -> Path:
+    """`cache`, else $STUDY_CACHE, else the user's cache folder (`~/.cache/study` on Linux)."""
+    return Path(cache or os.environ.get("STUDY_CACHE") or pooch.os_cache("study")).expanduser()
+
+
+def prepare(name: str, *, cache: Path | None = None, progress: bool = False, parquet: Path | None = None,
+            max_tokens: int | None = None, own_tokenizer: bool = False) -> TokenSet:
+    """The tokens of a corpus: fetched, verified and tokenised on the first call, opened afterwards.
+
+    The last three are for hub corpora: a local file of the same schema in place of the hub, a limit on the train
+    tokens, and a tokenizer trained on the text in place of GPT-2's. Once built, a hub corpus opens without them.
+
+    Raises:
+        CorpusError: an unknown corpus, an impossible option, a full disk, or tokens other than those recorded.
+        WheelError, StudyError: the text or the tokenizer cannot be had.
+    """
+    of = corpus(name)
+    asked = {"parquet": parquet and pooch.file_hash(str(parquet)) if parquet and parquet.is_file() else parquet and str(parquet),
+             "max_tokens": max_tokens, "own_tokenizer": own_tokenizer}
+    if of.hub is None and any(asked.values()):
+        raise CorpusError(f"{name} is pinned: --parquet, --max-tokens and --train-tokenizer are for hub corpora")
+    directory = cache_directory(cache) / "corpora" / f"{name}-{_key(of)}"
+    if not build.finished(directory):
+        with build.building(directory) as temporary, _display(progress) as bar:
+            if temporary is None:
+                pass  # another process built it
+            elif of.hub is None:
+                _build_packaged(of, temporary, cache_directory(cache) / "wheels", bar)
+            else:
+                _build_hub(of, of.hub, temporary, parquet, asked, bar)
+    tokens = open_tokens(name, directory)
+    if of.hub is not None and any(asked.values()) and tokens.manifest["options"] != asked:
+        raise CorpusError(f"{name} was built with other options: delete {directory} to build it anew")
+    recorded = sizes.UNIQUE_TRAIN_TOKENS.get(name, len(tokens.train)), sizes.CORPUS_SHA256.get(name, tokens.sha256)
+    if recorded != (len(tokens.train), tokens.sha256):
+        raise CorpusError(f"{name} has {len(tokens.train)} train tokens and sha256 {tokens.sha256[:12]}, study/data/sizes.py records "
+                          f"{recorded[0]} and {recorded[1][:12]}: install the versions of requirements.lock and delete {directory}")
+    return tokens
+
+
+def encode_for(name: str, tokenizer_of: str, *, cache: Path | None = None, progress: bool = False) -> TokenSet:
+    """The whole text of the packaged corpus `name` in the tokens of `tokenizer_of`, as `validation`; `train` is empty.
+
+    For evaluation out of distribution. `bytes_per_token` is that of this text.
+
+    Raises:
+        CorpusError: `name` is a hub corpus, which has no end.
+    """
+    of, base = corpus(name), prepare(tokenizer_of, cache=cache, progress=progress)
+    if of.hub is not None:
+        raise CorpusError(f"{name} cannot be an out-of-distribution corpus: only a packaged one can")
+    directory = cache_directory(cache) / "corpora" / f"{name}-{_key(of)}-for-{tokenizer_of}-{base.sha256[:12]}"
+    if not build.finished(directory):
+        with build.building(directory) as temporary, _display(progress) as bar:
+            if temporary is not None:
+                documents = packaged_documents(of, cache_directory(cache) / "wheels")
+                tracked = bar.track(documents, description=f"{name}: encoding with the tokenizer of {tokenizer_of}")
+                build.write_tokens(temporary, tracked, load_tokenizer(base.directory / "tokenizer.json"), base.vocabulary, 1.0,
+                                   {**_facts(of), "tokenizer_of": tokenizer_of})
+    return open_tokens(name, directory)
+
+
+def open_tokens(name: str, directory: Path, *, verify: bool = False) -> TokenSet:
+    """Open a finished token directory; `verify` reads every byte and compares the sha256s.
+
+    Raises:
+        CorpusError: a file is missing, cut short or (with `verify`) changed.
+    """
+    damaged = CorpusError(f"{directory} is damaged: delete it and run `study corpus {name}`")
+    try:
+        text = (directory / "manifest.json").read_bytes()
+        manifest = json.loads(text)
+        if verify and any(pooch.file_hash(str(directory / file)) != sha for file, sha in manifest["sha256"].items()):
+            raise damaged
+        streams = {stream: _map(directory / f"{stream}.bin", dtype) for stream, dtype in build.STREAMS.items()}
+        counts, ratio = manifest["counts"], manifest["bytes_per_token"]
+    except (OSError, ValueError, KeyError) as error:
+        raise damaged from error
+    train = counts["train"]["tokens"]
+    whole = {"train": train, "validation": counts["validation"]["tokens"], "validation_groups": counts["validation"]["tokens"],
+             "train_groups": min(train, build.GROUPED_TRAIN_TOKENS)}
+    if any(len(streams[stream]) != tokens for stream, tokens in whole.items()):
+        raise damaged
+    return TokenSet(name=name, directory=directory, vocabulary=manifest["vocabulary"], sha256=hashlib.sha256(text).hexdigest(),
+                    bytes_per_token=ratio["train"] or ratio["validation"], validation_bytes_per_token=ratio["validation"], **streams)
+
+
+def windows(tokens: npt.NDArray[np.uint16], context: int) -> int:
+    """How many windows of `context + 1` tokens a stream holds, each beginning `context` after the one before."""
+    return max(0, (len(tokens) - 1) // context)
+
+
+def train_order(count: int, seed: int) -> npt.NDArray[np.int64]:
+    """A permutation of `count` windows: the ranks of PCG64's raw output, which NumPy keeps the same for ever."""
+    raw: npt.NDArray[np.uint64] = np.random.PCG64(np.random.SeedSequence([seed, 1])).random_raw(count)
+    return np.asarray(np.argsort(raw, kind="stable"), np.int64)
+
+
+def batch(stream: npt.NDArray[np.uint16], starts: npt.NDArray[np.int64], context: int) -> npt.NDArray[np.int64]:
+    """Windows `starts` of a stream, shape (B, context + 1): inputs are [:, :-1], targets [:, 1:]."""
+    places = np.asarray(starts, np.int64)[:, None] * context + np.arange(context + 1)
+    return stream[places].astype(np.int64)
+
+
+def unique_tokens(name: str) -> int:
+    """Unique train tokens of a packaged corpus, as measured (`sizes.py`); needs no cache.
+
+    Raises:
+        CorpusError: the corpus's size is not a constant.
+    """
+    if name not in sizes.UNIQUE_TRAIN_TOKENS:
+        raise CorpusError(f"the size of {name} is not recorded: known are {', '.join(sizes.UNIQUE_TRAIN_TOKENS)}")
+    return sizes.UNIQUE_TRAIN_TOKENS[name]
+
+
+def overlap_13gram(tokens: TokenSet) -> float:
+    """Share of (sampled) validation 13-grams of tokens that occur in the train stream; the manifest holds it too."""
+    return ngram_overlap(tokens.train, tokens.validation, tokens.vocabulary - 1, 13)
+
+
+def _build_packaged(of: Corpus, directory: Path, wheels: Path, bar: "Progress") -> None:
+    step = bar.add_task(f"{of.name}: fetching and reading the wheels", total=None)
+    documents = packaged_documents(of, wheels)
+    bar.update(step, description=f"{of.name}: training the tokenizer")
+    tokenizer = train_tokenizer((document.text for document in documents if not document.in_validation(of.validation_share)),
+                                of.vocabulary)
+    bar.remove_task(step)
+    tracked = bar.track(documents, description=f"{of.name}: encoding")
+    build.write_tokens(directory, tracked, tokenizer, of.vocabulary, of.validation_share, _facts(of))
+
+
+def _build_hub(of: Corpus, source: hub.HubSource, directory: Path, parquet: Path | None, options: dict[str, Any],
+               bar: "Progress") -> None:
+    step = bar.add_task(f"{of.name}: the tokenizer", total=None)
+    if options["own_tokenizer"]:
+        documents = as_documents(hub.hub_texts(source, parquet))
+        train = (document.text for document in documents if not document.in_validation(of.validation_share))
+        tokenizer = train_tokenizer(build.first_characters(train, _TOKENIZER_TEXT), of.vocabulary)
+    else:
+        tokenizer = gpt2_tokenizer()
+    bar.remove_task(step)
+    tracked = bar.track(as_documents(hub.hub_texts(source, parquet)), description=f"{of.name}: documents encoded", total=None)
+    build.write_tokens(directory, tracked, tokenizer, of.vocabulary, of.validation_share, {**_facts(of), "options": options},
+                       max_tokens=options["max_tokens"])
+
+
+def _facts(of: Corpus) -> dict[str, Any]:
+    """Where the text is from."""
+    if of.hub is not None:
+        return {"corpus": of.name, "hub": asdict(of.hub)}
+    return {"corpus": of.name, "wheels": {f"{pin.name}=={pin.version}": pin.sha256 for pin in read_pins(of.requirements)}}
+
+
+def _key(of: Corpus) -> str:
+    """Changes with everything that determines the tokens, so that a changed definition is built anew."""
+    pins = of.requirements.read_text() if of.hub is None else ""
+    definition = {key: value for key, value in asdict(of).items() if key != "about"}
+    return hashlib.sha256(json.dumps([FORMAT, definition, pins], sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _map(path: Path, dtype: str) -> npt.NDArray[Any]:
+    """A read-only memory map; an empty file, which cannot be mapped, is an empty array."""
+    return np.memmap(path, dtype, "r") if path.stat().st_size else np.zeros(0, dtype)
+
+
+def _display(shown: bool) -> "Progress":
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    return Progress(SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+                    console=Console(stderr=True), disable=not shown)
