@@ -39,6 +39,7 @@ class Observations:
     loss: Array  # nats a token
     group: NDArray[np.int64]  # index into `groups`; all 0 without groups
     groups: tuple[str, ...]
+    repeats: Array  # runs behind the row: 1 until `reduce_repeats`
 
     def __len__(self) -> int:
         return len(self.N)
@@ -62,7 +63,8 @@ def observations(table: pd.DataFrame, spec: ModelSpec) -> Observations:
     C = _numbers(table, "C_exact") if spec.c_convention == "exact" else 6.0 * N * D
     labels = group_labels(table, spec, C)
     groups, group = np.unique(labels, return_inverse=True)
-    return Observations(N, D, C, loss, np.asarray(group, dtype=np.int64).reshape(-1), tuple(str(name) for name in groups))
+    return Observations(N, D, C, loss, np.asarray(group, dtype=np.int64).reshape(-1), tuple(str(name) for name in groups),
+                        np.ones_like(N))
 
 
 def group_labels(table: pd.DataFrame, spec: ModelSpec, C: Array) -> NDArray[np.str_]:
@@ -80,6 +82,26 @@ def group_labels(table: pd.DataFrame, spec: ModelSpec, C: Array) -> NDArray[np.s
     edges = np.linspace(np.log10(C).min(), np.log10(C).max(), BUDGET_BINS + 1)
     bins = np.clip(np.digitize(np.log10(C), edges) - 1, 0, BUDGET_BINS - 1)
     return np.asarray([f"bin {index + 1}" for index in bins])
+
+
+def reduce_repeats(rows: Observations) -> tuple[Observations, float, float]:
+    """One row a distinct cell, its loss the geometric mean of the repeats; and the spread inside cells of ln L.
+
+    Returns:
+        The reduced rows, the sum of squares inside cells, and its degrees of freedom (rows minus cells).
+
+    Raises:
+        SpecError: no cell was repeated, so the noise between seeds cannot be seen.
+    """
+    cells = rows.cells
+    count = np.bincount(cells).astype(float)
+    if len(count) == len(rows):
+        raise SpecError("noise between seeds needs repeats of a cell: none was run twice")
+    first = np.unique(cells, return_index=True)[1]
+    mean = np.bincount(cells, np.log(rows.loss)) / count
+    spread = float(((np.log(rows.loss) - mean[cells]) ** 2).sum())
+    reduced = Observations(rows.N[first], rows.D[first], rows.C[first], np.exp(mean), rows.group[first], rows.groups, count)
+    return reduced, spread, float(len(rows) - len(count))
 
 
 def reference(table: pd.DataFrame, spec: ModelSpec) -> tuple[float, float]:

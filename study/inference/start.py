@@ -1,0 +1,57 @@
+"""Where NUTS starts: the mode of a plain version of the posterior, and the unit of each sampled coordinate there."""
+
+import numpy as np
+from scipy.optimize import minimize
+
+from study.inference.observations import Observations
+from study.inference.parameters import Array
+from study.inference.priors import Priors
+
+NU = 5.0  # heavy enough tails that an outlier does not decide where the chains start
+
+
+def starting_point(rows: Observations, law: str, priors: Priors, N0: float, D0: float) -> Array:
+    """Origin and unit of the sampled coordinates (`bayes.coordinates`), shape (5, 2).
+
+    The mode is over (ln E, ln tA, ln tB, ln alpha, ln beta, ln s), where every point has E > 0, with g = 0, no group effect
+    and Student-t noise; the unit is the posterior s.d. of its Gauss-Newton approximation.
+    """
+    n, d, y = np.log(rows.N / N0), np.log(rows.D / D0), np.log(rows.loss)
+    centre = np.array([priors.E[0], priors.t[0], priors.t[0], priors.exponent[0], priors.exponent[0], priors.s[0]])
+    spread = np.array([priors.E[1], priors.t[1], priors.t[1], priors.exponent[1], priors.exponent[1], priors.s[1]])
+
+    def fitted(theta: Array) -> Array:
+        alpha, beta = np.exp(theta[3]), np.exp(theta[4])
+        kappa = beta if law == "kaplan" else 1.0
+        terms = kappa * np.logaddexp((theta[1] - alpha * n) / kappa, (theta[2] - beta * d) / kappa)
+        return np.asarray(np.logaddexp(theta[0], terms) if law != "kaplan" else terms)
+
+    def objective(theta: Array) -> float:
+        z = (y - fitted(theta)) * np.exp(-theta[5])
+        log_likelihood = -0.5 * (NU + 1) * np.log1p(z**2 / NU).sum() - len(y) * theta[5]
+        return float(-log_likelihood + 0.5 * (((theta - centre) / spread) ** 2).sum())
+
+    first = centre.copy()
+    first[5] = np.log(0.1)  # wide noise first: the surface of the likelihood is then smooth enough to descend
+    mode = minimize(objective, minimize(objective, first, method="Nelder-Mead", options={"maxiter": 600}).x, method="BFGS").x
+
+    J = _jacobian(fitted, mode)[:, :5]
+    precision = J.T @ J * np.exp(-2 * mode[5]) + np.diag(1 / spread[:5] ** 2)
+    T = _jacobian(lambda theta: _coordinates(theta, law), mode)[:, :5]
+    unit = np.sqrt(np.diag(T @ np.linalg.solve(precision, T.T)))
+    return np.column_stack([_coordinates(mode, law), unit])
+
+
+def _coordinates(theta: Array, law: str) -> Array:
+    ln_E, ln_tA, ln_tB, ln_alpha, ln_beta = theta[:5]
+    if law == "kaplan":
+        u, v = ln_tA / np.exp(ln_beta), ln_tB / np.exp(ln_beta)
+        return np.array([np.exp(ln_beta) * np.logaddexp(u, v), u - v, ln_alpha, ln_beta, ln_beta])
+    L0 = np.exp(ln_E) + np.exp(ln_tA) + np.exp(ln_tB)
+    return np.array([L0, ln_alpha + ln_tA, ln_beta + ln_tB, ln_alpha, ln_beta])
+
+
+def _jacobian(function, point: Array) -> Array:  # type: ignore[no-untyped-def]
+    step = 1e-5
+    return np.column_stack([(function(point + step * e) - function(point - step * e)) / (2 * step)
+                            for e in np.eye(len(point))])
