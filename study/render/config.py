@@ -1,0 +1,178 @@
+"""`_quarto.yml` and a document's front matter, merged for one output format the way Quarto merges them."""
+
+import copy
+import datetime
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from study.render.source import Document, Place, RenderError, load_yaml
+
+SUFFIXES = {"html": "html", "typst": "pdf"}  # Quarto's format -> what it writes
+
+EXECUTE = {"echo", "eval", "output", "include", "warning", "error"}
+FIGURES = {"fig-width", "fig-height", "fig-format", "fig-dpi"}
+SHARED = {"lang", "bibliography", "csl", "number-sections", "toc", "toc-depth", "toc-title", "code-fold", "code-summary",
+          *FIGURES}
+FORMATS = {
+    "html": {"embed-resources", "html-math-method", "theme", "execute", *EXECUTE, *SHARED},
+    "typst": {"citeproc", "section-numbering", "papersize", "margin", "execute", *EXECUTE, *SHARED},
+}
+PROJECT = {"type", "render", "output-dir", "execute-dir"}
+QUARTO_YML = {"project", "execute", "format", *SHARED}
+FRONT_MATTER = {"title", "subtitle", "author", "date", "abstract", "keywords", "jupyter", "execute", "format", *SHARED}
+FIXED: dict[str, dict[str, Any]] = {  # the one value each of these may have, where it is given at all
+    "project": {"type": "default", "execute-dir": "project"},
+    "html": {"embed-resources": True, "html-math-method": "mathml"},
+    "typst": {"citeproc": True},
+    "execute": {"freeze": False},
+}
+REQUIRED = {"html": ("embed-resources", "html-math-method"), "typst": ("citeproc",)}
+WHOLE = ("eval", "error")  # a cell runs once for both formats, so these cannot differ between them
+FORMAT_NAMES = ("svg", "png")
+
+
+@dataclass(frozen=True)
+class Project:
+    """`_quarto.yml`: the documents to render, where the output goes, and the options below every document's own."""
+
+    root: Path
+    documents: tuple[Path, ...]
+    output: Path
+    options: dict[str, Any]
+
+
+def read_project(root: Path) -> Project:
+    """Read root/_quarto.yml.
+
+    Raises:
+        RenderError: missing, malformed, or asking for something outside the common subset.
+    """
+    path = root / "_quarto.yml"
+    if not path.is_file():
+        raise RenderError(f"{path} not found: run from the project's root")
+    text = path.read_text(encoding="utf-8")
+    top = Place("_quarto.yml", 1)
+    options = load_yaml(text, top)
+
+    def where(key: str) -> Place:
+        lines = text.splitlines()
+        return Place("_quarto.yml", next((n for n, line in enumerate(lines, 1) if line.strip().startswith(f"{key}:")), 1))
+
+    _check(options, QUARTO_YML, where)
+    project = options.pop("project", None) or {}
+    for key in sorted(set(project) - PROJECT):
+        raise where(key).error(f"outside the common subset: project option {key}")
+    _check_fixed("project", project, where)
+    documents = tuple(root / name for name in project.get("render") or ())
+    if not documents:
+        raise where("project").error("project: render: must list the documents, as report/index.qmd")
+    if project.get("execute-dir") != "project":
+        raise where("project").error("project: execute-dir: project is required, cells run in the project's root")
+    for document in documents:
+        if not document.is_file() or document.suffix != ".qmd":
+            raise where("render").error(f"{document.relative_to(root)} is not a .qmd file")
+    return Project(root, documents, root / project.get("output-dir", "_site"), options)
+
+
+def document_options(project: Project, document: Document, target: str) -> dict[str, Any]:
+    """All options of `document` for one format ("html" or "typst"), flat: the format's own over the general ones,
+    the front matter's over the project's. Cell defaults are under "execute".
+
+    Raises:
+        RenderError: a front matter outside the common subset.
+    """
+    top = Place(document.path.relative_to(project.root).as_posix(), 1)
+
+    def where(key: str) -> Place:
+        return document.header_places.get(key, top)
+
+    _check(document.header, FRONT_MATTER, where)
+    merged = _merge(project.options, document.header)
+    formats = merged.pop("format", None) or {}
+    options = _merge(merged, formats.get(target) or {})
+    for key in REQUIRED[target]:
+        if options.get(key) != FIXED[target][key]:
+            raise where("format").error(f"format {target} needs {key}: {str(FIXED[target][key]).lower()}")
+    execute = {**(options.get("execute") or {}), **{key: options[key] for key in EXECUTE & set(options)}}
+    return {**options, "execute": execute}
+
+
+def kernel_options(per_format: list[dict[str, Any]], place: Place) -> dict[str, Any]:
+    """What decides how cells run: figure sizes, eval and error. One kernel serves both formats.
+
+    Raises:
+        RenderError: the formats disagree.
+    """
+    chosen = [{**{key: options.get(key) for key in FIGURES}, **{key: options["execute"].get(key) for key in WHOLE}}
+              for options in per_format]
+    for key in chosen[0]:
+        if any(other[key] != chosen[0][key] for other in chosen):
+            raise place.error(f"{key} differs between the formats: cells run once for both, set it above `format:`")
+    return {key: value for key, value in chosen[0].items() if value is not None}
+
+
+def metadata(options: dict[str, Any], place: Place) -> dict[str, Any]:
+    """Title, authors, date, abstract and language, for pandoc. Authors become a list of names, the date is spelt out.
+
+    Raises:
+        RenderError: an author or date in a form the common subset has not.
+    """
+    out: dict[str, Any] = {key: options[key] for key in ("title", "subtitle", "abstract", "keywords", "lang") if key in options}
+    if "title" not in out:
+        raise place.error("the front matter needs a title")
+    authors = options.get("author") or []
+    names = [author if isinstance(author, str) else author.get("name") if isinstance(author, dict) and set(author) == {"name"} else None
+             for author in (authors if isinstance(authors, list) else [authors])]
+    if None in names:
+        raise place.error("outside the common subset: each author is a name or `name: ...`")
+    if names:
+        out["author"] = names
+    if "date" in options:
+        date = options["date"]
+        try:
+            date = date if isinstance(date, datetime.date) else datetime.date.fromisoformat(str(date))
+        except ValueError:
+            raise place.error(f"outside the common subset: date {date} (write a fixed date, as 2026-01-31)") from None
+        out["date"] = f"{date:%B} {date.day}, {date.year}"
+    return out
+
+
+def _check(options: dict[str, Any], known: set[str], where: Any) -> None:
+    for key in options:
+        if key not in known:
+            raise where(key).error(f"outside the common subset: {key}")
+    execute = options.get("execute") or {}
+    for key in execute:
+        if key not in EXECUTE | {"freeze"}:
+            raise where("execute").error(f"outside the common subset: execute option {key}")
+    _check_fixed("execute", execute, where)
+    formats = options.get("format") or {}
+    if not isinstance(formats, dict):
+        raise where("format").error("format must map html and typst to their options")
+    for name, own in formats.items():
+        if name not in FORMATS:
+            raise where("format").error(f"outside the common subset: format {name} (html and typst)")
+        for key in own or {}:
+            if key not in FORMATS[name]:
+                raise where("format").error(f"outside the common subset: {name} option {key}")
+        _check_fixed(name, own or {}, where)
+        for key in (own or {}).get("execute") or {}:
+            if key not in EXECUTE:
+                raise where("format").error(f"outside the common subset: {name} execute option {key}")
+    if options.get("fig-format", "svg") not in FORMAT_NAMES:
+        raise where("fig-format").error(f"fig-format is one of {', '.join(FORMAT_NAMES)}")
+
+
+def _check_fixed(section: str, options: dict[str, Any], where: Any) -> None:
+    for key, value in FIXED[section].items():
+        if options.get(key, value) != value:
+            raise where(key if section == "project" else section if section == "execute" else "format").error(
+                f"outside the common subset: {section}: {key}: {options[key]} (only {str(value).lower()})")
+
+
+def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    out = copy.deepcopy(base)
+    for key, value in over.items():
+        out[key] = _merge(out[key], value) if isinstance(value, dict) and isinstance(out.get(key), dict) else value
+    return out

@@ -1,0 +1,108 @@
+"""Markdown lines to HTML and PDF: pandoc with the two Lua filters, then typst for the PDF."""
+
+import datetime
+import json
+import re
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pypandoc
+import typst
+
+from study.render.source import Line, Place, RenderError
+
+HERE = Path(__file__).parent
+REASON = re.compile(r"@@(\d+)@@(.*?)@@(.*?)@@", re.DOTALL)
+
+
+def html(lines: Sequence[Line], options: Mapping[str, Any], meta: Mapping[str, Any], folder: Path, work: Path, epoch: int) -> bytes:
+    """One self-contained HTML page: style, figures and MathML inside, nothing loaded when it is read.
+
+    Args:
+        lines: the document as lowered Markdown (see `lower.lower`).
+        options: of the html format, with absolute paths for bibliography and csl.
+        meta: title, author, date, abstract, lang.
+        folder: of the document; images and links are relative to it.
+        work: an existing scratch folder.
+        epoch: SOURCE_DATE_EPOCH, seconds.
+
+    Raises:
+        RenderError: what pandoc or a filter objects to, with the line it stands on.
+    """
+    _pandoc(lines, options, meta, folder, work, epoch, "html5", work / "page.html",
+            ["--embed-resources", "--mathml", "--section-divs", "--css", str(HERE / "report.css"),
+             "--template", str(HERE / "report.html")])
+    return (work / "page.html").read_bytes()
+
+
+def pdf(lines: Sequence[Line], options: Mapping[str, Any], meta: Mapping[str, Any], folder: Path, work: Path, epoch: int) -> bytes:
+    """An A4 (or `papersize`) PDF, tagged and with an outline, from typst's embedded fonts alone: the same bytes everywhere.
+
+    Arguments and errors as for `html`; a warning of typst is an error too.
+    """
+    margin = options.get("margin")
+    layout = {"margin-typst": ", ".join(f"{side}: {size}" for side, size in margin.items())} if isinstance(margin, dict) else {}
+    extra = {**layout, **{key: options[key] for key in ("papersize", "section-numbering") if key in options}}
+    _pandoc(lines, options, {**meta, **extra}, folder, work, epoch, "typst", work / "page.typ",
+            ["--syntax-highlighting=idiomatic", "--template", str(HERE / "report.typ")])
+    stamp = datetime.datetime.fromtimestamp(epoch, datetime.UTC)
+    try:
+        compiler = typst.Compiler(str(work / "page.typ"), root="/", ignore_system_fonts=True)
+        out, warnings = compiler.compile_with_warnings(format="pdf", timestamp=stamp)
+    except typst.TypstError as error:
+        raise lines[0].place.error(f"typst cannot set the PDF: {error}") from None
+    if warnings:
+        raise lines[0].place.error(f"typst warns: {warnings[0]}")
+    return bytes(out)
+
+
+def _pandoc(lines: Sequence[Line], options: Mapping[str, Any], meta: Mapping[str, Any], folder: Path, work: Path, epoch: int,
+            target: str, out: Path, extra: Sequence[str]) -> None:
+    source, metadata = work / "page.md", work / "meta.json"
+    source.write_text("\n".join(line.text for line in lines) + "\n", encoding="utf-8")
+    number, toc = bool(options.get("number-sections")), bool(options.get("toc"))
+    metadata.write_text(json.dumps({
+        "link-citations": True, "number-sections": number, "toc-title": options.get("toc-title", "Contents"), **meta,
+        **{key: options[key] for key in ("bibliography", "csl") if key in options}}), encoding="utf-8")
+    command = [pandoc_path(), "--data-dir", str(work), "-f", "markdown", "-t", target, "-s", "-o", str(out), "--columns=10000",
+               "--wrap=preserve", "--fail-if-warnings", "--metadata-file", str(metadata),
+               "--lua-filter", str(HERE / "subset.lua"), "--lua-filter", str(HERE / "quarto.lua"),
+               *(["--citeproc"] if "bibliography" in options else []), *(["--number-sections"] if number else []),
+               *(["--toc", "--toc-depth", str(options.get("toc-depth", 3))] if toc else []), *extra, str(source)]
+    ran = subprocess.run(command, cwd=folder, env={"SOURCE_DATE_EPOCH": str(epoch), "LC_ALL": "C.UTF-8"},
+                         capture_output=True, check=False)
+    if ran.returncode:
+        raise _explain(ran.stderr.decode(errors="replace"), lines)
+
+
+def pandoc_path() -> str:
+    """The pandoc inside the pypandoc_binary wheel, before any other on the machine: another version, other bytes."""
+    packaged = Path(pypandoc.__file__).parent / "files" / "pandoc"
+    return str(packaged) if packaged.is_file() else str(pypandoc.get_pandoc_path())
+
+
+def _explain(stderr: str, lines: Sequence[Line]) -> RenderError:
+    top = lines[0].place if lines else Place("report", 1)
+    if match := REASON.search(stderr):
+        return (_locate(lines, match[2], int(match[1])) or top).error(match[3])
+    if match := re.search(r"citation (\S+) not found", stderr):
+        return (_locate(lines, f"@{match[1]}") or top).error(f"unknown citation @{match[1]}")
+    warnings = [line for line in stderr.splitlines() if line.strip() and "Failing because" not in line]
+    message = " ".join(part.strip() for part in warnings[:3]) or "pandoc failed"
+    if match := re.search(r"TeX math (.*?)(, rendering as TeX|\n|$)", stderr):
+        return (_locate(lines, match[1].strip("'\"")) or top).error(message)
+    if match := re.search(r"line (\d+)", stderr):
+        return lines[min(int(match[1]), len(lines)) - 1].place.error(message)
+    return top.error(message)
+
+
+def _locate(lines: Sequence[Line], token: str, nth: int = 1) -> Place | None:
+    """The place of the n-th line that holds `token`, as a whole word where it is one."""
+    for candidate in (token, token.lstrip(".#@")):
+        pattern = re.compile(rf"(?<![\w-]){re.escape(candidate)}(?![\w-])" if re.search(r"\w$", candidate) else re.escape(candidate))
+        found = [line.place for line in lines if pattern.search(line.text)]
+        if candidate and found:
+            return found[min(nth, len(found)) - 1]
+    return None
