@@ -1,4 +1,4 @@
-"""Tokenise a corpus once: documents -> uint16 streams, document groups and a manifest, in a directory that is whole or absent."""
+"""Tokenise a corpus once: documents -> uint16 streams, document groups, a manifest; the directory is whole or absent."""
 
 import json
 import shutil
@@ -35,7 +35,8 @@ def finished(directory: Path) -> bool:
 def building(directory: Path) -> Iterator[Path | None]:
     """A temporary directory that becomes `directory` when the block ends, or None when another process made it meanwhile.
 
-    One process builds, the others wait on a file lock. What a killed build left is removed.
+    One process builds, the others wait on a file lock. What a killed build left is removed, as is a `directory`
+    without a manifest.
 
     Raises:
         CorpusError: the disk is full or cannot be written.
@@ -46,8 +47,9 @@ def building(directory: Path) -> Iterator[Path | None]:
             if finished(directory):
                 yield None
                 return
-            for stale in directory.parent.glob(f".{directory.name}.build-*"):
-                shutil.rmtree(stale)
+            for stale in [*directory.parent.glob(f".{directory.name}.build-*"), directory]:
+                if stale.exists():
+                    shutil.rmtree(stale)
             temporary = Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}.build-"))
             try:
                 yield temporary

