@@ -2,11 +2,12 @@
 
 import copy
 import datetime
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from study.render.source import Document, Place, RenderError, load_yaml
+from study.render.source import Document, Place, load_yaml
 
 SUFFIXES = {"html": "html", "typst": "pdf"}  # Quarto's format -> what it writes
 
@@ -29,6 +30,7 @@ FIXED: dict[str, dict[str, Any]] = {  # the one value each of these may have, wh
 }
 REQUIRED = {"html": ("embed-resources", "html-math-method"), "typst": ("citeproc",)}
 WHOLE = ("eval", "error")  # a cell runs once for both formats, so these cannot differ between them
+Where = Callable[[str], Place]  # the place of a key
 FORMAT_NAMES = ("svg", "png")
 
 
@@ -48,11 +50,10 @@ def read_project(root: Path) -> Project:
     Raises:
         RenderError: missing, malformed, or asking for something outside the common subset.
     """
-    path = root / "_quarto.yml"
+    path, top = root / "_quarto.yml", Place("_quarto.yml", 1)
     if not path.is_file():
-        raise RenderError(f"{path} not found: run from the project's root")
+        raise top.error(f"not found in {root}: run from the project's root")
     text = path.read_text(encoding="utf-8")
-    top = Place("_quarto.yml", 1)
     options = load_yaml(text, top)
 
     def where(key: str) -> Place:
@@ -77,7 +78,7 @@ def read_project(root: Path) -> Project:
 
 def document_options(project: Project, document: Document, target: str) -> dict[str, Any]:
     """All options of `document` for one format ("html" or "typst"), flat: the format's own over the general ones,
-    the front matter's over the project's. Cell defaults are under "execute".
+    the front matter's over the project's. Cell defaults are under "execute"; bibliography and csl are absolute paths.
 
     Raises:
         RenderError: a front matter outside the common subset.
@@ -95,7 +96,20 @@ def document_options(project: Project, document: Document, target: str) -> dict[
         if options.get(key) != FIXED[target][key]:
             raise where("format").error(f"format {target} needs {key}: {str(FIXED[target][key]).lower()}")
     execute = {**(options.get("execute") or {}), **{key: options[key] for key in EXECUTE & set(options)}}
-    return {**options, "execute": execute}
+    return {**options, **_bibliography(options, project.root, document.path, top), "execute": execute}
+
+
+def _bibliography(options: dict[str, Any], root: Path, document: Path, top: Place) -> dict[str, list[str]]:
+    # Quarto reads a path in _quarto.yml from the root and one in the front matter from the document's folder
+    found: dict[str, list[str]] = {}
+    for key in ("bibliography", "csl"):
+        names = options.get(key) or []
+        for name in names if isinstance(names, list) else [names]:
+            path = next((folder / str(name) for folder in (root, document.parent) if (folder / str(name)).is_file()), None)
+            if path is None:
+                raise top.error(f"{key} not found: {name}")
+            found.setdefault(key, []).append(str(path))
+    return found
 
 
 def kernel_options(per_format: list[dict[str, Any]], place: Place) -> dict[str, Any]:
@@ -118,13 +132,14 @@ def metadata(options: dict[str, Any], place: Place) -> dict[str, Any]:
     Raises:
         RenderError: an author or date in a form the common subset has not.
     """
-    out: dict[str, Any] = {key: options[key] for key in ("title", "subtitle", "abstract", "keywords", "lang") if key in options}
+    kept = ("title", "subtitle", "abstract", "keywords", "lang")
+    out: dict[str, Any] = {key: options[key] for key in kept if key in options}
     if "title" not in out:
         raise place.error("the front matter needs a title")
     authors = options.get("author") or []
-    names = [author if isinstance(author, str) else author.get("name") if isinstance(author, dict) and set(author) == {"name"} else None
-             for author in (authors if isinstance(authors, list) else [authors])]
-    if None in names:
+    authors = authors if isinstance(authors, list) else [authors]
+    names = [author["name"] if isinstance(author, dict) and set(author) == {"name"} else author for author in authors]
+    if not all(isinstance(name, str) for name in names):
         raise place.error("outside the common subset: each author is a name or `name: ...`")
     if names:
         out["author"] = names
@@ -138,7 +153,7 @@ def metadata(options: dict[str, Any], place: Place) -> dict[str, Any]:
     return out
 
 
-def _check(options: dict[str, Any], known: set[str], where: Any) -> None:
+def _check(options: dict[str, Any], known: set[str], where: Where) -> None:
     for key in options:
         if key not in known:
             raise where(key).error(f"outside the common subset: {key}")
@@ -164,11 +179,11 @@ def _check(options: dict[str, Any], known: set[str], where: Any) -> None:
         raise where("fig-format").error(f"fig-format is one of {', '.join(FORMAT_NAMES)}")
 
 
-def _check_fixed(section: str, options: dict[str, Any], where: Any) -> None:
+def _check_fixed(section: str, options: dict[str, Any], where: Where) -> None:
     for key, value in FIXED[section].items():
         if options.get(key, value) != value:
-            raise where(key if section == "project" else section if section == "execute" else "format").error(
-                f"outside the common subset: {section}: {key}: {options[key]} (only {str(value).lower()})")
+            place = where({"html": "format", "typst": "format", "project": key}.get(section, section))
+            raise place.error(f"outside the common subset: {section}: {key}: {options[key]} (only {str(value).lower()})")
 
 
 def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,64 +18,75 @@ HERE = Path(__file__).parent
 REASON = re.compile(r"@@(\d+)@@(.*?)@@(.*?)@@", re.DOTALL)
 
 
-def html(lines: Sequence[Line], options: Mapping[str, Any], meta: Mapping[str, Any], folder: Path, work: Path, epoch: int) -> bytes:
-    """One self-contained HTML page: style, figures and MathML inside, nothing loaded when it is read.
+@dataclass(frozen=True)
+class Job:
+    """One document for one format.
 
-    Args:
-        lines: the document as lowered Markdown (see `lower.lower`).
-        options: of the html format, with absolute paths for bibliography and csl.
-        meta: title, author, date, abstract, lang.
-        folder: of the document; images and links are relative to it.
-        work: an existing scratch folder.
-        epoch: SOURCE_DATE_EPOCH, seconds.
+    `lines` is the lowered Markdown, `options` the format's (see `config.document_options`), `meta` title, author, date,
+    abstract and lang; images and links are relative to `folder`; `work` is an existing scratch folder; `epoch` is
+    SOURCE_DATE_EPOCH in seconds.
+    """
+
+    lines: Sequence[Line]
+    options: Mapping[str, Any]
+    meta: Mapping[str, Any]
+    folder: Path
+    work: Path
+    epoch: int
+
+
+def html(job: Job) -> bytes:
+    """One self-contained HTML page: style, figures and MathML inside, nothing loaded when it is read.
 
     Raises:
         RenderError: what pandoc or a filter objects to, with the line it stands on.
     """
-    _pandoc(lines, options, meta, folder, work, epoch, "html5", work / "page.html",
-            ["--embed-resources", "--mathml", "--section-divs", "--css", str(HERE / "report.css"),
-             "--template", str(HERE / "report.html")])
-    return (work / "page.html").read_bytes()
+    _pandoc(job, "html5", job.work / "page.html", {}, ["--embed-resources", "--mathml", "--section-divs",
+            "--css", str(HERE / "report.css"), "--template", str(HERE / "report.html")])
+    return (job.work / "page.html").read_bytes()
 
 
-def pdf(lines: Sequence[Line], options: Mapping[str, Any], meta: Mapping[str, Any], folder: Path, work: Path, epoch: int) -> bytes:
-    """An A4 (or `papersize`) PDF, tagged and with an outline, from typst's embedded fonts alone: the same bytes everywhere.
+def pdf(job: Job) -> bytes:
+    """A tagged PDF with an outline, set from typst's embedded fonts alone: the same bytes everywhere.
 
-    Arguments and errors as for `html`; a warning of typst is an error too.
+    Raises:
+        RenderError: as for `html`; a warning of typst is an error too.
     """
-    margin = options.get("margin")
-    layout = {"margin-typst": ", ".join(f"{side}: {size}" for side, size in margin.items())} if isinstance(margin, dict) else {}
-    extra = {**layout, **{key: options[key] for key in ("papersize", "section-numbering") if key in options}}
-    _pandoc(lines, options, {**meta, **extra}, folder, work, epoch, "typst", work / "page.typ",
-            ["--syntax-highlighting=idiomatic", "--template", str(HERE / "report.typ")])
-    stamp = datetime.datetime.fromtimestamp(epoch, datetime.UTC)
+    layout = {key: job.options[key] for key in ("papersize", "section-numbering") if key in job.options}
+    if isinstance(margin := job.options.get("margin"), dict):
+        layout["margin-typst"] = ", ".join(f"{side}: {size}" for side, size in margin.items())
+    page = job.work / "page.typ"
+    _pandoc(job, "typst", page, layout, ["--syntax-highlighting=idiomatic", "--template", str(HERE / "report.typ")])
+    stamp = datetime.datetime.fromtimestamp(job.epoch, datetime.UTC)
     try:
-        compiler = typst.Compiler(str(work / "page.typ"), root="/", ignore_system_fonts=True)
+        compiler = typst.Compiler(str(page), root="/", ignore_system_fonts=True)
         out, warnings = compiler.compile_with_warnings(format="pdf", timestamp=stamp)
     except typst.TypstError as error:
-        raise lines[0].place.error(f"typst cannot set the PDF: {error}") from None
-    if warnings:
-        raise lines[0].place.error(f"typst warns: {warnings[0]}")
-    return bytes(out)
+        raise job.lines[0].place.error(f"typst cannot set the PDF: {error}") from None
+    if warnings or not isinstance(out, bytes):
+        raise job.lines[0].place.error(f"typst warns: {warnings[:1]}")
+    return out
 
 
-def _pandoc(lines: Sequence[Line], options: Mapping[str, Any], meta: Mapping[str, Any], folder: Path, work: Path, epoch: int,
-            target: str, out: Path, extra: Sequence[str]) -> None:
-    source, metadata = work / "page.md", work / "meta.json"
-    source.write_text("\n".join(line.text for line in lines) + "\n", encoding="utf-8")
-    number, toc = bool(options.get("number-sections")), bool(options.get("toc"))
+def _pandoc(job: Job, target: str, out: Path, layout: Mapping[str, Any], extra: Sequence[str]) -> None:
+    source, metadata, options = job.work / "page.md", job.work / "meta.json", job.options
+    source.write_text("\n".join(line.text for line in job.lines) + "\n", encoding="utf-8")
+    number = bool(options.get("number-sections"))
     metadata.write_text(json.dumps({
-        "link-citations": True, "number-sections": number, "toc-title": options.get("toc-title", "Contents"), **meta,
-        **{key: options[key] for key in ("bibliography", "csl") if key in options}}), encoding="utf-8")
-    command = [pandoc_path(), "--data-dir", str(work), "-f", "markdown", "-t", target, "-s", "-o", str(out), "--columns=10000",
-               "--wrap=preserve", "--fail-if-warnings", "--metadata-file", str(metadata),
-               "--lua-filter", str(HERE / "subset.lua"), "--lua-filter", str(HERE / "quarto.lua"),
-               *(["--citeproc"] if "bibliography" in options else []), *(["--number-sections"] if number else []),
-               *(["--toc", "--toc-depth", str(options.get("toc-depth", 3))] if toc else []), *extra, str(source)]
-    ran = subprocess.run(command, cwd=folder, env={"SOURCE_DATE_EPOCH": str(epoch), "LC_ALL": "C.UTF-8"},
+        "link-citations": True, "number-sections": number, "toc-title": options.get("toc-title", "Contents"),
+        **job.meta, **layout, **{key: options[key] for key in ("bibliography", "csl") if key in options},
+    }), encoding="utf-8")
+    command = [
+        pandoc_path(), "--data-dir", str(job.work), "-f", "markdown", "-t", target, "-s", "-o", str(out),
+        "--columns=10000", "--wrap=preserve", "--fail-if-warnings", "--metadata-file", str(metadata),
+        "--lua-filter", str(HERE / "subset.lua"), "--lua-filter", str(HERE / "quarto.lua"),
+        *(["--citeproc"] if "bibliography" in options else []), *(["--number-sections"] if number else []),
+        *(["--toc", "--toc-depth", str(options.get("toc-depth", 3))] if options.get("toc") else []), *extra, str(source),
+    ]
+    ran = subprocess.run(command, cwd=job.folder, env={"SOURCE_DATE_EPOCH": str(job.epoch), "LC_ALL": "C.UTF-8"},
                          capture_output=True, check=False)
     if ran.returncode:
-        raise _explain(ran.stderr.decode(errors="replace"), lines)
+        raise _explain(ran.stderr.decode(errors="replace"), job.lines)
 
 
 def pandoc_path() -> str:
@@ -101,8 +113,9 @@ def _explain(stderr: str, lines: Sequence[Line]) -> RenderError:
 def _locate(lines: Sequence[Line], token: str, nth: int = 1) -> Place | None:
     """The place of the n-th line that holds `token`, as a whole word where it is one."""
     for candidate in (token, token.lstrip(".#@")):
-        pattern = re.compile(rf"(?<![\w-]){re.escape(candidate)}(?![\w-])" if re.search(r"\w$", candidate) else re.escape(candidate))
-        found = [line.place for line in lines if pattern.search(line.text)]
+        exact = re.escape(candidate)
+        pattern = rf"(?<![\w-]){exact}(?![\w-])" if re.search(r"\w$", candidate) else exact
+        found = [line.place for line in lines if re.search(pattern, line.text)]
         if candidate and found:
             return found[min(nth, len(found)) - 1]
     return None

@@ -83,7 +83,8 @@ def execute(document: Document, root: Path, options: Mapping[str, Any], env: Map
 
 
 def _setup(options: Mapping[str, Any]) -> str:
-    params: dict[str, Any] = {"figure.figsize": (options.get("fig-width", 7), options.get("fig-height", 5)), "svg.hashsalt": "study"}
+    size = (options.get("fig-width", 7), options.get("fig-height", 5))
+    params: dict[str, Any] = {"figure.figsize": size, "svg.hashsalt": "study"}
     if "fig-dpi" in options:
         params |= {"figure.dpi": options["fig-dpi"], "savefig.dpi": "figure"}
     return SETUP.format(format=options.get("fig-format", "svg"), params=params)

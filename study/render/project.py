@@ -4,7 +4,6 @@ import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from study.record import write_atomic
 from study.render import documents
@@ -17,8 +16,8 @@ WRITERS = {"html": documents.html, "typst": documents.pdf}
 TARGETS = {suffix: target for target, suffix in SUFFIXES.items()}
 
 
-def render(root: Path, formats: Sequence[str] = ("html", "pdf"), out: Path | None = None, env: Mapping[str, str] | None = None,
-           progress: Progress | None = None) -> list[Path]:
+def render(root: Path, formats: Sequence[str] = ("html", "pdf"), out: Path | None = None,
+           env: Mapping[str, str] | None = None, progress: Progress | None = None) -> list[Path]:
     """Render every document that root/_quarto.yml lists, with the embedded renderer.
 
     The cells run once, in one kernel of this interpreter, with `root` as working directory. Rendered twice from the
@@ -58,7 +57,7 @@ def render(root: Path, formats: Sequence[str] = ("html", "pdf"), out: Path | Non
 
 
 def output_path(project: Project, document: Path, out: Path | None, suffix: str) -> Path:
-    """Where a document goes, in the embedded renderer and in Quarto alike: the output folder, then its path in the project."""
+    """Where a document goes, here and in Quarto alike: the output folder, then its path in the project."""
     return (out or project.output) / document.relative_to(project.root).with_suffix(f".{suffix}")
 
 
@@ -68,30 +67,19 @@ def clear(project: Project, document: Path, out: Path | None, suffixes: Sequence
         output_path(project, document, out, suffix).unlink(missing_ok=True)
 
 
-def _render(project: Project, path: Path, targets: list[str], env: Mapping[str, str], progress: Progress | None) -> dict[str, bytes]:
+def _render(project: Project, path: Path, targets: list[str], env: Mapping[str, str],
+            progress: Progress | None) -> dict[str, bytes]:
     document = read_document(path, project.root)
     top = Place(path.relative_to(project.root).as_posix(), 1)
-    options = {target: _with_paths(document_options(project, document, target), project.root, path) for target in targets}
+    options = {target: document_options(project, document, target) for target in targets}
     epoch = env.get("SOURCE_DATE_EPOCH", os.environ.get("SOURCE_DATE_EPOCH", "0"))
-    results = execute(document, project.root, kernel_options(list(options.values()), top), {**env, "SOURCE_DATE_EPOCH": epoch}, progress)
+    kernel = kernel_options(list(options.values()), top)
+    results = execute(document, project.root, kernel, {**env, "SOURCE_DATE_EPOCH": epoch}, progress)
     pages: dict[str, bytes] = {}
     for target in targets:
         with tempfile.TemporaryDirectory(prefix="study-") as name:
             work = Path(name).resolve()
             lines = [Line("", top), *lower(results, options[target], target, work)]
-            meta = metadata(options[target], top)
-            pages[SUFFIXES[target]] = WRITERS[target](lines, options[target], meta, path.parent, work, int(epoch))
+            job = documents.Job(lines, options[target], metadata(options[target], top), path.parent, work, int(epoch))
+            pages[SUFFIXES[target]] = WRITERS[target](job)
     return pages
-
-
-def _with_paths(options: dict[str, Any], root: Path, document: Path) -> dict[str, Any]:
-    # Quarto reads a path in _quarto.yml from the root and one in the front matter from the document's folder
-    found = dict(options)
-    for key in ("bibliography", "csl"):
-        if key in options:
-            names = options[key] if isinstance(options[key], list) else [options[key]]
-            paths = [next((folder / str(name) for folder in (root, document.parent) if (folder / str(name)).is_file()), None) for name in names]
-            if None in paths:
-                raise RenderError(f"_quarto.yml:1: {key} not found: {names[paths.index(None)]}")
-            found[key] = [str(path) for path in paths] if key == "bibliography" else str(paths[0])
-    return found

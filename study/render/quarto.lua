@@ -7,6 +7,7 @@ local counts, index, heads = { fig = 0, tbl = 0, eq = 0 }, {}, {}
 local function stop(token, message, nth) error('@@' .. (nth or 1) .. '@@' .. token .. '@@' .. message .. '@@', 0) end
 local function raw(text) return pandoc.RawBlock(html and 'html' or 'typst', text) end
 local function rawi(text) return pandoc.RawInline(html and 'html' or 'typst', text) end
+local inlines = pandoc.utils.blocks_to_inlines
 local function kind(id) return id and id:match '^(%a+)%-' end
 local function escape(text) return (text:gsub('&', '&amp;'):gsub('<', '&lt;'):gsub('>', '&gt;')) end
 
@@ -22,20 +23,20 @@ local function number(id)
   return counts[k]
 end
 
-local function caption(k, n, inlines)
+local function caption(k, n, text)
   local out = pandoc.Inlines { pandoc.Strong { names[k] .. '\u{a0}' .. n .. ':' }, pandoc.Space() }
-  out:extend(inlines)
+  out:extend(text)
   return { pandoc.Plain(out) }
 end
 
 -- a captioned table: a figure whose body scrolls by itself in HTML, pandoc's own figure in typst
-local function titled_table(table, id, n, inlines)
+local function titled_table(table, id, n, text)
   if not html then
-    table.identifier, table.caption.long = id, caption('tbl', n, inlines)
+    table.identifier, table.caption.long = id, caption('tbl', n, text)
     return table
   end
   table.identifier, table.caption.long = '', {}
-  return pandoc.Figure({ pandoc.Div({ table }, { '', { 'table-scroll' } }) }, { long = caption('tbl', n, inlines) },
+  return pandoc.Figure({ pandoc.Div({ table }, { '', { 'table-scroll' } }) }, { long = caption('tbl', n, text) },
     pandoc.Attr(id, { 'table' }))
 end
 
@@ -58,7 +59,7 @@ local function subfigures(blocks, parent, n)
     local letter = string.char(96 + seen)
     if figure.identifier == '' then figure.identifier = parent .. '-' .. seen end
     enter(figure.identifier, n .. ' (' .. letter .. ')')
-    local text = pandoc.utils.blocks_to_inlines(figure.caption.long)
+    local text = inlines(figure.caption.long)
     text:insert(1, pandoc.Str('(' .. letter .. ')\u{a0}'))
     figure.caption.long = { pandoc.Plain(text) }
     figure.classes:insert 'subfigure'
@@ -70,7 +71,9 @@ end
 local function float(div)
   local k, id = kind(div.identifier), div.identifier
   local last = div.content:remove()
-  if not last or last.t ~= 'Para' or #div.content == 0 then stop('#' .. id, id .. ' must end with its caption, a paragraph') end
+  if not last or last.t ~= 'Para' or #div.content == 0 then
+    stop('#' .. id, id .. ' must hold something and end with its caption, a paragraph')
+  end
   local before, body = pandoc.Blocks {}, pandoc.Blocks {}
   for _, block in ipairs(div.content) do
     local code = block.t == 'CodeBlock' and block.classes:includes 'cell-code'
@@ -94,7 +97,7 @@ end
 local titles = { note = 'Note', tip = 'Tip', warning = 'Warning', important = 'Important', caution = 'Caution' }
 local function callout(div, type)
   local title = pandoc.Inlines { titles[type] }
-  if div.attributes.title then title = pandoc.utils.blocks_to_inlines(pandoc.read(div.attributes.title, 'markdown').blocks) end
+  if div.attributes.title then title = inlines(pandoc.read(div.attributes.title, 'markdown').blocks) end
   if div.content[1] and div.content[1].t == 'Header' then title = div.content:remove(1).content end
   if not html then
     local out = pandoc.Blocks { raw('#callout("' .. type .. '", ['), pandoc.Plain(title), raw '], [' }
@@ -103,8 +106,11 @@ local function callout(div, type)
     return out
   end
   local class, fold = 'callout callout-' .. type, div.attributes.collapse
-  local open = fold and '<details class="' .. class .. '"' .. (fold == 'false' and ' open' or '') .. '><summary class="callout-title">'
-      or '<div class="' .. class .. '"><p class="callout-title">'
+  local open = '<div class="' .. class .. '"><p class="callout-title">'
+  if fold then
+    local state = fold == 'false' and ' open' or ''
+    open = '<details class="' .. class .. '"' .. state .. '><summary class="callout-title">'
+  end
   local head = pandoc.Inlines { rawi(open) }
   head:extend(title)
   head:insert(rawi(fold and '</summary>' or '</p>'))
@@ -146,43 +152,48 @@ end
 function first.Figure(figure)
   if kind(figure.identifier) == 'fig' and not index[figure.identifier] then
     local n = number(figure.identifier)
-    figure.caption.long = caption('fig', n, pandoc.utils.blocks_to_inlines(figure.caption.long))
+    figure.caption.long = caption('fig', n, inlines(figure.caption.long))
     return figure
   end
 end
 
 function first.Table(table)
   if kind(table.identifier) == 'tbl' and not index[table.identifier] then
-    return titled_table(table, table.identifier, number(table.identifier), pandoc.utils.blocks_to_inlines(table.caption.long)), false
+    local id = table.identifier
+    return titled_table(table, id, number(id), inlines(table.caption.long)), false
   end
   if html then return pandoc.Div({ table }, { '', { 'table-scroll' } }), false end
+end
+
+local function blank(el) return el and (el.t == 'Space' or el.t == 'SoftBreak') end
+
+local function equation(math, id)
+  local n = id and number(id)
+  if html then
+    local parts = { pandoc.Span({ math }, { '', { 'math-scroll' } }) }
+    if n then parts[2] = pandoc.Span('(' .. n .. ')', { '', { 'eqno' } }) end
+    return { pandoc.Span(parts, { id or '', { 'equation' } }) }
+  end
+  if not n then return { math } end
+  local numbering = '#math.equation(block: true, numbering: _ => "(' .. n .. ')", [ '
+  return { rawi(numbering), math, rawi(' ]) <' .. id .. '>') }
 end
 
 local function equations(block)
   local out, i, found = pandoc.Inlines {}, 1, false
   while i <= #block.content do
-    local math, after, id = block.content[i], i + 1, nil
-    if math.t == 'Math' and math.mathtype == 'DisplayMath' then
-      found = true
-      while block.content[after] and (block.content[after].t == 'Space' or block.content[after].t == 'SoftBreak') do after = after + 1 end
-      id = block.content[after] and block.content[after].t == 'Str' and block.content[after].text:match '^{#(eq%-[^}]+)}$'
-    end
-    if id then
-      local n = number(id)
-      if html then
-        out:insert(pandoc.Span({ pandoc.Span({ math }, { '', { 'math-scroll' } }), pandoc.Span('(' .. n .. ')', { '', { 'eqno' } }) },
-          { id, { 'equation' } }))
-      else
-        out:extend { rawi('#math.equation(block: true, numbering: _ => "(' .. n .. ')", [ '), math, rawi(' ]) <' .. id .. '>') }
-      end
-      i = after + 1
-    elseif math.t == 'Math' and math.mathtype == 'DisplayMath' and html then
-      out:insert(pandoc.Span({ pandoc.Span({ math }, { '', { 'math-scroll' } }) }, { '', { 'equation' } }))
-      i = i + 1
+    local el = block.content[i]
+    if el.t == 'Math' and el.mathtype == 'DisplayMath' then
+      local after = i + 1
+      while blank(block.content[after]) do after = after + 1 end
+      local label = block.content[after]
+      local id = label and label.t == 'Str' and label.text:match '^{#(eq%-[^}]+)}$' or nil
+      out:extend(equation(el, id))
+      i, found = id and after or i, true
     else
-      out:insert(math)
-      i = i + 1
+      out:insert(el)
     end
+    i = i + 1
   end
   if found then
     block.content = out

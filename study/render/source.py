@@ -225,7 +225,7 @@ def _cell(lines: list[Line]) -> Cell:
             raise line.place.error("`#|` options come before the code of a cell")
     raw = [line.text.removeprefix("#|").removeprefix(" ") for line in lines[1:head]]
     options = load_yaml("\n".join(raw), Place(place.file, place.line + 1))
-    where = {key: line.place for line, text in zip(lines[1:head], raw, strict=True) for key in options if text.startswith(f"{key}:")}
+    where = {text.partition(":")[0]: line.place for line, text in zip(lines[1:head], raw, strict=True)}
     for key, value in options.items():
         _check_option(key, value, where.get(key, place))
     cell = Cell("\n".join(line.text for line in lines[head:]), options, place, place.line + head)
@@ -237,7 +237,7 @@ def _check_option(key: str, value: Any, place: Place) -> None:
     if key not in CELL_OPTIONS:
         raise place.error(f"outside the common subset: cell option {key} (known: {', '.join(CELL_OPTIONS)})")
     types = CELL_OPTIONS[key]
-    good = isinstance(value, types) and not (types == (int,) and (isinstance(value, bool) or value < 1))
+    good = isinstance(value, types) and (types != (int,) or str(value) in "123456789")
     if isinstance(value, str) and bool in types:
         good = value == WORDS[key]
     if isinstance(value, list):
@@ -245,7 +245,8 @@ def _check_option(key: str, value: Any, place: Place) -> None:
     if not good:
         raise place.error(f"outside the common subset: {key}: {value!r}")
     if any("`{python}" in part for part in (value if isinstance(value, list) else [str(value)])):
-        raise place.error(f"an inline value does not work in {key}: put the cell in a ::: {{#fig-...}} div and end it with the caption")
+        raise place.error(f"outside the common subset: an inline value in {key} (put the cell in a ::: {{#fig-...}} div "
+                          "that ends with the caption as a paragraph)")
     if key == "label" and (not LABEL.match(value) or RESERVED.match(value)):
         raise place.error(f"outside the common subset: label {value} (a cell's label begins with fig- or tbl-)")
     if key in ("fig-cap", "tbl-cap") and "\n\n" in value.strip():

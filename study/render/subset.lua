@@ -53,7 +53,8 @@ function filter.Div(div)
   else
     identifier(div, set('fig', 'tbl'))
     attributes(div, 'div', { ['layout-ncol'] = '^[1-9]$' })
-    if div.identifier ~= '' and div.identifier ~= 'refs' and not div.identifier:match '^fig%-' and not div.identifier:match '^tbl%-' then
+    local label = div.identifier:match '^fig%-' or div.identifier:match '^tbl%-'
+    if div.identifier ~= '' and div.identifier ~= 'refs' and not label then
       outside('#' .. div.identifier, 'div #' .. div.identifier)
     end
   end
@@ -112,8 +113,9 @@ end
 local function raw(el)
   local comment = el.format == 'html' and el.text:match '^%s*<!%-%-.*%-%->%s*$'
   if el.format ~= 'study-html' and not comment then
-    local where = el.format == 'html' and 'raw HTML (print it from a cell with `output: asis`): ' or 'raw ' .. el.format .. ': '
-    outside(el.text:match '[^\n]*', where .. el.text:match '[^\n]*')
+    local line = el.text:match '[^\n]*'
+    local what = el.format == 'html' and 'raw HTML (print it from a cell with `output: asis`)' or 'raw ' .. el.format
+    outside(line, what .. ': ' .. line)
   end
 end
 filter.RawBlock, filter.RawInline = raw, raw

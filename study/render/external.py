@@ -1,0 +1,55 @@
+"""Render with Quarto itself, where it is installed."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import quarto
+
+from study.render.config import read_project
+from study.render.project import TARGETS, clear, output_path
+from study.render.source import RenderError
+
+
+def quarto_path() -> str | None:
+    """The `quarto` executable: QUARTO_PATH if set, else the one on PATH, else None."""
+    found: str | None = quarto.path()
+    return found
+
+
+def render_with_quarto(executable: str, root: Path, formats: Sequence[str] = ("html", "pdf"),
+                       out: Path | None = None) -> list[Path]:
+    """`quarto render` for every folder that root/_quarto.yml lists documents of, its cells run by this interpreter.
+
+    Arguments and output paths as for `project.render`. Quarto only warns about an unresolved reference.
+
+    Raises:
+        RenderError: quarto fails, or writes a document elsewhere.
+    """
+    root = root.resolve()
+    project = read_project(root)
+    written: list[Path] = []
+    for folder in dict.fromkeys(document.parent for document in project.documents):
+        name = folder.relative_to(root).as_posix()
+        documents = [document for document in project.documents if document.parent == folder]
+        for document in documents:
+            clear(project, document, out, formats)
+        command = [executable, "render", name]
+        if set(formats) != set(TARGETS):  # without --to quarto renders every format of _quarto.yml
+            command += ["--to", ",".join(TARGETS[suffix] for suffix in formats)]
+        if out is not None:
+            command += ["--output-dir", os.path.relpath(out.resolve(), root)]
+        # quarto.render() of the package drops the exit code, so the executable that it found is run here
+        env = {"SOURCE_DATE_EPOCH": "0", **os.environ, "QUARTO_PYTHON": sys.executable}
+        code = subprocess.run(command, cwd=root, env=env, check=False).returncode
+        paths = [output_path(project, document, out, suffix) for document in documents for suffix in formats]
+        missing = [path for path in paths if not path.is_file()]
+        if code or missing:
+            for document in documents:
+                clear(project, document, out, TARGETS)
+            reason = f"exit code {code}" if code else f"{missing[0]} was not written"
+            raise RenderError(f"{name}: quarto render failed ({reason}); its own messages are above")
+        written += paths
+    return written
