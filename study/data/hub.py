@@ -10,11 +10,15 @@ from study.errors import StudyError
 
 @dataclass(frozen=True)
 class HubSource:
-    """A data set on the hub: `load_dataset(path, name, split="train", streaming=True)` with a column `text`."""
+    """A data set on the hub with a column `text`: `load_dataset(path, name, split="train", streaming=True)`.
+
+    `files` names parquet files in place of the repository's own set-up, for one that would run a script.
+    """
 
     path: str
     name: str | None
     articles: bool = False  # rows are lines, and `= Title =` begins an article (WikiText)
+    files: str | None = None
 
 
 def hub_texts(source: HubSource, parquet: Path | None) -> Iterator[str]:
@@ -28,8 +32,8 @@ def hub_texts(source: HubSource, parquet: Path | None) -> Iterator[str]:
     if parquet is not None and not parquet.is_file():
         raise StudyError(f"there is no file {parquet}")
     try:
-        if parquet is not None:
-            rows = load_dataset("parquet", data_files=str(parquet), split="train", streaming=True)
+        if files := str(parquet) if parquet is not None else source.files:
+            rows = load_dataset("parquet", data_files=files, split="train", streaming=True)
         else:
             rows = load_dataset(source.path, name=source.name, split="train", streaming=True)
         texts = (row["text"] for row in rows)

@@ -156,7 +156,7 @@ def train_order(count: int, seed: int) -> npt.NDArray[np.int64]:
 def batch(stream: npt.NDArray[np.uint16], starts: npt.NDArray[np.int64], context: int) -> npt.NDArray[np.int64]:
     """Windows `starts` of a stream, shape (B, context + 1): inputs are [:, :-1], targets [:, 1:]."""
     places = np.asarray(starts, np.int64)[:, None] * context + np.arange(context + 1)
-    return stream[places].astype(np.int64)
+    return np.asarray(stream)[places].astype(np.int64)
 
 
 def unique_tokens(name: str) -> int:

@@ -61,6 +61,11 @@ def test_bad_files_are_one_clear_line(tmp_path: Path):
         list(hub_texts(source, tmp_path / "other.parquet"))
 
 
+def test_named_files_are_read_in_place_of_the_repository(parquet: Path):
+    rows = hub_texts(HubSource("no/such-repository", None, files=str(parquet)), None)
+    assert list(rows) == [prose(i, words=40) for i in range(600)]
+
+
 def test_wikitext_lines_become_articles(tmp_path: Path):
     rows = ["", " = First = \n", "", " a line \n", " = = Section = = \n", " more \n", " = Second = \n", " text \n"]
     pd.DataFrame({"text": rows}).to_parquet(tmp_path / "wiki.parquet")

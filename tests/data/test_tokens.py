@@ -86,8 +86,8 @@ build.write_tokens = lambda *a, **k: (wrote.append(1), write(*a, **k))
 from study.data.tokens import prepare
 print(prepare("tiny").sha256, len(wrote))
 """
-    started = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True, env=os.environ)
-               for _ in range(2)]
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    started = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ) for _ in range(2)]
     said = [process.communicate(timeout=120)[0].split() for process in started]
     assert [process.returncode for process in started] == [0, 0]
     assert said[0][0] == said[1][0]
@@ -150,7 +150,8 @@ def test_another_corpus_in_these_tokens(tmp_path: Path, only_local_wheels: Path,
     other = Corpus(name="other", about="", vocabulary=280, validation_share=0.2, under="othertext/", suffix=".txt")
     monkeypatch.setitem(corpora.CORPORA, "other", other)
     texts = [prose(i) for i in range(500, 530)]
-    pin(tmp_path / "other.txt", make_wheel(only_local_wheels, "othertext", {f"othertext/{i}.txt": t for i, t in enumerate(texts)}))
+    members = {f"othertext/{i}.txt": text for i, text in enumerate(texts)}
+    pin(tmp_path / "other.txt", make_wheel(only_local_wheels, "othertext", members))
     base, foreign = prepare("tiny"), encode_for("other", "tiny")
     assert foreign.vocabulary == base.vocabulary and len(foreign.train) == len(foreign.train_groups) == 0
     assert sorted(decoded(foreign, foreign.validation)) == sorted(texts)
