@@ -51,7 +51,8 @@ class Corpus:
         """The pip requirements file that pins a packaged corpus."""
         return HERE / f"{self.name}.txt"
 
-# The main branch held a loading script, which nothing may run; this commit holds the same rows as parquet.
+
+# The main branch held a loading script, which nothing may run; this commit of a pull request there added parquet files.
 _OPENWEBTEXT = "hf://datasets/Skylion007/openwebtext@7577b918bd30b25df0b88bb718dc8a6c80cb619b/data/train-*.parquet"
 
 CORPORA = {corpus.name: corpus for corpus in (
