@@ -1,61 +1,14 @@
-"""The grids as frozen data, committed before their results, each with its split into fit and held-out cells."""
+"""The grids as data, committed before their results. `grid(name)` builds one."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from study.config import RunConfig
-from study.errors import StudyError
+from study.config import RunConfig, whole_batches
+from study.counts import exact_flops_per_token
+from study.data.sizes import UNIQUE_TRAIN_TOKENS
+from study.design import Cell, Grid, GridError
 
-ROLES = ("isoflop", "off-path", "seed", "held-out", "sweep", "check")
-
-
-class GridError(StudyError):
-    """An unknown grid, or a design that cannot be run."""
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One run of a design and the part it plays. The split belongs here, never to a record."""
-
-    config: RunConfig
-    role: str  # one of ROLES
-    budget: float  # the exact-FLOP budget the cell was designed for
-
-    @property
-    def split(self) -> str:
-        """Whether the cell is for the fit: "fit", "held-out" or "tuning"."""
-        return {"held-out": "held-out", "sweep": "tuning", "check": "tuning"}.get(self.role, "fit")
-
-
-@dataclass(frozen=True)
-class Grid:
-    """A design: which runs, and which of them are fitted.
-
-    Raises:
-        GridError: two cells are the same run, or a cell of another corpus.
-    """
-
-    name: str
-    corpus: str
-    cells: tuple[Cell, ...]
-
-    def __post_init__(self) -> None:
-        ids = [cell.config.run_id for cell in self.cells]
-        if len(set(ids)) != len(ids):
-            raise GridError(f"grid {self.name} holds a run twice")
-        if any(cell.config.corpus != self.corpus for cell in self.cells):
-            raise GridError(f"grid {self.name} mixes corpora")
-
-    def cell(self, run_id: str) -> Cell:
-        """The cell of a run_id.
-
-        Raises:
-            GridError: the grid has no such run.
-        """
-        for cell in self.cells:
-            if cell.config.run_id == run_id:
-                return cell
-        raise GridError(f"grid {self.name} has no run {run_id!r}: see `study status --grid {self.name}`")
+LARGEST_SHARE = 0.9  # of the unique train tokens that any cell may use
 
 
 def grid(name: str) -> Grid:
@@ -69,4 +22,70 @@ def grid(name: str) -> Grid:
     return GRIDS[name]()
 
 
-GRIDS: dict[str, Callable[[], Grid]] = {}
+# The ladder of shapes shared by the CPU grids: width -> (layers, heads). N counts non-embedding + unembedding for V = 1,024.
+LADDER = {
+    16: (2, 1),  # 22.5 k
+    24: (2, 1),  # 38.4 k
+    32: (2, 2),  # 57.3 k
+    40: (2, 2),  # 79.4 k
+    48: (3, 2),  # 132 k
+    64: (3, 2),  # 213 k
+    80: (4, 4),  # 389 k
+    96: (4, 3),  # 541 k
+    128: (4, 4),  # 918 k
+    160: (5, 5),  # 1.70 M
+    192: (5, 6),  # 2.41 M
+}
+
+PYTHON = RunConfig(corpus="python-source", vocabulary=1024, ood_corpus="sotu", compiled=True,
+                   width=16, layers=2, heads=1, tokens=1024, batch_tokens=1024, learning_rate=0.01)
+SOTU = RunConfig(corpus="sotu", vocabulary=512, eval_tokens=2**18, curve_tokens=2**14, curve_points=16,
+                 width=16, layers=2, heads=1, tokens=1024, batch_tokens=1024, learning_rate=0.01)
+
+
+def at(base: RunConfig, budget: float, width: int, *, learning_rate: float, batch_tokens: int, seed: int = 0) -> RunConfig:
+    """The run of a ladder shape whose exact FLOPs come nearest to `budget` in whole batches."""
+    layers, heads = LADDER[width]
+    tokens = budget / exact_flops_per_token(width, layers, base.vocabulary, base.context)
+    return replace(base, width=width, layers=layers, heads=heads, tokens=whole_batches(tokens, batch_tokens),
+                   batch_tokens=batch_tokens, learning_rate=learning_rate, seed=seed)
+
+
+def checked(name: str, cells: Sequence[Cell]) -> Grid:
+    """A grid none of whose cells uses more than `LARGEST_SHARE` of its packaged corpus.
+
+    Raises:
+        GridError: a cell does.
+    """
+    for cell in cells:
+        most = LARGEST_SHARE * UNIQUE_TRAIN_TOKENS.get(cell.config.corpus, float("inf"))
+        if cell.config.tokens > most:
+            raise GridError(f"{cell.config.run_id} wants more than {most:.3g} tokens of {cell.config.corpus}")
+    return Grid(name, cells[0].config.corpus, tuple(cells))
+
+
+def quick() -> Grid:
+    """The whole pipeline in minutes: three budgets of four sizes, and two more seeds of one cell. Eager: no compiler needed."""
+    sizes = {1e11: (16, 24, 32, 48), 3e11: (16, 24, 32, 48), 1e12: (24, 32, 48, 64)}
+
+    def run(budget: float, width: int, seed: int = 0) -> RunConfig:
+        return at(SOTU, budget, width, learning_rate=0.8 / width, batch_tokens=1024, seed=seed)
+
+    cells = [Cell(run(budget, width), "isoflop", budget) for budget, widths in sizes.items() for width in widths]
+    return checked("quick", cells + [Cell(run(3e11, 32, seed), "seed", 3e11) for seed in (1, 2)])
+
+
+SWEEP_WIDTHS = {3e11: (24, 32, 48, 64), 1e12: (32, 48, 64, 96)}
+SWEEP_RATES = (0.4, 0.8, 1.6, 3.2)  # learning rate x width
+SWEEP_BATCHES = (256, 512, 1024, 2048)  # tokens; 256 is one sequence, the floor
+
+
+def sweep() -> Grid:
+    """Learning rate and batch at the two smallest budgets, per width: full factorial, one seed, smaller evaluation."""
+    base = replace(PYTHON, ood_corpus="", eval_tokens=2**18, curve_tokens=2**15, curve_points=8)
+    cells = [Cell(at(base, budget, width, learning_rate=rate / width, batch_tokens=batch), "sweep", budget)
+             for budget, widths in SWEEP_WIDTHS.items() for width in widths for batch in SWEEP_BATCHES for rate in SWEEP_RATES]
+    return checked("sweep", cells)
+
+
+GRIDS: dict[str, Callable[[], Grid]] = {"quick": quick, "sweep": sweep}

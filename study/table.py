@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from study.grids import Grid
+from study.design import Grid
 from study.record import RunRecord, read_record, run_directory
 
 

@@ -20,7 +20,7 @@ def command(
     from rich.table import Table
 
     from study.counts import exact_flops
-    from study.grids import ROLES
+    from study.design import ROLES
     from study.grids import grid as named
     from study.launch.state import grid_state
 

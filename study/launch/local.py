@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from study.design import Cell, Grid
 from study.errors import StudyError
-from study.grids import Cell, Grid
 from study.launch.state import GridState, grid_state
 from study.launch.worker import EX_INTERRUPTED
 

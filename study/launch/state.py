@@ -9,7 +9,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from study.counts import exact_flops
-from study.grids import Cell, Grid
+from study.design import Cell, Grid
 from study.record import RunRecord, read_record, run_directory
 
 

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from filelock import Timeout
 
+from study.design import Cell, Grid
 from study.errors import StudyError
-from study.grids import Cell, Grid, grid
+from study.grids import grid
 from study.launch.state import run_lock, work_directory
 from study.record import run_directory, write_record
 

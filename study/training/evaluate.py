@@ -14,10 +14,11 @@ from study.record import Loss, clustered_mean
 
 TokenLosses = Callable[[Tensor], Tensor]  # windows (B, T + 1) -> nats (B, T)
 WINDOWS_AT_ONCE = 16  # 4,096 tokens keep the logits of a small vocabulary in the cache
+Stream = NDArray[np.unsignedinteger[Any]]
 
 
-def evaluate(token_losses: TokenLosses, stream: NDArray[np.unsignedinteger[Any]], groups: NDArray[np.unsignedinteger[Any]], *, context: int, tokens: int,
-             bytes_per_token: float, device: torch.device, keep_clusters: bool = False) -> Loss:
+def evaluate(token_losses: TokenLosses, stream: Stream, groups: Stream, *, context: int, tokens: int, bytes_per_token: float,
+             device: torch.device, keep_clusters: bool = False) -> Loss:
     """Mean loss over the first `tokens` tokens (whole windows) of `stream`, whose tokens belong to document `groups`.
 
     Raises:
