@@ -15,6 +15,10 @@ import typst
 from study.render.source import Line, Place, RenderError
 
 HERE = Path(__file__).parent
+# MathML has no space after a named operator, TeX has one unless a bracket follows: "log p", "log(p)"
+OPERATOR = re.compile(r"((?<!<msub>)(?<!<msup>)(?<!<munder>)(?<!<msubsup>)<mrow><mi[^>]*>\w+</mi><mo>\u2061</mo>)(</mrow>)"
+                      r"(?!(?:<mrow>)?<mo[^>]*>[(\[{|])")
+FILTERS = ("subset.lua", "callouts.lua", "quarto.lua")
 REASON = re.compile(r"@@(\d+)@@(.*?)@@(.*?)@@", re.DOTALL)
 
 
@@ -43,7 +47,7 @@ def html(job: Job) -> bytes:
     """
     _pandoc(job, "html5", job.work / "page.html", {}, ["--embed-resources", "--mathml", "--section-divs",
             "--css", str(HERE / "report.css"), "--template", str(HERE / "report.html")])
-    return (job.work / "page.html").read_bytes()
+    return OPERATOR.sub(r"\1<mspace width=\"0.167em\"></mspace>\2", (job.work / "page.html").read_text("utf-8")).encode()
 
 
 def pdf(job: Job) -> bytes:
@@ -79,7 +83,7 @@ def _pandoc(job: Job, target: str, out: Path, layout: Mapping[str, Any], extra: 
     command = [
         pandoc_path(), "--data-dir", str(job.work), "-f", "markdown", "-t", target, "-s", "-o", str(out),
         "--columns=10000", "--wrap=preserve", "--fail-if-warnings", "--metadata-file", str(metadata),
-        "--lua-filter", str(HERE / "subset.lua"), "--lua-filter", str(HERE / "quarto.lua"),
+        *(f"--lua-filter={HERE / name}" for name in FILTERS),
         *(["--citeproc"] if "bibliography" in options else []), *(["--number-sections"] if number else []),
         *(["--toc", "--toc-depth", str(options.get("toc-depth", 3))] if options.get("toc") else []), *extra, str(source),
     ]

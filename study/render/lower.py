@@ -10,6 +10,7 @@ from study.render.execute import ANSI, Result
 from study.render.source import Cell, Line, Text
 
 IMAGES = {"image/svg+xml": "svg", "image/png": "png", "image/jpeg": "jpg"}
+CELL_FILE = re.compile(r"\S*ipykernel_\d+/\d+\.py")  # a warning names it, and it differs on every run
 RAW_HTML = re.compile(r"(?m)^(`{3,}|~{3,})[ \t]*\{=html\}[ \t]*$")
 
 
@@ -62,7 +63,8 @@ def _shown(result: Result, merged: Mapping[str, Any], files: Path, stem: str) ->
             if merged.get("output") == "asis" and output.name == "stdout":
                 texts.append(RAW_HTML.sub(r"\1{=study-html}", output.text))
             elif output.name == "stdout" or merged.get("warning", True):
-                texts.append(_fenced(ANSI.sub("", output.text).rstrip(), ".cell-output"))
+                text = CELL_FILE.sub("cell", ANSI.sub("", output.text))
+                texts.append(_fenced(text.rstrip(), ".cell-output"))
         elif output.output_type == "error":
             texts.append(_fenced(f"{output.ename}: {ANSI.sub('', output.evalue)}", ".cell-output"))
         elif kind:

@@ -1,5 +1,5 @@
--- The part of Quarto's Markdown that pandoc lacks, lowered to plain pandoc: cross references, callouts, layout, folded
--- code, conditional content. Runs after subset.lua and before citeproc. Errors as in subset.lua.
+-- Cross references, floats, layout and folded code, lowered to plain pandoc. Runs after callouts.lua and before
+-- citeproc. Errors as in subset.lua.
 local html = FORMAT:match 'html' ~= nil
 local names = { fig = 'Figure', tbl = 'Table', eq = 'Equation', sec = 'Section' }
 local counts, index, heads = { fig = 0, tbl = 0, eq = 0 }, {}, {}
@@ -24,6 +24,7 @@ local function number(id)
 end
 
 local function caption(k, n, text)
+  if #text == 0 then return { pandoc.Plain { pandoc.Strong { names[k] .. '\u{a0}' .. n } } } end
   local out = pandoc.Inlines { pandoc.Strong { names[k] .. '\u{a0}' .. n .. ':' }, pandoc.Space() }
   out:extend(text)
   return { pandoc.Plain(out) }
@@ -94,39 +95,7 @@ local function float(div)
   return before
 end
 
-local titles = { note = 'Note', tip = 'Tip', warning = 'Warning', important = 'Important', caution = 'Caution' }
-local function callout(div, type)
-  local title = pandoc.Inlines { titles[type] }
-  if div.attributes.title then title = inlines(pandoc.read(div.attributes.title, 'markdown').blocks) end
-  if div.content[1] and div.content[1].t == 'Header' then title = div.content:remove(1).content end
-  if not html then
-    local out = pandoc.Blocks { raw('#callout("' .. type .. '", ['), pandoc.Plain(title), raw '], [' }
-    out:extend(div.content)
-    out:insert(raw '])')
-    return out
-  end
-  local class, fold = 'callout callout-' .. type, div.attributes.collapse
-  local open = '<div class="' .. class .. '"><p class="callout-title">'
-  if fold then
-    local state = fold == 'false' and ' open' or ''
-    open = '<details class="' .. class .. '"' .. state .. '><summary class="callout-title">'
-  end
-  local head = pandoc.Inlines { rawi(open) }
-  head:extend(title)
-  head:insert(rawi(fold and '</summary>' or '</p>'))
-  local out = pandoc.Blocks { pandoc.Plain(head) }
-  out:extend(div.content)
-  out:insert(raw(fold and '</details>' or '</div>'))
-  return out
-end
-
-local function visible(div)
-  local want = div.attributes['when-format'] and html or (div.attributes['unless-format'] and not html)
-  if div.classes:includes 'content-hidden' then want = not want end
-  return want
-end
-
-local first = { traverse = 'topdown' }
+local first, last = { traverse = 'topdown' }, {}
 
 function first.Header(header)
   local numbered = not header.classes:includes 'unnumbered'
@@ -141,11 +110,10 @@ function first.Header(header)
 end
 
 function first.Div(div)
-  local class = div.classes[1] or ''
-  local type = class:match '^callout%-(.*)$'
-  if type then return callout(div, type) end
-  if class:match '^content%-' then return visible(div) and div.content or {} end
-  if kind(div.identifier) == 'fig' or kind(div.identifier) == 'tbl' then return float(div) end
+  if kind(div.identifier) == 'fig' or kind(div.identifier) == 'tbl' then return float(div), false end
+end
+
+function last.Div(div)
   if div.attributes['layout-ncol'] then return grid(div.content, div.attributes['layout-ncol']) end
 end
 
@@ -202,24 +170,17 @@ local function equations(block)
 end
 first.Para, first.Plain = equations, equations
 
-function first.CodeBlock(code)
+function last.CodeBlock(code)
   if not code.classes:includes 'cell-code' then return end
   local fold, summary = code.attributes['code-fold'], code.attributes['code-summary']
   code.attributes = {}
   if not html then code.classes = { 'python' } end
   if not fold then return code end
   local open = fold == 'show' and '<details class="code-fold" open>' or '<details class="code-fold">'
-  return { raw(open .. '<summary>' .. escape(summary) .. '</summary>'), code, raw '</details>' }, false
+  return { raw(open .. '<summary>' .. escape(summary) .. '</summary>'), code, raw '</details>' }
 end
 
-local function unwrap(el) -- raw HTML printed by a cell, or a comment
-  if el.format == 'study-html' and html then return el.t == 'RawBlock' and raw(el.text) or rawi(el.text) end
-  return {}
-end
-
-local second = {}
-
-function second.Image(image)
+function last.Image(image)
   image.attributes.alt, image.attributes['fig-alt'] = image.attributes['fig-alt'], nil
   if not html and pandoc.path.is_relative(image.src) then
     image.src = pandoc.path.join { pandoc.system.get_working_directory(), image.src }
@@ -227,7 +188,7 @@ function second.Image(image)
   return image
 end
 
-function second.Cite(cite)
+function last.Cite(cite)
   local out, own = pandoc.Inlines {}, 0
   for i, citation in ipairs(cite.citations) do
     local id = citation.id
@@ -254,7 +215,7 @@ function second.Cite(cite)
   if own > 0 then return out end
 end
 
-function second.Str(str)
+function last.Str(str)
   if str.text:match '^{[#.=]' or str.text:match '^:::' or str.text:match '^#|' then
     stop(str.text, 'stray ' .. str.text .. ': it is attached to nothing')
   end
@@ -283,12 +244,10 @@ end
 
 function Pandoc(doc)
   NUMBERED = doc.meta['number-sections'] == true
-  doc = doc:walk { Para = labelled, RawBlock = unwrap, RawInline = unwrap }
-  doc = doc:walk(first)
-  doc = doc:walk(second)
+  doc = doc:walk({ Para = labelled }):walk(first):walk(last) -- `first` numbers, in the order of the document
   local abstract = doc.meta.abstract
   if pandoc.utils.type(abstract) == 'Inlines' then abstract = pandoc.Blocks { pandoc.Para(abstract) } end
-  doc.meta.abstract = abstract and pandoc.MetaBlocks(abstract:walk(second))
+  doc.meta.abstract = abstract and pandoc.MetaBlocks(abstract:walk(last))
   targets(doc)
   return doc
 end
