@@ -1,0 +1,53 @@
+# Each target first makes .venv from requirements.lock, where it is missing or the lock has changed. Needs python3 >= 3.11 and make.
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+PYTHON ?= python3
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help reproduce report test test-all lint lock clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make reproduce   train the quick grid, compare it with the committed records, fit, render: build/reproduce/"
+	@echo "make report      render the report from the committed records: _site/report/"
+	@echo "make test        the fast tests, in minutes"
+	@echo "make test-all    lint, the fast tests, then the slow ones"
+	@echo "make lint        ruff, mypy, panache"
+	@echo "make clean       delete build/, _site/ and .venv/ (records are kept)"
+
+reproduce: $(INSTALLED)
+	$(BIN)/study reproduce --grid quick
+
+report: $(INSTALLED)
+	$(BIN)/study render
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest -m "not slow"
+
+# tests/conftest.py runs the slow ones last
+test-all: lint
+	$(BIN)/python -m pytest
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check study tests
+	$(BIN)/mypy
+	$(BIN)/panache lint report/*.qmd
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "make: Python 3.11 or later is needed: make PYTHON=python3.12 ...")'
+	@test -x $(BIN)/python || { echo "making $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@echo "installing requirements.lock into $(VENV)"
+	@$(BIN)/python -m pip install --quiet -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+# after `pip install` of something new: torch's local tag (+cpu) is dropped, so that the lock holds for every build of it
+lock:
+	@{ grep '^#' requirements.lock; $(BIN)/python -m pip freeze --all --exclude-editable \
+		| grep -vE '^(pip|wheel)==|^#' | sed 's/+cpu$$//'; } > requirements.lock.new
+	@mv requirements.lock.new requirements.lock
+
+clean:
+	rm -rf build _site $(VENV)
