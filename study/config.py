@@ -36,14 +36,14 @@ class RunConfig:
     context: int = 256  # T
     ood_corpus: str = ""  # a second corpus the final model is evaluated on; "" for none
     epochs: int = 1  # passes over the unique tokens that `tokens` may need; more than 1 is an explicit choice
-    warmup_fraction: float = 0.05  # of the steps; then linear decay to zero
+    warmup_fraction: float = 0.3  # of the steps; then linear decay to zero
     beta1: float = 0.9
     beta2: float = 0.98
     adam_epsilon: float = 1e-8
     weight_decay: float = 0.01
     gradient_clip: float = 1.0
     embedding_lr_multiplier: float = 1.0
-    eval_tokens: int = 1_048_576  # validation (and, at the end, train subset and out-of-distribution) tokens
+    eval_tokens: int = 2_097_152  # validation tokens at the end; half as many of the train subset and out of distribution
     curve_tokens: int = 65_536  # validation tokens at each point of the curve
     curve_points: int = 24  # log-spaced over the run
     precision: str = "float32"  # or "bfloat16" (autocast)

@@ -82,7 +82,7 @@ SWEEP_BATCHES = (256, 512, 1024, 2048)  # tokens; 256 is one sequence, the floor
 
 def sweep() -> Grid:
     """Learning rate and batch at the two smallest budgets, per width: full factorial, one seed, smaller evaluation."""
-    base = replace(PYTHON, ood_corpus="", eval_tokens=2**18, curve_tokens=2**15, curve_points=8)
+    base = replace(PYTHON, ood_corpus="", eval_tokens=2**19, curve_tokens=2**15, curve_points=8)
     cells = [Cell(at(base, budget, width, learning_rate=rate / width, batch_tokens=batch), "sweep", budget)
              for budget, widths in SWEEP_WIDTHS.items() for width in widths for batch in SWEEP_BATCHES for rate in SWEEP_RATES]
     return checked("sweep", cells)

@@ -197,14 +197,16 @@ class _Run:
         return (big * large - b * small) / (big - b), (small - large) / (1 / b - 1 / big)
 
     def final_losses(self, token_losses: Callable[[Tensor], Tensor], ood: TokenSet | None) -> dict[str, Loss]:
-        """Validation, a fixed train subset and the out-of-distribution corpus, in full."""
+        """Validation on `eval_tokens`; a fixed train subset and the out-of-distribution corpus on half as many."""
         tokens = self.tokens
         sets = {"validation": (tokens.validation, tokens.validation_groups, tokens.validation_bytes_per_token),
                 "train": (tokens.train[: len(tokens.train_groups)], tokens.train_groups, tokens.bytes_per_token)}
         if ood is not None:
             sets["ood"] = (ood.validation, ood.validation_groups, ood.validation_bytes_per_token)
-        return {name: evaluate(token_losses, stream, groups, context=self.config.context, tokens=self.config.eval_tokens,
-                               bytes_per_token=size, device=self.device, keep_clusters=name == "validation")
+        full = self.config.eval_tokens
+        return {name: evaluate(token_losses, stream, groups, context=self.config.context,
+                               tokens=full if name == "validation" else full // 2, bytes_per_token=size, device=self.device,
+                               keep_clusters=name == "validation")
                 for name, (stream, groups, size) in sets.items()}
 
 

@@ -1,0 +1,34 @@
+"""Small things the tests are made from."""
+
+import math
+
+import numpy as np
+
+from study.config import RunConfig
+from study.counts import config_counts, exact_flops, six_nd
+from study.record import CurvePoint, Loss, Provenance, RunRecord, Timing
+
+CONFIG = RunConfig(corpus="sotu", vocabulary=64, width=16, layers=1, heads=1, tokens=2560, batch_tokens=256, learning_rate=0.02,
+                   context=32, eval_tokens=1024, curve_tokens=256, curve_points=4)
+
+
+def record(config: RunConfig = CONFIG, loss: float = 2.0, **changes: object) -> RunRecord:
+    """A complete record of `config` with the given validation loss."""
+    validation = Loss(loss, 0.01, loss / math.log(2) / 2.5, 1000, (loss - 0.1, loss + 0.1), (500, 500))
+    values = {
+        "config": config, "status": "complete", "reason": "", "parameters": config_counts(config),
+        "flops_6nd": float(six_nd(config)), "flops_exact": float(exact_flops(config)),
+        "losses": {"validation": validation, "train": Loss(loss - 0.05, 0.01, 1.0, 1000)},
+        "curve": (CurvePoint(1, 256, 1e6, 0.01, 4.0, 4.1, 0.5, 0.01, 30.0), CurvePoint(10, 2560, 1e7, 0.0, 2.1, loss, 0.2, math.nan, 9.0)),
+        "timing": Timing(1.0, 0.9, 2.0, 1.8, 2560.0, 1e11, 0.3),
+        "provenance": Provenance("c0ffee", False, "", "abc", "", "2.13.0", "3.11.7", "cpu", "a cpu", 1, "a host", "t0", "t1"),
+        "bytes_per_token": 2.5,
+    }
+    return RunRecord(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def token_stream(length: int, vocabulary: int, seed: int) -> np.ndarray:
+    """Tokens a small model can learn: each follows from the one before, but for noise."""
+    random = np.random.default_rng(seed)
+    step = random.choice([1, 2, 3], p=[0.6, 0.3, 0.1], size=length)
+    return (np.cumsum(step) % vocabulary).astype(np.uint16)

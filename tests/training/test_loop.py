@@ -1,0 +1,129 @@
+"""One run: it learns, repeats to the bit, resumes to the bit, and says when it diverged."""
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from study.config import ConfigError
+from study.data.tokens import TokenSet
+from study.record import RunRecord
+from study.training import checkpoint, loop
+from study.training.optim import learning_rate
+from tests.makers import CONFIG
+
+CPU = torch.device("cpu")
+LONGER = replace(CONFIG, tokens=256 * 120, epochs=2)
+
+
+def same(a: RunRecord, b: RunRecord) -> bool:
+    """Equal in every bit that is not time."""
+    return a.losses == b.losses and a.curve == b.curve and a.config == b.config and a.status == b.status
+
+
+def test_a_run_learns_and_repeats_to_the_bit(tokens: TokenSet) -> None:
+    config = LONGER
+    first, second = (loop.train(config, tokens, CPU) for _ in range(2))
+    assert same(first, second)
+    assert first.status == "complete"
+    entropy = -(0.6 * math.log(0.6) + 0.3 * math.log(0.3) + 0.1 * math.log(0.1))
+    assert entropy - 0.05 < first.losses["validation"].nats_per_token < 2.0 < math.log(64)
+    assert [point.step for point in first.curve] == loop.curve_steps(config)
+    assert first.curve[-1].tokens == config.tokens
+    assert first.losses["validation"].tokens == 1024 and first.losses["train"].tokens == 512
+    assert not same(first, loop.train(replace(config, seed=1), tokens, CPU))
+
+
+def test_micro_batches_change_nothing_but_rounding(tokens: TokenSet) -> None:
+    whole, parts = (loop.train(CONFIG, tokens, CPU, micro_batch=size) for size in (None, 64))
+    assert parts.losses["validation"].nats_per_token == pytest.approx(whole.losses["validation"].nats_per_token, rel=1e-5)
+
+
+def test_an_interrupted_run_ends_with_the_same_bits(tokens: TokenSet, tmp_path: Path) -> None:
+    config = LONGER
+    whole = loop.train(config, tokens, CPU)
+    looks = iter([False, False, True, True])
+    with pytest.raises(loop.Interrupted, match="run again"):
+        loop.train(config, tokens, CPU, work=tmp_path, stop=lambda: next(looks))
+    assert json.loads((tmp_path / "progress.json").read_text())["steps"] == config.steps
+    assert 0 < checkpoint.load(tmp_path, *fresh(config))[0] < config.steps  # type: ignore[index]
+    resumed = loop.train(config, tokens, CPU, work=tmp_path)
+    assert same(whole, resumed)
+    assert resumed.timing.resumed == 1
+
+
+def test_a_corrupt_checkpoint_gives_way_to_the_one_before(tokens: TokenSet, tmp_path: Path) -> None:
+    config = LONGER
+    whole = loop.train(config, tokens, CPU, work=tmp_path, checkpoint_seconds=0.0)
+    newest, older = sorted(tmp_path.glob("*.safetensors"), reverse=True)
+    body = bytearray(newest.read_bytes())
+    body[len(body) // 2] ^= 1
+    newest.write_bytes(bytes(body))
+    found = checkpoint.load(tmp_path, *fresh(config))
+    assert found is not None and found[0] == int(older.stem)
+    assert same(whole, loop.train(config, tokens, CPU, work=tmp_path))
+
+
+def fresh(config: object) -> tuple[torch.nn.Module, torch.optim.Optimizer]:
+    from study.training.gpt import GPT
+    from study.training.optim import adamw
+
+    model = GPT(config)  # type: ignore[arg-type]
+    return model, adamw(model, config)  # type: ignore[arg-type]
+
+
+def test_a_full_disk_stops_the_run_and_keeps_the_last_checkpoint(tokens: TokenSet, tmp_path: Path,
+                                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoint, "write_atomic", full)
+    with pytest.raises(checkpoint.CheckpointError, match="No space left"):
+        loop.train(LONGER, tokens, CPU, work=tmp_path / "w", checkpoint_seconds=0.0)
+
+
+def test_divergence_is_a_record_with_its_reason(tokens: TokenSet) -> None:
+    record = loop.train(replace(CONFIG, learning_rate=1e30), tokens, CPU)
+    assert record.status == "diverged" and record.losses == {}
+    assert "not finite" in record.reason or "worse than uniform" in record.reason
+
+
+def test_what_the_corpus_cannot_feed_is_refused(tokens: TokenSet) -> None:
+    with pytest.raises(ConfigError, match="unique"):
+        loop.train(replace(CONFIG, tokens=256 * 100), tokens, CPU)
+    with pytest.raises(ConfigError, match="vocabulary"):
+        loop.train(replace(CONFIG, vocabulary=32), tokens, CPU)
+    with pytest.raises(ConfigError, match="out-of-distribution"):
+        loop.train(replace(CONFIG, ood_corpus="python-source"), tokens, CPU)
+
+
+def test_schedule_rises_to_the_peak_and_falls_to_zero() -> None:
+    config = replace(CONFIG, tokens=256 * 100, warmup_fraction=0.1)
+    rates = [learning_rate(config, step) for step in range(100)]
+    assert rates[9] == config.learning_rate == max(rates)
+    assert rates[0] == pytest.approx(config.learning_rate / 10)
+    assert rates[-1] == pytest.approx(config.learning_rate / 90)
+    steps = [b - a for a, b in zip(rates[10:], rates[11:], strict=False)]
+    assert max(steps) - min(steps) < 1e-12
+
+
+def test_noise_scale_estimates_recover_a_planted_gradient(tokens: TokenSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    # gradients of mean g and per-token covariance s / tokens: the two estimates are |g|^2 and s x dimension
+    model, optimiser = fresh(CONFIG)
+    run = loop._Run(CONFIG, tokens, CPU, model, optimiser, model.loss, 256)  # type: ignore[arg-type]
+    generator = torch.Generator().manual_seed(0)
+    parameters = run.parameters
+    dimension = sum(p.numel() for p in parameters)
+
+    def planted(_: int) -> torch.Tensor:
+        for p in parameters:
+            p.grad = torch.full_like(p, 0.1) + torch.randn(p.shape, generator=generator) * (4.0 / CONFIG.batch_tokens) ** 0.5
+        return torch.tensor(0.0)
+
+    monkeypatch.setattr(run, "gradients", planted)
+    square, trace = run.noise(0)
+    assert square == pytest.approx(0.01 * dimension, rel=0.05)
+    assert trace == pytest.approx(4.0 * dimension, rel=0.05)
