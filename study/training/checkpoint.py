@@ -35,14 +35,14 @@ def save(directory: Path, step: int, model: GPT, optimiser: torch.optim.Optimize
     except OSError as error:
         raise CheckpointError(f"cannot write a checkpoint to {directory}: {error.strerror or error}; "
                               "free space and run the same command again") from None
-    for path in sorted(directory.glob("*.json"))[:-KEPT]:
+    for path in sorted(directory.glob("[0-9]*.json"))[:-KEPT]:
         path.unlink(missing_ok=True)
         path.with_suffix(".safetensors").unlink(missing_ok=True)
 
 
 def load(directory: Path, model: GPT, optimiser: torch.optim.Optimizer) -> tuple[int, dict[str, Any]] | None:
     """Restore the newest sound checkpoint: (step, state), or None when there is none. Corrupt ones are passed over."""
-    for path in sorted(directory.glob("*.json"), reverse=True):
+    for path in sorted(directory.glob("[0-9]*.json"), reverse=True):
         try:
             body = json.loads(path.read_text())
             payload = path.with_suffix(".safetensors").read_bytes()
