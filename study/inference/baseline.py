@@ -57,15 +57,14 @@ def fit_curve_fit(N: ArrayLike, D: ArrayLike, loss: ArrayLike, starts: ArrayLike
     rows = np.atleast_2d(np.asarray(starts, dtype=float))
     ends, covariances = np.full(rows.shape, np.nan), np.full((len(rows), 5, 5), np.nan)
     sums, said = np.full(len(rows), np.nan), []
+    noise = {} if sigma is None else {"sigma": np.full(data.size, sigma), "absolute_sigma": True}
     for k, start in enumerate(rows):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             try:
-                ends[k], covariances[k] = curve_fit(
-                    _loss, (data.N, data.D), data.loss, p0=np.minimum(start, UPPER) if bounded else start, maxfev=20_000,
-                    bounds=(0, UPPER) if bounded else (-np.inf, np.inf),
-                    sigma=None if sigma is None else np.full(data.size, sigma), absolute_sigma=sigma is not None,
-                    x_scale=np.maximum(start, 1e-3) if bounded else None)
+                method = {"bounds": (0, UPPER), "x_scale": np.maximum(start, 1e-3)} if bounded else {}
+                p0 = np.minimum(start, UPPER) if bounded else start
+                ends[k], covariances[k] = curve_fit(_loss, (data.N, data.D), data.loss, p0=p0, maxfev=20_000, **noise, **method)
                 sums[k] = float(np.sum((data.loss - _loss((data.N, data.D), *ends[k])) ** 2))
             except (RuntimeError, TypeError, ValueError) as error:
                 said.append(str(error).splitlines()[0])
