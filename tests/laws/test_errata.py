@@ -23,6 +23,14 @@ def test_essay() -> None:
     assert smallest.claimed == 768e6 and smallest.computed == 768
 
 
+def test_pearce_song() -> None:
+    besiroglu, hoffmann, local = errata.pearce_song()
+    assert (besiroglu.claimed, hoffmann.claimed) == (0.78, 0.74)
+    assert float(besiroglu.computed) == pytest.approx(0.79, abs=0.005)
+    assert float(hoffmann.computed) == pytest.approx(0.758, abs=0.002)
+    assert local.computed == "0.76 at 768, 0.53 at 1.5e+09"
+
+
 def test_go_reuses_its_weights_at_every_point() -> None:
     cost, peak = errata.go()
     assert float(cost.computed) / float(cost.claimed) == pytest.approx(361)
