@@ -64,6 +64,13 @@ def checked(name: str, cells: Sequence[Cell]) -> Grid:
     return Grid(name, cells[0].config.corpus, tuple(cells))
 
 
+def smoke() -> Grid:
+    """Three runs of a second or two each: does an installation train, stop and resume?"""
+    base = replace(SOTU, eval_tokens=2**15, curve_tokens=2**12, curve_points=6)
+    cells = [Cell(at(base, 2e10, width, learning_rate=0.8 / width, batch_tokens=1024), "isoflop", 2e10) for width in (16, 24, 32)]
+    return checked("smoke", cells)
+
+
 def quick() -> Grid:
     """The whole pipeline in minutes: three budgets of four sizes, and two more seeds of one cell. Eager: no compiler needed."""
     sizes = {1e11: (16, 24, 32, 48), 3e11: (16, 24, 32, 48), 1e12: (24, 32, 48, 64)}
@@ -88,4 +95,4 @@ def sweep() -> Grid:
     return checked("sweep", cells)
 
 
-GRIDS: dict[str, Callable[[], Grid]] = {"quick": quick, "sweep": sweep}
+GRIDS: dict[str, Callable[[], Grid]] = {"smoke": smoke, "quick": quick, "sweep": sweep}
