@@ -1,0 +1,55 @@
+"""Every command says how it is used; bad input is one line on stderr and exit code 2."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from study.cli import COMMANDS, app, main
+
+BAD_INPUT = {
+    "corpus": ["corpus", "no-such-corpus"],
+    "run": ["run", "--grid", "no-such-grid"],
+    "status": ["status", "--grid", "no-such-grid"],
+    "fit": ["fit", "no-such-table.csv"],
+    "plan": ["plan", "--grid", "no-such-grid"],
+    "verify": ["verify", "no-such-runs", "--against", "no-such-runs"],
+    "render": ["render", "--to", "docx"],
+    "reproduce": ["reproduce", "--grid", "no-such-grid"],
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_has_an_example(name: str) -> None:
+    result = CliRunner(env={"COLUMNS": "200", "TERM": "dumb"}).invoke(app, [name, "--help"])
+    assert result.exit_code == 0
+    assert f"Example: study {name}" in result.output.replace("`", "")
+
+
+def test_every_command_module_is_a_command() -> None:
+    folder = Path(__file__).resolve().parent.parent / "study" / "commands"
+    assert {path.stem.replace("_", "-") for path in folder.glob("[!_]*.py")} == {name.replace("_", "-") for name in COMMANDS}
+
+
+@pytest.mark.parametrize("name", [name for name in BAD_INPUT if name in COMMANDS])
+def test_bad_input_is_one_line_and_exit_code_2(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                               capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["study", *BAD_INPUT[name]])
+    with pytest.raises(SystemExit) as left:
+        main()
+    said = capsys.readouterr()
+    assert left.value.code == 2
+    assert said.out == ""
+    assert said.err.startswith("study: ")
+    assert said.err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_exit_code_reaches_the_shell() -> None:
+    done = subprocess.run([sys.executable, "-m", "study.cli", "status", "--grid", "nope"], capture_output=True, text=True,
+                          check=False, stdin=subprocess.DEVNULL)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("study: unknown grid 'nope': one of ")
