@@ -67,7 +67,8 @@ def execute(document: Document, root: Path, options: Mapping[str, Any], env: Map
             tags = ["raises-exception"] if may_raise else []
             notebook.cells.append(nbformat.v4.new_code_cell(source, metadata={"tags": tags}))
             places.append(place)
-    _run(notebook, places, root, env or {}, progress)
+    if len(places) > 1:  # prose alone needs no kernel
+        _run(notebook, places, root, env or {}, progress)
     outputs = iter([tuple(cell.outputs) for cell in notebook.cells[1:]])
     results: list[Text | Result] = []
     for block in document.blocks:
@@ -99,8 +100,10 @@ def _sources(block: Text | Cell, options: Mapping[str, Any]) -> list[tuple[str, 
 
 
 def _run(notebook: Any, places: list[Place], root: Path, env: Mapping[str, str], progress: Progress | None) -> None:
-    # a name without any kernel directory resolves to ipykernel under sys.executable, whatever "python3" is elsewhere
-    with tempfile.TemporaryDirectory(prefix="study-", ignore_cleanup_errors=True) as scratch:
+    # a name without any kernel directory resolves to ipykernel under sys.executable, whatever "python3" is elsewhere;
+    # the address of a local socket has about 100 bytes
+    folder = tempfile.gettempdir() if len(tempfile.gettempdir()) < 60 else "/tmp"
+    with tempfile.TemporaryDirectory(prefix="study-", dir=folder, ignore_cleanup_errors=True) as scratch:
         manager = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=KernelSpecManager(kernel_dirs=[]),
                                      transport="ipc", connection_file=f"{scratch}/kernel.json")
         client = NotebookClient(notebook, km=manager, timeout=None, coalesce_streams=True, ipython_hist_file=":memory:")

@@ -118,7 +118,7 @@ function last.Div(div)
 end
 
 function first.Figure(figure)
-  if kind(figure.identifier) == 'fig' and not index[figure.identifier] then
+  if kind(figure.identifier) == 'fig' then
     local n = number(figure.identifier)
     figure.caption.long = caption('fig', n, inlines(figure.caption.long))
     return figure
@@ -126,7 +126,7 @@ function first.Figure(figure)
 end
 
 function first.Table(table)
-  if kind(table.identifier) == 'tbl' and not index[table.identifier] then
+  if kind(table.identifier) == 'tbl' then
     local id = table.identifier
     return titled_table(table, id, number(id), inlines(table.caption.long)), false
   end

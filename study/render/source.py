@@ -239,7 +239,7 @@ def _check_option(key: str, value: Any, place: Place) -> None:
     types = CELL_OPTIONS[key]
     good = isinstance(value, types) and (types != (int,) or str(value) in "123456789")
     if isinstance(value, str) and bool in types:
-        good = value == WORDS[key]
+        good = value == WORDS.get(key)
     if isinstance(value, list):
         good = good and bool(value) and all(isinstance(item, str) and item.strip() for item in value)
     if not good:

@@ -36,7 +36,7 @@ local function identifier(el, known)
   if labels[prefix] and not known[prefix] then outside('#' .. el.identifier, 'label ' .. el.identifier .. ' here') end
 end
 
-local filter = {}
+local filter = { traverse = 'topdown' }
 
 function filter.Div(div)
   local class = div.classes[1]
@@ -69,7 +69,8 @@ end
 
 function filter.Span(span)
   if span.identifier ~= '' or #span.classes > 0 then
-    outside(#span.classes > 0 and '.' .. span.classes[1] or '#' .. span.identifier, 'a span with attributes')
+    local token = #span.classes > 0 and '.' .. span.classes[1] or '#' .. span.identifier
+    outside(token, 'a span with attributes ' .. token)
   end
 end
 
@@ -100,7 +101,7 @@ end
 function filter.CodeBlock(code)
   local cell = code.classes:includes 'cell-code' or code.classes:includes 'cell-output'
   local line = code.text:match '[^\n]*'
-  if not cell and attribute(code) then outside(line, 'code block attribute ' .. attribute(code)) end
+  if not cell and attribute(code) then outside(attribute(code) .. '=', 'code block attribute ' .. attribute(code)) end
   if not cell and (#code.classes > 1 or code.identifier ~= '') then outside(line, 'a code block with several attributes') end
   if not cell and code.text:match '```{%l' then outside(line, 'a code cell inside a code block') end
 end
