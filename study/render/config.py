@@ -1,6 +1,5 @@
 """`_quarto.yml` and a document's front matter, merged for one output format the way Quarto merges them."""
 
-import copy
 import datetime
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -77,8 +76,9 @@ def read_project(root: Path) -> Project:
 
 
 def document_options(project: Project, document: Document, target: str) -> dict[str, Any]:
-    """All options of `document` for one format ("html" or "typst"), flat: the format's own over the general ones,
-    the front matter's over the project's. Cell defaults are under "execute"; bibliography and csl are absolute paths.
+    """All options of `document` for one format ("html" or "typst"), flat: in each of project and front matter the
+    format's own over the general ones, then the front matter's over the project's, as in Quarto. Cell defaults are
+    under "execute"; bibliography and csl are absolute paths.
 
     Raises:
         RenderError: a front matter outside the common subset.
@@ -89,14 +89,25 @@ def document_options(project: Project, document: Document, target: str) -> dict[
         return document.header_places.get(key, top)
 
     _check(document.header, FRONT_MATTER, where)
-    merged = _merge(project.options, document.header)
-    formats = merged.pop("format", None) or {}
-    options = _merge(merged, formats.get(target) or {})
+    if document.header.get("format") and set(document.header["format"]) != set(FORMATS):
+        raise where("format").error("a front matter that has format: lists html and typst, Quarto renders no others")
+    options = _merge(_flat(project.options, target), _flat(document.header, target))
     for key in REQUIRED[target]:
         if options.get(key) != FIXED[target][key]:
             raise where("format").error(f"format {target} needs {key}: {str(FIXED[target][key]).lower()}")
-    execute = {**(options.get("execute") or {}), **{key: options[key] for key in EXECUTE & set(options)}}
-    return {**options, **_bibliography(options, project.root, document.path, top), "execute": execute}
+    return {**options, **_bibliography(options, project.root, document.path, top)}
+
+
+def _flat(source: dict[str, Any], target: str) -> dict[str, Any]:
+    own = _formats(source).get(target, {})
+    execute = {**(source.get("execute") or {}), **(own.get("execute") or {})}
+    rest = {key: value for key, value in {**source, **own}.items() if key not in EXECUTE | {"execute", "format"}}
+    return {**rest, "execute": {**execute, **{key: own[key] for key in sorted(EXECUTE & set(own))}}}
+
+
+def _formats(source: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    # a format without options of its own is written `html: default`
+    return {name: {} if own in (None, "default") else own for name, own in (source.get("format") or {}).items()}
 
 
 def _bibliography(options: dict[str, Any], root: Path, document: Path, top: Place) -> dict[str, list[str]]:
@@ -162,17 +173,16 @@ def _check(options: dict[str, Any], known: set[str], where: Where) -> None:
         if key not in EXECUTE | {"freeze"}:
             raise where("execute").error(f"outside the common subset: execute option {key}")
     _check_fixed("execute", execute, where)
-    formats = options.get("format") or {}
-    if not isinstance(formats, dict):
+    if not isinstance(options.get("format") or {}, dict):
         raise where("format").error("format must map html and typst to their options")
-    for name, own in formats.items():
+    for name, own in _formats(options).items():
         if name not in FORMATS:
             raise where("format").error(f"outside the common subset: format {name} (html and typst)")
-        for key in own or {}:
+        for key in own:
             if key not in FORMATS[name]:
                 raise where("format").error(f"outside the common subset: {name} option {key}")
-        _check_fixed(name, own or {}, where)
-        for key in (own or {}).get("execute") or {}:
+        _check_fixed(name, own, where)
+        for key in own.get("execute") or {}:
             if key not in EXECUTE:
                 raise where("format").error(f"outside the common subset: {name} execute option {key}")
     if options.get("fig-format", "svg") not in FORMAT_NAMES:
@@ -187,7 +197,7 @@ def _check_fixed(section: str, options: dict[str, Any], where: Where) -> None:
 
 
 def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    out = copy.deepcopy(base)
+    out = dict(base)
     for key, value in over.items():
         out[key] = _merge(out[key], value) if isinstance(value, dict) and isinstance(out.get(key), dict) else value
     return out

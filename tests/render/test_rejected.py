@@ -148,6 +148,7 @@ HEADERS = [
     ("freeze", "execute:\n  freeze: auto", 3, "freeze"),
     ("cache", "execute:\n  cache: true", 3, "cache"),
     ("another format", "format:\n  docx: default", 3, "docx"),
+    ("one format alone", "format:\n  html:\n    toc: false", 3, "lists html and typst"),
     ("format option", "format:\n  html:\n    code-tools: true", 3, "code-tools"),
     ("MathJax", "format:\n  html:\n    html-math-method: mathjax", 3, "html-math-method"),
     ("not self-contained", "format:\n  html:\n    embed-resources: false", 3, "embed-resources"),
@@ -157,7 +158,7 @@ HEADERS = [
     ("author", "author:\n  - name: A\n    orcid: '1'", 1, "author"),
     ("inline value", "subtitle: \"`{python} 1` runs\"", 3, "inline value"),
     ("not YAML", "subtitle: \"open", 3, "not valid YAML"),
-    ("figures differ between the formats", "format:\n  html:\n    fig-width: 3", 1, "fig-width differs"),
+    ("figures differ between the formats", "format:\n  html:\n    fig-width: 3\n  typst: default", 1, "fig-width differs"),
     ("missing bibliography", "bibliography: none.bib", 1, "none.bib"),
 ]
 
