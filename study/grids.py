@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from study.config import RunConfig, whole_batches
-from study.counts import exact_flops_per_token
+from study.counts import exact_flops_per_token, parameter_counts
 from study.data.sizes import UNIQUE_TRAIN_TOKENS
 from study.design import Cell, Grid, GridError
+from study.tune import Rule
 
 LARGEST_SHARE = 0.9  # of the unique train tokens that any cell may use
 
@@ -24,6 +25,7 @@ def grid(name: str) -> Grid:
 
 # The ladder of shapes shared by the CPU grids: width -> (layers, heads). N counts non-embedding + unembedding for V = 1,024.
 LADDER = {
+    12: (2, 1),  # 15.7 k
     16: (2, 1),  # 22.5 k
     24: (2, 1),  # 38.4 k
     32: (2, 2),  # 57.3 k
@@ -83,16 +85,58 @@ def quick() -> Grid:
 
 
 SWEEP_WIDTHS = {3e11: (24, 32, 48, 64), 1e12: (32, 48, 64, 96)}
-SWEEP_RATES = (0.4, 0.8, 1.6, 3.2)  # learning rate x width
-SWEEP_BATCHES = (256, 512, 1024, 2048)  # tokens; 256 is one sequence, the floor
+SWEEP_RATES: dict[float, dict[int, tuple[float, ...]]] = {  # budget -> batch in tokens (256 is one sequence, the floor) -> learning rates x width
+    3e11: dict.fromkeys((256, 512, 1024, 2048), (0.4, 0.8, 1.6, 3.2)),
+    1e12: {256: (0.4, 0.8, 1.6), 512: (0.4, 0.8, 1.6), 1024: (0.8, 1.6, 3.2)},  # narrowed around the optima at 3e11
+}
+CHECK_WIDTHS = (64, 128)  # two cells of the largest fit budget, at half and twice the rule's learning rate
 
 
 def sweep() -> Grid:
-    """Learning rate and batch at the two smallest budgets, per width: full factorial, one seed, smaller evaluation."""
+    """Learning rate and batch at the two smallest budgets, per width, one seed, smaller evaluation.
+
+    The rule that follows from them is checked at two cells of the largest fit budget of the `cpu` grid.
+    """
     base = replace(PYTHON, ood_corpus="", eval_tokens=2**19, curve_tokens=2**15, curve_points=8)
     cells = [Cell(at(base, budget, width, learning_rate=rate / width, batch_tokens=batch), "sweep", budget)
-             for budget, widths in SWEEP_WIDTHS.items() for width in widths for batch in SWEEP_BATCHES for rate in SWEEP_RATES]
+             for budget, widths in SWEEP_WIDTHS.items() for width in widths
+             for batch, rates in SWEEP_RATES[budget].items() for rate in rates]
+    for width in CHECK_WIDTHS:
+        config = ruled(3e13, width)
+        cells += [Cell(replace(config, learning_rate=config.learning_rate * factor), "check", 3e13) for factor in (0.5, 2.0)]
     return checked("sweep", cells)
 
 
-GRIDS: dict[str, Callable[[], Grid]] = {"smoke": smoke, "quick": quick, "sweep": sweep}
+# Fitted to the sweep by study/tune.py (tests/test_tune.py refits it), rounded, before any run of the grid was trained.
+RULE = Rule(rate=0.02, width_exponent=1.0, batch_exponent=0.5, batch=512.0, size_exponent=0.0)
+
+CPU_WIDTHS = {
+    3e11: (12, 16, 24, 32, 40, 48, 64),
+    1e12: (16, 24, 32, 40, 48, 64, 80),
+    3e12: (24, 32, 40, 48, 64, 80, 96),
+    1e13: (32, 40, 48, 64, 80, 96, 128),
+    3e13: (40, 48, 64, 80, 96, 128, 160),
+}
+CPU_OFF_PATH = {3e11: (80, 96), 1e12: (12, 96), 3e12: (16, 128), 1e13: (24, 160), 3e13: (32, 192)}
+CPU_SEEDS = {3e11: (24, 48), 1e12: (40,), 3e12: (48,), 1e13: (64,), 3e13: (96,)}  # two more seeds each
+CPU_HELD_OUT = {1e14: (64, 96, 128, 160, 192)}
+
+
+def ruled(budget: float, width: int, seed: int = 0) -> RunConfig:
+    """The run of a ladder shape at a budget on python-source, by the recipe's rules."""
+    batch = RULE.batch_tokens(parameter_counts(width, LADDER[width][0], PYTHON.vocabulary).multiplying)
+    return at(PYTHON, budget, width, learning_rate=RULE.learning_rate(width, batch), batch_tokens=batch, seed=seed)
+
+
+def cpu() -> Grid:
+    """Five isoFLOP budgets of seven sizes from one ladder, off-path cells, seeds, and a held-out budget. In budget order."""
+    cells = []
+    for budget, widths in CPU_WIDTHS.items():
+        cells += [Cell(ruled(budget, width), "isoflop", budget) for width in widths]
+        cells += [Cell(ruled(budget, width), "off-path", budget) for width in CPU_OFF_PATH[budget]]
+        cells += [Cell(ruled(budget, width, seed), "seed", budget) for width in CPU_SEEDS[budget] for seed in (1, 2)]
+    cells += [Cell(ruled(budget, width), "held-out", budget) for budget, widths in CPU_HELD_OUT.items() for width in widths]
+    return checked("cpu", cells)
+
+
+GRIDS: dict[str, Callable[[], Grid]] = {"smoke": smoke, "quick": quick, "sweep": sweep, "cpu": cpu}
