@@ -85,7 +85,8 @@ def quick() -> Grid:
 
 
 SWEEP_WIDTHS = {3e11: (24, 32, 48, 64), 1e12: (32, 48, 64, 96)}
-SWEEP_RATES: dict[float, dict[int, tuple[float, ...]]] = {  # budget -> batch in tokens (256 is one sequence, the floor) -> learning rates x width
+# budget -> batch in tokens (256 is one sequence, the floor) -> learning rates x width
+SWEEP_RATES: dict[float, dict[int, tuple[float, ...]]] = {
     3e11: dict.fromkeys((256, 512, 1024, 2048), (0.4, 0.8, 1.6, 3.2)),
     1e12: {256: (0.4, 0.8, 1.6), 512: (0.4, 0.8, 1.6), 1024: (0.8, 1.6, 3.2)},  # narrowed around the optima at 3e11
 }
