@@ -47,16 +47,17 @@ def run_grid(grid: Grid, runs: Path, options: Options, *, only: Sequence[str] = 
     """
     chosen = [grid.cell(run_id) for run_id in only] or list(grid.cells)
     writable(runs / grid.name)
-    if not any(_left(chosen, grid_state(grid, runs))):
-        return grid_state(grid, runs)
+    state = grid_state(grid, runs)
+    if not _left(chosen, state):
+        return state
     command = [sys.executable, "-m", "study.launch.worker", "--grid", grid.name, "--runs", str(runs), "--device", options.device,
                "--threads", str(options.threads), "--checkpoint-seconds", str(options.checkpoint_seconds)]
     command += ["--price", str(options.price)] if options.price is not None else []
     command += ["--only", *only] if only else []
     environment = {**os.environ, "OMP_NUM_THREADS": str(options.threads), "MKL_NUM_THREADS": str(options.threads),
                    "TOKENIZERS_PARALLELISM": "false"}
-    count = max(1, min(options.workers, sum(1 for _ in _left(chosen, grid_state(grid, runs)))))
-    workers = [_start(command, environment) for _ in range(count)]
+    logs = [runs / grid.name / ".work" / f"worker-{i}.log" for i in range(min(options.workers, len(_left(chosen, state))))]
+    workers = [_start(command, environment, log) for log in logs]
     interrupted = False
 
     def ask(*_: object) -> None:
@@ -71,28 +72,30 @@ def run_grid(grid: Grid, runs: Path, options: Options, *, only: Sequence[str] = 
     try:
         with _progress(console, grid) as show:
             while any(worker.poll() is None for worker in workers):
-                show(grid_state(grid, runs))
+                state = grid_state(grid, runs, state.done)
+                show(state)
                 for i, worker in enumerate(workers):
                     if worker.poll() in (None, 0, EX_INTERRUPTED) or interrupted:
                         continue
                     if worker.returncode == 2 or restarts >= RESTARTS:
                         _stop_all(workers)
-                        raise LaunchError(_why(worker, grid))
+                        raise LaunchError(_why(worker, logs[i], grid))
                     restarts += 1
-                    workers[i] = _start(command, environment)
+                    workers[i] = _start(command, environment, logs[i])
                 time.sleep(REFRESH_SECONDS)
-            show(grid_state(grid, runs))
+            state = grid_state(grid, runs, state.done)
+            show(state)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
         _stop_all(workers)
-    failed = next((worker for worker in workers if worker.returncode not in (0, EX_INTERRUPTED)), None)
-    if failed is not None and not interrupted:
-        raise LaunchError(_why(failed, grid))
+    for worker, log in zip(workers, logs, strict=True):
+        if worker.returncode not in (0, EX_INTERRUPTED) and not interrupted:
+            raise LaunchError(_why(worker, log, grid))
     if interrupted or any(worker.returncode == EX_INTERRUPTED for worker in workers):
         console.print("stopped: every run in training was checkpointed; the same command goes on from there")
         sys.exit(EX_INTERRUPTED)
-    return grid_state(grid, runs)
+    return state
 
 
 def writable(directory: Path) -> None:
@@ -110,12 +113,12 @@ def writable(directory: Path) -> None:
         raise LaunchError(f"cannot write {directory}: {error.strerror or error}; choose another with --runs") from None
 
 
-def _start(command: list[str], environment: dict[str, str]) -> subprocess.Popen[str]:
-    return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                            stderr=subprocess.PIPE, text=True)
+def _start(command: list[str], environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
+    with log.open("wb") as said:  # a file, not a pipe: nobody reads while the worker works
+        return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
 
 
-def _stop_all(workers: list[subprocess.Popen[str]]) -> None:
+def _stop_all(workers: list[subprocess.Popen[bytes]]) -> None:
     for worker in workers:
         if worker.poll() is None:
             worker.terminate()
@@ -123,10 +126,12 @@ def _stop_all(workers: list[subprocess.Popen[str]]) -> None:
         worker.wait()
 
 
-def _why(worker: subprocess.Popen[str], grid: Grid) -> str:
-    lines = [line for line in (worker.stderr.read() if worker.stderr else "").splitlines() if line.strip()]
+def _why(worker: subprocess.Popen[bytes], log: Path, grid: Grid) -> str:
+    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
     said = lines[-1].removeprefix("study: ") if lines else "no message"
-    return said if worker.returncode == 2 else f"a worker of grid {grid.name} ended with code {worker.returncode}: {said}"
+    if worker.returncode == 2:
+        return said
+    return f"a worker of grid {grid.name} ended with code {worker.returncode}: {said} (see {log})"
 
 
 def _left(cells: Sequence[Cell], state: GridState) -> list[Cell]:

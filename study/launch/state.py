@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,14 +51,18 @@ def run_lock(runs: Path, grid: str, run_id: str) -> FileLock:
     return FileLock(folder / f"{run_id}.lock")
 
 
-def grid_state(grid: Grid, runs: Path) -> GridState:
-    """Read the state of a grid from its records, locks and progress notes."""
+def grid_state(grid: Grid, runs: Path, known: Mapping[str, RunRecord] | None = None) -> GridState:
+    """Read the state of a grid from its records, locks and progress notes; records already `known` are not read again."""
+    known = known or {}
     done: dict[str, RunRecord] = {}
     running: dict[str, dict[str, Any]] = {}
     left = []
     for cell in grid.cells:
         run_id = cell.config.run_id
         directory = run_directory(runs, grid.name, run_id)
+        if run_id in known:
+            done[run_id] = known[run_id]
+            continue
         if (directory / "record.json").exists():
             done[run_id] = read_record(directory)
             continue
