@@ -4,7 +4,7 @@ For each (budget, width, batch) of the sweep the loss is a parabola in the logar
 lowest point and its neighbours; its vertex is the optimum, interior when the lowest point is not the first or last rate.
 For each (budget, width) the same is done over the batches, with the loss at each batch's best rate. The rules are power laws
 
-    learning rate(width, batch) = r (width / 48)^-p (batch / 1024)^q        batch(N) = b (N / 100,000)^m, to a power of two
+    learning rate(width, batch) = r (width / 48)^-p (batch / 1024)^q        batch(D) = b (D / 1e6)^m, to a power of two
 
 fitted by least squares to those optima.
 """
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-WIDTH, BATCH, SIZE = 48, 1024, 1e5  # where the rules are centred
+WIDTH, BATCH, DATA = 48, 1024, 1e6  # where the rules are centred
 SMALLEST_BATCH = 256  # one sequence
 
 
@@ -27,16 +27,16 @@ class Rule:
     width_exponent: float
     batch_exponent: float
     batch: float
-    size_exponent: float
+    data_exponent: float
 
     def learning_rate(self, width: int, batch_tokens: int) -> float:
         """Peak learning rate of the matrices, to three digits."""
         value = self.rate * (width / WIDTH) ** -self.width_exponent * (batch_tokens / BATCH) ** self.batch_exponent
         return float(f"{value:.3g}")
 
-    def batch_tokens(self, N: int) -> int:
+    def batch_tokens(self, D: float) -> int:
         """Batch in tokens: the power of two nearest to the rule, at least one sequence."""
-        return max(SMALLEST_BATCH, int(2 ** round(np.log2(self.batch * (N / SIZE) ** self.size_exponent))))
+        return max(SMALLEST_BATCH, int(2 ** round(np.log2(self.batch * (D / DATA) ** self.data_exponent))))
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def fit_rule(frame: pd.DataFrame) -> Rule:
     (rate, p, q), *_ = np.linalg.lstsq(x, np.log(rates["learning_rate"].to_numpy()), rcond=None)
     batches = batch_optima(frame)
     batches = batches[batches["interior"] | batches["at_floor"]]
-    x = np.column_stack([np.ones(len(batches)), np.log(batches["N"] / SIZE)])
+    x = np.column_stack([np.ones(len(batches)), np.log(batches["D"] / DATA)])
     (b, m), *_ = np.linalg.lstsq(x, np.log(batches["batch_tokens"].to_numpy()), rcond=None)
     return Rule(float(np.exp(rate)), float(p), float(q), float(np.exp(b)), float(m))
 
