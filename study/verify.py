@@ -1,9 +1,12 @@
 """Does a rerun reproduce the recorded runs? Two sets of records of one grid, run by run.
 
 On the same machine (device, CPU model, torch and thread count, from the provenance) a run must have the same bits: every
-loss and every point of its curve. Elsewhere the order of sums differs, and training amplifies it up to what another seed
-would do: each loss must then be within `TOLERANCE` standard deviations between seeds of the recorded one, pooled over the
-cells that the reference holds more than one seed of. Counts, FLOPs and the corpus must be equal everywhere.
+loss and every point of its curve. Elsewhere the order of sums differs, and training amplifies it, at most up to what
+another seed would do: each loss must then be within `TOLERANCE` standard deviations between seeds of the recorded one,
+pooled over the cells that the reference holds more than one seed of. Counts, FLOPs and the corpus must be equal everywhere.
+
+The tolerance is wide: five runs of the quick grid with AVX2 in place of AVX-512 ended within 2.3e-5 nats a token of the
+recorded ones, 0.01 standard deviations between seeds.
 """
 
 import json

@@ -33,7 +33,8 @@ def command(
     result = verify(*sides)
 
     console = Console(highlight=False)
-    shown = Table("run", title=f"{rerun} against {against}, validation loss in nats a token", title_justify="left")
+    shown = Table(title=f"{rerun} against {against}, validation loss in nats a token", title_justify="left")
+    shown.add_column("run", no_wrap=True)
     for heading in ("loss", "reference", "difference"):
         shown.add_column(heading, justify="right")
     shown.add_column("verdict")
