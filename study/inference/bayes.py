@@ -28,6 +28,7 @@ HYPERPARAMETERS = tuple(Priors.__dataclass_fields__)
 GROUP_SLOTS = 8  # group effects come in multiples of this, so that subsets of a design share one compiled model
 
 Form = tuple[str, bool, bool, str]
+Surface = tuple[Any, Any, Any, Any, Any, Any]  # E, ln tA, ln tB, ln alpha, ln beta, kappa
 
 
 def coordinates(law: str) -> tuple[str, ...]:
@@ -38,32 +39,32 @@ def coordinates(law: str) -> tuple[str, ...]:
 def build_model(form: Form, slots: int) -> pm.Model:
     """The model of one form (`ModelSpec.form`); `slots` group effects, of which a table may use fewer.
 
-    Data, swapped without recompiling: `rows` (6, R), see ROWS; `priors` (8, 2), the constants of `Priors`; `start` (5, 2),
-    origin and unit of each sampled coordinate; `seeds` (2,), sum of squares of ln L inside cells and its degrees of freedom.
+    Data, swapped without recompiling: `rows` (6, R), see ROWS; `priors` (8, 2), the constants of `Priors`; `start` (5, 6),
+    origin and Cholesky factor of the coordinates of the surface, so that NUTS sees them nearly white even where a design
+    leaves ridges; `seeds` (2,), sum of squares of ln L inside cells and its degrees of freedom.
     """
     noise, scale_slope, grouped, law = form
     size = len(coordinates(law))
     with pm.Model() as model:
         # few shared arrays, because each costs half a second of compilation
         rows, constants = pm.Data("rows", np.ones((len(ROWS), 1))), pm.Data("priors", np.ones((len(HYPERPARAMETERS), 2)))
-        start = pm.Data("start", np.ones((5, 2)))
+        start = pm.Data("start", np.ones((5, 6)))
         n, d, c, y, repeats, group = (rows[i] for i in range(len(ROWS)))
         hyper = {name: constants[i] for i, name in enumerate(HYPERPARAMETERS)}
 
         x = pm.Flat("x", shape=size, initval=np.zeros(size))
-        surface = _kaplan if law == "kaplan" else _slopes
-        E, ln_tA, ln_tB, ln_alpha, ln_beta, kappa = surface(start[:size, 0] + start[:size, 1] * x, hyper, law)
+        ln_s = pm.Normal("ln_s", hyper["s"][0], hyper["s"][1])
+        effect = pm.HalfNormal("tau", hyper["tau"][0]) * pm.Normal("z", shape=slots) if grouped else pt.zeros(1)
+        point = start[:size, 0] + (start[:size, 1:size + 1] * x).sum(axis=1)
+        surface = _kaplan(point, hyper) if law == "kaplan" else _slopes(point, hyper, law)
+        E, ln_tA, ln_tB, ln_alpha, ln_beta, kappa = surface
         u, v = (ln_tA - pt.exp(ln_alpha) * n) / kappa, (ln_tB - pt.exp(ln_beta) * d) / kappa
         fitted = E + (pt.exp(u) + pt.exp(v) if law == "hoffmann" else pt.exp(kappa * pt.logaddexp(u, v)))
-        centre = pt.log(pt.maximum(fitted, 1e-12))
+        centre = pt.log(pt.maximum(fitted, 1e-12)) + (effect[group.astype("int64")] if grouped else 0.0)
 
-        ln_s = pm.Normal("ln_s", hyper["s"][0], hyper["s"][1])
         sigma = pt.exp(ln_s + (pm.Normal("g", 0.0, hyper["g"][0]) * c if scale_slope else 0.0 * c))
         if noise == "seed":
             sigma = pt.sqrt(sigma**2 + _seed_variance(hyper) / repeats)
-        if grouped:
-            tau = pm.HalfNormal("tau", hyper["tau"][0])
-            centre = centre + (tau * pm.Normal("z", shape=slots))[group.astype("int64")]
         if noise == "normal":
             pm.Normal("ln_L", centre, sigma, observed=y)
         else:
@@ -83,56 +84,54 @@ def compiled(form: Form, slots: int) -> Any:
 
 def natural(x: dict[str, Any], start: Any, law: str) -> dict[str, Any]:
     """Sampled draws, x of shape (..., 5), to the natural scale: E, tA, tB, alpha, beta, s, ... and the coordinates."""
-    names = coordinates(law)
-    named = {name: start[i, 0] + start[i, 1] * x["x"][..., i] for i, name in enumerate(names)}
-    alpha, beta = np.exp(named["ln_alpha"]), np.exp(named["ln_beta"])
-    out = {**named, "alpha": alpha, "beta": beta, "s": np.exp(x["ln_s"])}
-    if law == "kaplan":
-        share = named["logit_share"]
-        out |= {"kappa": beta, "E": np.zeros_like(beta), "tA": np.exp(named["ln_L0"] - beta * np.logaddexp(0.0, -share)),
-                "tB": np.exp(named["ln_L0"] - beta * np.logaddexp(0.0, share))}
-    else:
-        ln_p, ln_q = named["gA"] - named["ln_alpha"], named["gB"] - named["ln_beta"]
-        kappa = np.exp(x["ln_kappa"]) if law == "nesting" else 1.0
-        total = np.logaddexp(ln_p, ln_q)
-        out |= {"E": named["L0"] - np.exp(ln_p) - np.exp(ln_q), "tA": np.exp(total + kappa * (ln_p - total)),
-                "tB": np.exp(total + kappa * (ln_q - total))}
-        if law == "nesting":
-            out["kappa"] = kappa
-    for name, raw in (("nu", "nu_log__"), ("tau", "tau_log__"), ("s_seed", "ln_s_seed")):
+    out = {"s": np.exp(x["ln_s"])}
+    for name, raw in (("nu", "nu_log__"), ("tau", "tau_log__"), ("s_seed", "ln_s_seed"), ("kappa", "ln_kappa")):
         if raw in x:
             out[name] = np.exp(x[raw])
     if "g" in x:
         out["g"] = x["g"]
     if "z" in x:
         out["u"] = out["tau"][..., None] * x["z"]
-    return out
+    names = coordinates(law)
+    point = start[:len(names), 0] + x["x"] @ start[:len(names), 1:len(names) + 1].T
+    alpha, beta = np.exp(point[..., -2]), np.exp(point[..., -1])
+    if law == "kaplan":
+        E, share = np.zeros_like(beta), point[..., 1]
+        tA, tB = (np.exp(point[..., 0] - beta * np.logaddexp(0.0, sign * share)) for sign in (-1.0, 1.0))
+        out["kappa"] = beta
+    else:
+        ln_p, ln_q = point[..., 1] - point[..., 3], point[..., 2] - point[..., 4]
+        total = np.logaddexp(ln_p, ln_q)
+        E = point[..., 0] - np.exp(total)
+        tA, tB = (np.exp(total + out.get("kappa", 1.0) * (term - total)) for term in (ln_p, ln_q))
+    return {**{name: point[..., i] for i, name in enumerate(names)}, "E": E, "tA": tA, "tB": tB, "alpha": alpha,
+            "beta": beta, **out}
 
 
-def _slopes(point: Any, hyper: dict[str, Any], law: str) -> tuple[Any, ...]:
+def _slopes(point: Any, hyper: dict[str, Any], law: str) -> Surface:
     L0, gA, gB, ln_alpha, ln_beta = (point[i] for i in range(5))
     ln_p, ln_q = gA - ln_alpha, gB - ln_beta
     E = L0 - pt.exp(ln_p) - pt.exp(ln_q)
-    ln_E = pt.log(pt.switch(E > 0, E, 1.0))
     ln_tA, ln_tB, ln_kappa = ln_p, ln_q, pt.as_tensor(0.0)
     if law == "nesting":
         ln_kappa = pm.Normal("ln_kappa", hyper["kappa"][0], hyper["kappa"][1])
         total = pt.logaddexp(ln_p, ln_q)
         ln_tA, ln_tB = (total + pt.exp(ln_kappa) * (term - total) for term in (ln_p, ln_q))
     # the priors of (E, tA, tB) in the coordinates (L0, gA, gB): their densities times the determinant, kappa
+    ln_E = pt.log(pt.switch(E > 0, E, 1.0))
     pm.Potential("prior_E", pt.switch(E > 0, _normal(ln_E, hyper["E"]) - ln_E, -np.inf))
     pm.Potential("prior_terms", _normal(ln_tA, hyper["t"]) + _normal(ln_tB, hyper["t"]) + ln_kappa)
-    pm.Potential("prior_exponents", _normal(ln_alpha, hyper["exponent"]) + _normal(ln_beta, hyper["exponent"]))
+    _exponents(ln_alpha, ln_beta, hyper)
     return E, ln_tA, ln_tB, ln_alpha, ln_beta, pt.exp(ln_kappa)
 
 
-def _kaplan(point: Any, hyper: dict[str, Any], _law: str) -> tuple[Any, ...]:
+def _kaplan(point: Any, hyper: dict[str, Any]) -> Surface:
     ln_L0, share, ln_alpha, ln_beta = (point[i] for i in range(4))
     kappa = pt.exp(ln_beta)
     ln_tA, ln_tB = ln_L0 - kappa * pt.softplus(-share), ln_L0 - kappa * pt.softplus(share)
     # d(ln tA, ln tB) / d(ln L0, logit share) has determinant kappa = beta
     pm.Potential("prior_terms", _normal(ln_tA, hyper["t"]) + _normal(ln_tB, hyper["t"]) + ln_beta)
-    pm.Potential("prior_exponents", _normal(ln_alpha, hyper["exponent"]) + _normal(ln_beta, hyper["exponent"]))
+    _exponents(ln_alpha, ln_beta, hyper)
     return pt.as_tensor(0.0), ln_tA, ln_tB, ln_alpha, ln_beta, kappa
 
 
@@ -142,6 +141,10 @@ def _seed_variance(hyper: dict[str, Any]) -> Any:
     ln_s_seed = pm.Normal("ln_s_seed", hyper["s"][0], hyper["s"][1])
     pm.Potential("inside_cells", -seeds[1] * ln_s_seed - 0.5 * seeds[0] * pt.exp(-2.0 * ln_s_seed))
     return pt.exp(2.0 * ln_s_seed)
+
+
+def _exponents(ln_alpha: Any, ln_beta: Any, hyper: dict[str, Any]) -> None:
+    pm.Potential("prior_exponents", _normal(ln_alpha, hyper["exponent"]) + _normal(ln_beta, hyper["exponent"]))
 
 
 def _normal(value: Any, mu_sigma: Any) -> Any:

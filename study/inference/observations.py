@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from study.counts import config_counts
 from study.errors import StudyError
-from study.grids import Grid
+from study.design import Grid
 from study.inference.parameters import Array
 from study.inference.spec import BYTES_PER_TOKEN, ModelSpec, SpecError
 

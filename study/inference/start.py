@@ -1,4 +1,4 @@
-"""Where NUTS starts: the mode of a plain version of the posterior, and the unit of each sampled coordinate there."""
+"""Where NUTS starts: the mode of a plain version of the posterior, and the metric of the sampled coordinates there."""
 
 import numpy as np
 from scipy.optimize import minimize
@@ -11,10 +11,10 @@ NU = 5.0  # heavy enough tails that an outlier does not decide where the chains 
 
 
 def starting_point(rows: Observations, law: str, priors: Priors, N0: float, D0: float) -> Array:
-    """Origin and unit of the sampled coordinates (`bayes.coordinates`), shape (5, 2).
+    """Origin and Cholesky factor of the sampled coordinates (`bayes.coordinates`), shape (5, 6).
 
     The mode is over (ln E, ln tA, ln tB, ln alpha, ln beta, ln s), where every point has E > 0, with g = 0, no group effect
-    and Student-t noise; the unit is the posterior s.d. of its Gauss-Newton approximation.
+    and Student-t noise; the factor is that of the posterior covariance in its Gauss-Newton approximation.
     """
     n, d, y = np.log(rows.N / N0), np.log(rows.D / D0), np.log(rows.loss)
     centre = np.array([priors.E[0], priors.t[0], priors.t[0], priors.exponent[0], priors.exponent[0], priors.s[0]])
@@ -38,15 +38,19 @@ def starting_point(rows: Observations, law: str, priors: Priors, N0: float, D0: 
     J = _jacobian(fitted, mode)[:, :5]
     precision = J.T @ J * np.exp(-2 * mode[5]) + np.diag(1 / spread[:5] ** 2)
     T = _jacobian(lambda theta: _coordinates(theta, law), mode)[:, :5]
-    unit = np.sqrt(np.diag(T @ np.linalg.solve(precision, T.T)))
-    return np.column_stack([_coordinates(mode, law), unit])
+    size = 4 if law == "kaplan" else 5
+    start = np.zeros((5, 6))
+    start[:size, 0] = _coordinates(mode, law)
+    covariance = T @ np.linalg.solve(precision, T.T)
+    start[:size, 1:size + 1] = np.linalg.cholesky(covariance)
+    return start
 
 
 def _coordinates(theta: Array, law: str) -> Array:
     ln_E, ln_tA, ln_tB, ln_alpha, ln_beta = theta[:5]
     if law == "kaplan":
         u, v = ln_tA / np.exp(ln_beta), ln_tB / np.exp(ln_beta)
-        return np.array([np.exp(ln_beta) * np.logaddexp(u, v), u - v, ln_alpha, ln_beta, ln_beta])
+        return np.array([np.exp(ln_beta) * np.logaddexp(u, v), u - v, ln_alpha, ln_beta])
     L0 = np.exp(ln_E) + np.exp(ln_tA) + np.exp(ln_tB)
     return np.array([L0, ln_alpha + ln_tA, ln_beta + ln_tB, ln_alpha, ln_beta])
 
