@@ -4,14 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PYTHON ?= python3
+GRID ?= cpu
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help reproduce report test test-all lint lock clean
+.PHONY: help reproduce report readme test test-all lint lock clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make reproduce   train the quick grid, compare it with the committed records, fit, render: build/reproduce/"
 	@echo "make report      render the report from the committed records: _site/report/"
+	@echo "make readme      write the answer of README.md from the committed records"
 	@echo "make test        the fast tests, in minutes"
 	@echo "make test-all    lint, the fast tests, then the slow ones"
 	@echo "make lint        ruff, mypy, panache"
@@ -22,6 +24,10 @@ reproduce: $(INSTALLED)
 
 report: $(INSTALLED)
 	$(BIN)/study render
+
+# the answer and the picture of README.md, from the committed records
+readme: $(INSTALLED)
+	$(BIN)/python -m study.readme --grid $(GRID)
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -m "not slow"

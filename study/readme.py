@@ -1,0 +1,116 @@
+"""The answer in README.md: a block and a picture written from the records by `make readme`, never by hand.
+
+`report/answer.json` holds the unrounded numbers and the sha256 of the records that they come from, so that a test sees at
+once when the records have moved on; another test fits the records again.
+"""
+
+import argparse
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from study.errors import StudyError
+from study.record import record_directories, write_atomic
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from study.figures.analysis import Analysis
+
+BEGIN, END = "<!-- answer: written by `make readme` -->\n", "<!-- end of the answer -->\n"
+FACTS, PICTURE = Path("report") / "answer.json", Path("report") / "answer.svg"
+
+
+class ReadmeError(StudyError):
+    """README.md has no place for the answer."""
+
+
+def records_sha256(runs: Path) -> str:
+    """sha256 over the names and bytes of the records of one grid, runs/<grid>, in the order of their run_ids."""
+    digest = hashlib.sha256()
+    for directory in record_directories(runs):
+        for name in ("record.json", "curve.csv"):
+            digest.update(f"{directory.name}/{name}\0".encode() + hashlib.sha256((directory / name).read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def facts(study: "Analysis") -> dict[str, Any]:
+    """The headline's numbers, unrounded: D_opt (tokens), D_opt/N and a as [low, median, high] of 95 % intervals."""
+    import numpy as np
+
+    from study.figures.analysis import TARGET_N
+
+    draws = study.posterior.draws
+    tokens = draws.D_opt_at(TARGET_N)
+    ends = {name: [float(x) for x in np.quantile(values, [0.025, 0.5, 0.975])]
+            for name, values in (("D_opt", tokens), ("D_over_N", tokens / TARGET_N), ("a", draws.a))}
+    return {"grid": study.grid.name, "records_sha256": records_sha256(study.runs / study.grid.name), "N": TARGET_N,
+            "runs_fitted": len(study.fit), "held_out_budgets": len(study.held_out_budgets), **ends,
+            "times_beyond_C": 6 * TARGET_N * ends["D_opt"][1] / study.largest_C, "times_beyond_N": TARGET_N / study.largest_N}
+
+
+def block(answer: Mapping[str, Any]) -> str:
+    """The README's answer as Markdown, from `facts`."""
+    from study.figures.text import count, interval, significant
+
+    tokens, ratio, a = answer["D_opt"], answer["D_over_N"], answer["a"]
+    rehearsal = "" if answer["held_out_budgets"] else (
+        " That grid is a rehearsal of minutes: it exercises the pipeline, and its interval is accordingly wide.")
+    return (
+        f"> **D_opt(1B) = {count(tokens[1])} tokens, 95 % interval {interval(tokens[0], tokens[2], count)}**: "
+        f"{significant(ratio[1])} tokens a parameter {interval(ratio[0], ratio[2])}, with N_opt ∝ Cᵃ, a = {significant(a[1])} "
+        f"{interval(a[0], a[2])}, from the {answer['runs_fitted']} fitted runs of the grid `{answer['grid']}`.{rehearsal} It lies "
+        f"{significant(answer['times_beyond_C'], 2)} times beyond the largest compute fitted and "
+        f"{significant(answer['times_beyond_N'], 2)} times beyond the largest model: what one law says there, no more.\n\n"
+        f"![Compute-optimal tokens against training compute, with the published laws]({PICTURE.as_posix()})\n"
+    )
+
+
+def with_block(readme: str, text: str) -> str:
+    """`readme` with what stands between the two marks replaced by `text`.
+
+    Raises:
+        ReadmeError: the marks are missing.
+    """
+    before, mark, rest = readme.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not mark or not end:
+        raise ReadmeError(f"README.md needs the lines {BEGIN.strip()} and {END.strip()} around its answer")
+    return before + BEGIN + text + END + after
+
+
+def svg(figure: "Figure") -> bytes:
+    """A figure as SVG, the same bytes for the same figure."""
+    import matplotlib as mpl
+
+    file = io.BytesIO()
+    with mpl.rc_context({"svg.hashsalt": "study", "svg.fonttype": "path"}):
+        figure.savefig(file, format="svg", metadata={"Date": None})
+    return file.getvalue()
+
+
+def update(root: Path, study: "Analysis") -> None:
+    """Write the block of README.md and its picture under `root`."""
+    from study.figures.abstract import answer
+
+    new = facts(study)
+    readme = with_block((root / "README.md").read_text(), block(new))
+    write_atomic(root / PICTURE, svg(answer(study)))
+    write_atomic(root / FACTS, (json.dumps(new, indent=1) + "\n").encode())
+    write_atomic(root / "README.md", readme.encode())
+
+
+def main() -> None:
+    """Update README.md in the working directory from the committed records."""
+    from study.figures.analysis import load
+
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--grid", default="cpu")
+    update(Path.cwd(), load(parser.parse_args().grid, Path("runs")))
+
+
+if __name__ == "__main__":
+    main()

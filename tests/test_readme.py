@@ -1,0 +1,87 @@
+"""The README's answer is that of the committed records, and what it tells to type exists."""
+
+import json
+import math
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from study.cli import COMMANDS
+from study.figures.analysis import load
+from study.grids import GRIDS, grid
+from study.readme import BEGIN, END, FACTS, PICTURE, ReadmeError, block, facts, records_sha256, with_block
+from study.table import records_of
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+@pytest.fixture
+def written() -> dict[str, Any]:
+    read: dict[str, Any] = json.loads((ROOT / FACTS).read_text())
+    return read
+
+
+def test_the_block_is_that_of_the_facts(written: dict[str, Any]) -> None:
+    assert with_block(README, block(written)) == README
+    assert README.count(BEGIN) == README.count(END) == 1
+    assert PICTURE.as_posix() in README
+    assert (ROOT / PICTURE).read_bytes().startswith(b"<?xml")
+
+
+def test_the_facts_are_of_the_records_as_they_are(written: dict[str, Any]) -> None:
+    """Where this fails the records have changed: `make readme`."""
+    assert written["records_sha256"] == records_sha256(ROOT / "runs" / written["grid"])
+
+
+def test_a_changed_record_changes_the_digest(tmp_path: Path, written: dict[str, Any]) -> None:
+    runs = shutil.copytree(ROOT / "runs" / written["grid"], tmp_path / "runs")
+    before = records_sha256(runs)
+    assert before == written["records_sha256"]
+    curve = sorted(runs.glob("*/curve.csv"))[0]
+    curve.write_text(curve.read_text().replace("1", "2", 1))
+    assert records_sha256(runs) != before
+
+
+def test_the_study_once_complete_is_what_the_readme_answers_from(written: dict[str, Any]) -> None:
+    if "cpu" in GRIDS and len(records_of(grid("cpu"), ROOT / "runs")) == len(grid("cpu").cells):
+        assert written["grid"] == "cpu"
+    assert written["grid"] in ("quick", "cpu")
+    assert ("rehearsal" in block(written)) == (written["grid"] == "quick")
+
+
+@pytest.mark.slow
+def test_a_new_fit_of_the_records_gives_the_readme_s_answer(written: dict[str, Any]) -> None:
+    """Within Monte Carlo error: half a standard deviation at the ends, a quarter in the middle."""
+    again = facts(load(written["grid"], ROOT / "runs"))
+    for key in ("D_opt", "D_over_N", "a"):
+        old, new = ([math.log(x) for x in source[key]] for source in (written, again))
+        sd = (old[2] - old[0]) / (2 * 1.96)
+        assert new == pytest.approx(old, abs=sd / 2)
+        assert new[1] == pytest.approx(old[1], abs=sd / 4)
+    assert {key: again[key] for key in ("grid", "records_sha256", "runs_fitted", "times_beyond_N")} == \
+           {key: written[key] for key in ("grid", "records_sha256", "runs_fitted", "times_beyond_N")}
+
+
+def test_a_readme_without_marks_is_refused() -> None:
+    with pytest.raises(ReadmeError, match="around its answer"):
+        with_block("# A title\n", "text")
+
+
+def test_what_it_tells_to_type_exists() -> None:
+    typed = re.findall(r"\.venv/bin/study (\w[\w-]*)", README) + re.findall(r"`study (\w[\w-]*)", README)
+    assert set(typed) <= set(COMMANDS)
+    assert {"fit", "run", "status", "verify", "render"} <= set(typed)
+    targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert set(re.findall(r"\bmake ([\w-]+)", README)) <= set(targets)
+
+
+def test_the_paths_it_names_exist() -> None:
+    rows = [line.split("|")[1] for line in README.splitlines() if line.startswith("| `")]
+    first = [re.findall(r"`([^`]+)`", row) for row in rows]
+    for names in first:
+        for name in names:
+            assert (ROOT / name).exists() or (ROOT / "study" / name).exists(), name
