@@ -1,0 +1,236 @@
+"""The analysis behind the page: records -> table -> fits -> answers, each computed once, when a cell first asks for it."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from study.design import Grid
+from study.errors import StudyError
+from study.grids import GRIDS, grid
+from study.inference.fast import fit_fast
+from study.inference.huber import HuberFit, fit_huber
+from study.inference.isoflop import Envelope, IsoFlop, fit_envelope, fit_isoflop
+from study.inference.observations import grid_reference
+from study.inference.parameters import Array, Parameters
+from study.inference.points import InferenceError
+from study.inference.posterior import Posterior, UnconvergedError, fit_posterior
+from study.inference.priors import draw_prior
+from study.inference.spec import HEADLINE, ModelSpec
+from study.inference.varpro import VarProFit, fit_varpro
+from study.record import RunRecord
+from study.table import fit_rows, held_out_rows, records_of, table
+
+if TYPE_CHECKING:
+    from IPython.display import Markdown
+
+    from study.figures.values import Value
+
+TARGET_N = 1e9  # parameters: "a 1B model"
+CHINCHILLA_C = 5.76e23  # FLOP: Gopher's budget, which Chinchilla was trained for
+RULE = 20.0  # tokens a parameter: the rule of thumb read into Hoffmann et al.
+USUAL_BYTES = 4.3  # bytes a token of a usual vocabulary of 32 K to 50 K entries
+SEED = 0
+PRIOR_DRAWS = 4000
+NUTS, IMPORTANCE = "NUTS", "importance sampling"
+
+
+class AnalysisError(StudyError):
+    """No records that a page could be made of."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A posterior and how it was drawn."""
+
+    posterior: Posterior
+    method: str  # NUTS or IMPORTANCE
+    reason: str = ""  # why not by NUTS, where that was asked for
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """The records of one grid (and of the sweep that tuned it) and everything the page derives from them."""
+
+    grid: Grid
+    runs: Path
+    records: Mapping[str, RunRecord]  # of the grid's finished runs
+    frame: pd.DataFrame  # `study.table.table` of them
+    sweep: pd.DataFrame  # the same of the sweep; empty when it is not that of this grid's corpus
+    sweep_records: Mapping[str, RunRecord]
+
+    @cached_property
+    def fit(self) -> pd.DataFrame:
+        """The rows every fit sees."""
+        return fit_rows(self.frame)
+
+    @cached_property
+    def held_out(self) -> pd.DataFrame:
+        """The rows no fit sees."""
+        return held_out_rows(self.frame)
+
+    @cached_property
+    def isoflop_rows(self) -> pd.DataFrame:
+        """The fit rows on the isoFLOP path: one seed a cell."""
+        return self.fit[self.fit["role"] == "isoflop"].reset_index(drop=True)
+
+    @cached_property
+    def reference(self) -> tuple[float, float]:
+        """(N0, D0): geometric means over all fit cells of the design, run or not."""
+        return grid_reference(self.grid, HEADLINE)
+
+    @cached_property
+    def budgets(self) -> list[float]:
+        """All budgets of the design, ascending."""
+        return sorted({cell.budget for cell in self.grid.cells if cell.split != "tuning"})
+
+    @cached_property
+    def held_out_budgets(self) -> list[float]:
+        """Those of held-out cells alone."""
+        fitted = {cell.budget for cell in self.grid.cells if cell.split == "fit"}
+        return sorted({cell.budget for cell in self.grid.cells if cell.split == "held-out"} - fitted)
+
+    @cached_property
+    def largest_C(self) -> float:
+        """The largest C = 6 N D that was fitted, FLOP."""
+        return float(self.fit["C"].max())
+
+    @cached_property
+    def largest_N(self) -> float:
+        """The largest N that was fitted."""
+        return float(self.fit["N"].max())
+
+    @cached_property
+    def bytes_per_token(self) -> float:
+        """Bytes of text a token, this corpus and vocabulary."""
+        return float(self.fit["bytes_per_token"].mean())
+
+    @cached_property
+    def headline(self) -> Fitted:
+        """The posterior of the headline model, by NUTS; by importance sampling where NUTS does not converge."""
+        return self.drawn(HEADLINE)
+
+    @cached_property
+    def posterior(self) -> Posterior:
+        """The headline's posterior."""
+        return self.headline.posterior
+
+    @cached_property
+    def fast(self) -> Posterior:
+        """The same by importance sampling: what every refit on the page is compared with."""
+        return self.refit(self.fit)
+
+    @cached_property
+    def prior(self) -> Parameters:
+        """Draws from the headline's prior."""
+        return draw_prior(HEADLINE, PRIOR_DRAWS, seed=SEED, bytes_per_token=self.bytes_per_token)
+
+    @cached_property
+    def huber(self) -> HuberFit:
+        """Approach 3: Huber's loss of ln L from 4,500 starts."""
+        return fit_huber(self.fit["N"], self.fit["D"], self.fit["loss"])
+
+    @cached_property
+    def varpro(self) -> VarProFit:
+        """Least squares of ln L by variable projection."""
+        return fit_varpro(self.fit["N"], self.fit["D"], self.fit["loss"])
+
+    @cached_property
+    def isoflop(self) -> IsoFlop | None:
+        """Approach 2 on the isoFLOP rows, C of a profile as the mean 6 N D at its optimum's budget; None where it cannot be."""
+        rows = self.isoflop_rows
+        counted = rows.groupby("budget")["N"].transform("nunique") >= 3
+        try:
+            return fit_isoflop(rows["N"][counted], rows["budget"][counted], rows["loss"][counted])
+        except InferenceError:
+            return None
+
+    @cached_property
+    def envelope(self) -> Envelope | None:
+        """Approach 1 on the training curves of the isoFLOP rows; None where it cannot be."""
+        curves = [self.records[run_id] for run_id in self.isoflop_rows["run_id"]]
+        try:
+            return fit_envelope(
+                [record.parameters.multiplying for record in curves],
+                [[6.0 * record.parameters.multiplying * p.tokens for p in record.curve] for record in curves],
+                [[p.validation_loss for p in record.curve] for record in curves],
+            )
+        except InferenceError:
+            return None
+
+    def drawn(self, spec: ModelSpec) -> Fitted:
+        """A model's posterior by NUTS; by importance sampling where NUTS does not converge and the model allows it."""
+        N0, D0 = grid_reference(self.grid, spec)
+        try:
+            return Fitted(fit_posterior(self.fit, spec, seed=SEED, N0=N0, D0=D0), NUTS)
+        except UnconvergedError as error:
+            fitted = fit_fast(self.fit, spec, seed=SEED, N0=N0, D0=D0, fallback=False)
+            return Fitted(fitted, IMPORTANCE, str(error))
+
+    def refit(self, rows: pd.DataFrame, spec: ModelSpec = HEADLINE, *, draws: int = 4000) -> Posterior:
+        """A posterior by importance sampling, under the design's own (N0, D0)."""
+        N0, D0 = grid_reference(self.grid, spec)
+        return fit_fast(rows, spec, seed=SEED, draws=draws, N0=N0, D0=D0, bytes_per_token=self.bytes_per_token)
+
+    @cached_property
+    def _values(self) -> dict[str, "Mapping[str, Value]"]:
+        return {}
+
+    def value(self, name: str) -> "Value":
+        """The named value of the page, "group.name"; see `values.py`.
+
+        Raises:
+            KeyError: there is none, or the records it needs are missing.
+        """
+        from study.figures.values import GROUPS
+
+        group, _, key = name.partition(".")
+        if group not in self._values:
+            self._values[group] = GROUPS[group](self)
+        return self._values[group][key]
+
+    def show(self, name: str) -> "Markdown":
+        """A value as an inline Markdown output."""
+        from study.figures.text import markdown
+
+        return markdown(self.value(name).text)
+
+    def perturbed(self, change: Callable[[RunRecord], RunRecord]) -> "Analysis":
+        """The same analysis of changed records."""
+        records = {run_id: change(record) for run_id, record in self.records.items()}
+        swept = {run_id: change(record) for run_id, record in self.sweep_records.items()}
+        sweep = table(grid("sweep"), swept) if swept else self.sweep
+        return replace(self, records=records, frame=table(self.grid, records), sweep=sweep, sweep_records=swept)
+
+
+def load(name: str | None = None, runs: Path | None = None) -> Analysis:
+    """The analysis of a grid's records: $STUDY_GRID (default cpu) under $STUDY_RUNS (default runs) where not given.
+
+    Raises:
+        GridError: no such grid.
+        AnalysisError: fewer than three complete runs to fit.
+    """
+    chosen = grid(name or os.environ.get("STUDY_GRID") or "cpu")
+    folder = runs or Path(os.environ.get("STUDY_RUNS") or "runs")
+    records = records_of(chosen, folder)
+    sweep, sweep_records = pd.DataFrame(), {}
+    if "sweep" in GRIDS and (tuning := grid("sweep")).corpus == chosen.corpus:
+        sweep_records = records_of(tuning, folder)
+        sweep = table(tuning, sweep_records)
+    frame = table(chosen, records)
+    if len(fit_rows(frame)) < 3:
+        raise AnalysisError(
+            f"{folder}/{chosen.name} holds {len(fit_rows(frame))} complete runs to fit: "
+            f"train more with `study run --grid {chosen.name}`, or choose other records with STUDY_GRID and STUDY_RUNS"
+        )
+    return Analysis(chosen, folder, records, frame, sweep, sweep_records)
+
+
+def tokens_per_parameter(posterior: Posterior, N: float = TARGET_N) -> Array:
+    """D_opt(N) / N per draw."""
+    return np.asarray(posterior.draws.D_opt_at(N) / N)

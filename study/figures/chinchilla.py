@@ -1,0 +1,121 @@
+"""Chinchilla's points: does the same code recover the published answers?"""
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from study.errors import StudyError
+from study.figures import style, text
+from study.figures.analysis import CHINCHILLA_C, Analysis
+from study.figures.published_fits import PublishedStudy, published_study
+from study.published import chinchilla
+
+if TYPE_CHECKING:
+    from IPython.display import Markdown
+
+MISSING = "The table of Chinchilla's points is absent and no earlier summary is recorded."
+
+
+@lru_cache(maxsize=2)
+def fits(study: Analysis) -> PublishedStudy | None:
+    """The fits of the table, computed now or recorded earlier."""
+    return published_study(study.runs)
+
+
+def table(study: Analysis) -> "Markdown":
+    """Published, refitted and Bayesian, with and without the outliers, by row and clustered."""
+    found = fits(study)
+    if found is None:
+        return text.absent(MISSING)
+    rows = []
+    for fit in found.fits:
+        span = text.ABSENT if fit.ratio_interval is None else text.interval(*fit.ratio_interval)
+        rows.append(
+            {
+                "fit": fit.method,
+                "data": fit.data,
+                "E": text.significant(fit.E, 4),
+                "A": text.significant(fit.A, 4),
+                "B": text.significant(fit.B, 4),
+                "α": f"{fit.alpha:.4f}",
+                "β": f"{fit.beta:.4f}",
+                "a": f"{fit.a:.3f}",
+                "D/N": text.significant(fit.ratio),
+                "D/N, 95 %": span,
+                "D_opt at 1 B": text.count(fit.tokens),
+            }
+        )
+    return text.table(rows, left=("data",))
+
+
+def ratios(study: Analysis) -> Figure:
+    """Tokens a parameter at Chinchilla's budget, by method, with and without the outliers."""
+    found = fits(study)
+    if found is None:
+        return style.note(MISSING)
+    data = [name for name in dict.fromkeys(fit.data for fit in found.fits) if name != "published"]
+    methods = list(dict.fromkeys(fit.method for fit in found.fits if fit.data != "published" and fit.ratio_interval))
+    published = [fit for fit in found.fits if fit.data == "published"]
+    figure, ax = style.canvas(7.2, 0.42 * (len(methods) + len(published)) + 1.2)
+    colours, names = dict(zip(data, (style.POSTERIOR, style.PREDICTIVE), strict=False)), []
+    y = len(methods) + len(published) - 1
+    for fit in published:
+        ax.plot([fit.ratio], [y], "D", color=style.INK, ms=5)
+        names.append((y, fit.method))
+        y -= 1
+    for method in methods:
+        for shift, name in zip((0.16, -0.16), data, strict=False):
+            fit = found.find(method, name)
+            low, high = fit.ratio_interval or (np.nan, np.nan)
+            ax.plot([low, high], [y + shift] * 2, color=colours[name], lw=2, solid_capstyle="butt")
+            ax.plot([fit.ratio], [y + shift], "o", color="white", mec=colours[name], mew=1.4, ms=4.5)
+        names.append((y, method))
+        y -= 1
+    ax.set_yticks([at for at, _ in names], [name for _, name in names])
+    ax.set_xlim(0.8, 300)
+    style.log_axis(ax, "x", lambda x: f"{x:g}")
+    for name, height in zip(data, (0.22, 0.14), strict=False):
+        ax.text(0.99, height, name, transform=ax.transAxes, ha="right", color=colours[name], fontsize=8)
+    ax.axvline(20, color=style.MUTED, lw=0.8, ls="--")
+    style.panel(ax, "", f"tokens a parameter at {style.power(CHINCHILLA_C, 3)} FLOP")
+    return figure
+
+
+def points(study: Analysis) -> Figure:
+    """The points themselves, and the residual of each from the refit, the outliers marked."""
+    found = fits(study)
+    try:
+        rows = chinchilla()
+    except StudyError as error:
+        return style.note(str(error))
+    figure, (left, right) = style.canvas(7.4, 3.5, 1, 2)
+    surface = next(fit for fit in found.fits if fit.method.startswith("Huber, 4,500")) if found else None
+    apart = rows["outlier"].to_numpy()
+    dots = left.scatter(rows["N"][~apart], rows["D"][~apart], c=rows["loss"][~apart], s=9, cmap="viridis_r")
+    left.plot(rows["N"][apart], rows["D"][apart], "x", color=style.KAPLAN, ms=6)
+    figure.colorbar(dots, ax=left, label="loss (nats/token)", shrink=0.85)
+    left.set_xlim(rows["N"].min() / 1.5, rows["N"].max() * 1.5)
+    left.set_ylim(rows["D"].min() / 2, rows["D"].max() * 2)
+    style.log_axis(left, "x", most=5)
+    style.log_axis(left, "y", most=5)
+    style.panel(left, "the runs", "parameters $N$", "tokens $D$")
+    if surface is not None:
+        law = surface.E + surface.A / rows["N"] ** surface.alpha + surface.B / rows["D"] ** surface.beta
+        residual = 100 * (np.log(rows["loss"]) - np.log(law))
+        right.plot(rows["C"][~apart], residual[~apart], "o", color=style.POSTERIOR, ms=2.5, alpha=0.7)
+        right.plot(rows["C"][apart], residual[apart], "x", color=style.KAPLAN, ms=6)
+        right.annotate(
+            "left out by Besiroglu et al.",
+            (rows["C"][apart].max(), float(residual[apart].max())),
+            xytext=(8, -3),
+            textcoords="offset points",
+            color=style.KAPLAN,
+            fontsize=7.5,
+        )
+    right.axhline(0, color=style.MUTED, lw=0.8)
+    right.set_xlim(rows["C"].min() / 1.5, rows["C"].max() * 1.5)
+    style.log_axis(right, "x", style.power, most=5)
+    style.panel(right, "residuals of the refit", "$C$ (FLOP)", "ln L, measured − law (%)")
+    return figure

@@ -1,0 +1,174 @@
+"""What three runs say, and how the interval shrinks as runs are added."""
+
+import warnings
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from study.figures import style, text
+from study.figures.analysis import SEED, TARGET_N, Analysis
+from study.inference.baseline import CurveFit, fit_curve_fit
+from study.inference.parameters import Array
+from study.inference.points import InferenceError
+from study.inference.posterior import Posterior
+
+if TYPE_CHECKING:
+    from IPython.display import Markdown
+
+STARTS = 40
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A subset of the runs and its posterior."""
+
+    name: str
+    rows: pd.DataFrame
+    posterior: Posterior
+
+
+def three_rows(study: Analysis) -> pd.DataFrame:
+    """The smallest, the middle and the largest size of the middle budget: three real isoFLOP runs, as the lab has."""
+    rows = study.isoflop_rows
+    budgets = sorted(budget for budget, group in rows.groupby("budget") if group["N"].nunique() >= 3)
+    chosen = rows[rows["budget"] == budgets[len(budgets) // 2]].sort_values("N").reset_index(drop=True)
+    return chosen.iloc[[0, len(chosen) // 2, len(chosen) - 1]].reset_index(drop=True)
+
+
+@lru_cache(maxsize=4)
+def stages(study: Analysis) -> tuple[Stage, ...]:
+    """Posteriors of three runs, then of whole profiles from the middle budget outwards, then of every run."""
+    rows = study.isoflop_rows
+    budgets = sorted(rows["budget"].unique())
+    three = three_rows(study)
+    middle = budgets.index(float(three["budget"].iloc[0]))
+    order = sorted(range(len(budgets)), key=lambda i: (abs(i - middle), -i))
+    out = [_stage(study, f"{len(three)} runs of one budget", three)]
+    for count in range(1, len(order) + 1):
+        taken = rows[rows["budget"].isin([budgets[i] for i in order[:count]])]
+        if len(taken) > len(out[-1].rows):
+            out.append(_stage(study, f"{count} budget{'s' * (count > 1)}", taken))
+    if len(study.fit) > len(rows):
+        out.append(_stage(study, "every fit run", study.fit))
+    return tuple(out)
+
+
+def _stage(study: Analysis, name: str, rows: pd.DataFrame) -> Stage:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="the design cannot tell", category=UserWarning)  # the page says it
+        return Stage(f"{name} ({len(rows)})", rows, study.refit(rows.reset_index(drop=True)))
+
+
+def prior_tokens(study: Analysis) -> Array:
+    """The prior of D_opt(TARGET_N), tokens."""
+    return np.asarray(study.prior.surface(*study.reference).D_opt_at(TARGET_N))
+
+
+def three(study: Analysis) -> Figure:
+    """Prior and posterior of D_opt at the target from three runs: along N, and at the target."""
+    figure, ax = style.canvas(7.2, 4.2)
+    N = np.geomspace(float(study.fit["N"].min()) / 2, 3e9, 50)
+    style.fan(ax, N, study.prior.surface(*study.reference).D_opt_at(N[:, None]), style.PRIOR, levels=(0.95,), zorder=1)
+    few = stages(study)[0].posterior
+    style.fan(ax, N, few.draws.D_opt_at(N[:, None]), style.PREDICTIVE, levels=(0.95, 0.5), zorder=2)
+    style.fan(ax, N, study.posterior.draws.D_opt_at(N[:, None]), style.POSTERIOR, levels=(0.95, 0.5), zorder=3)
+    rows = three_rows(study)
+    ax.plot(rows["N"], rows["D"], "o", color=style.INK, ms=5, zorder=6)
+    ax.set_xlim(N[0], N[-1])
+    ax.set_ylim(1e3, 1e16)
+    style.log_axis(ax, "x")
+    style.log_axis(ax, "y")
+    at = [
+        (float(np.quantile(prior_tokens(study), 0.97)), "prior", style.PRIOR),
+        (float(np.median(few.draws.D_opt_at(N[-1]))), "three runs", style.PREDICTIVE),
+        (float(np.median(study.posterior.draws.D_opt_at(N[-1]))), "all runs", style.POSTERIOR),
+    ]
+    style.line_labels(ax, N[-1], at, gap=0.07)
+    ax.annotate(
+        "the three runs", (rows["N"].iloc[-1], rows["D"].iloc[-1]), xytext=(8, -8), textcoords="offset points", fontsize=8
+    )
+    style.panel(ax, "", "parameters $N$", "compute-optimal tokens $D_{opt}(N)$")
+    return figure
+
+
+def shrinkage(study: Analysis) -> Figure:
+    """Intervals of D_opt at the target as runs are added."""
+    found = stages(study)
+    figure, ax = style.canvas(7.0, 0.42 * (len(found) + 1) + 1.1)
+    style.bar(ax, len(found), prior_tokens(study), style.PRIOR)
+    for y, stage in zip(range(len(found) - 1, -1, -1), found, strict=True):
+        style.bar(ax, y, stage.posterior.draws.D_opt_at(TARGET_N), style.POSTERIOR)
+    ax.set_yticks(range(len(found), -1, -1), ["prior", *(stage.name for stage in found)])
+    low, high = text.central(prior_tokens(study))
+    ax.set_xlim(low / 2, high * 2)
+    ax.set_ylim(-0.6, len(found) + 0.6)
+    style.log_axis(ax, "x")
+    style.panel(ax, "", f"$D_{{opt}}$ at {style.short(TARGET_N)} parameters (tokens)")
+    return figure
+
+
+@lru_cache(maxsize=4)
+def false_certainty(study: Analysis) -> CurveFit | str:
+    """curve_fit on the three runs from starts around the usual one; curve_fit's own message where it refuses all of them."""
+    rows, rng = three_rows(study), np.random.default_rng(SEED)
+    centre = np.log([1.7, 400.0, 400.0, 0.34, 0.28])
+    starts = np.exp(centre + rng.normal(0, [0.3, 1.0, 1.0, 0.3, 0.3], (STARTS, 5)))
+    try:
+        return fit_curve_fit(rows["N"], rows["D"], rows["loss"], starts)
+    except InferenceError as error:
+        return str(error)
+
+
+def starts(study: Analysis) -> Figure:
+    """Where curve_fit ends on the same three losses, by start; beside the posterior of three runs and of all."""
+    fitted = false_certainty(study)
+    if isinstance(fitted, str):
+        return style.note(fitted)
+    figure, ax = style.canvas(7.0, 2.7)
+    ends = np.asarray(fitted.surfaces.D_opt_at(TARGET_N))
+    exact = fitted.exact()
+    rng = np.random.default_rng(SEED)
+    ax.plot(
+        ends[exact],
+        2 + rng.uniform(-0.25, 0.25, exact.sum()),
+        "o",
+        color=style.KAPLAN,
+        ms=4,
+        alpha=0.8,
+        mec="white",
+        mew=0.3,
+    )
+    style.bar(ax, 1, stages(study)[0].posterior.draws.D_opt_at(TARGET_N), style.PREDICTIVE)
+    style.bar(ax, 0, study.posterior.draws.D_opt_at(TARGET_N), style.POSTERIOR)
+    ax.set_yticks(
+        [2, 1, 0],
+        ["curve_fit, one dot a start\nthat fits all three exactly", "posterior, three runs", "posterior, all runs"],
+    )
+    low, high = text.central(prior_tokens(study))
+    ax.set_xlim(low / 2, high * 2)
+    ax.set_ylim(-0.5, 2.5)
+    style.log_axis(ax, "x")
+    style.panel(ax, "", f"$D_{{opt}}$ at {style.short(TARGET_N)} parameters (tokens)")
+    return figure
+
+
+def growth(study: Analysis) -> "Markdown":
+    """The answer's interval, the exponent's, and how many decades the first spans, as runs are added."""
+    rows = []
+    for stage in stages(study):
+        tokens, a = stage.posterior.draws.D_opt_at(TARGET_N), stage.posterior.draws.a
+        low, high = text.central(tokens)
+        rows.append(
+            {
+                "runs": stage.name,
+                "D_opt (tokens)": text.count(float(np.median(tokens))),
+                "95 %": text.interval(low, high, text.count),
+                "decades": text.significant(np.log10(high / low), 2),
+                "a, 95 %": text.interval(*text.central(a)),
+            }
+        )
+    return text.table(rows)

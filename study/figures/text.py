@@ -1,0 +1,107 @@
+"""Numbers as words of the page: counts with a suffix, powers of ten, intervals, tables in Markdown."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from IPython.display import Markdown
+
+UNITS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
+ABSENT = "—"
+
+
+def significant(x: float, digits: int = 3) -> str:
+    """`x` to so many significant digits, without an exponent between 1e-4 and 1e6."""
+    if not math.isfinite(x):
+        return ABSENT if math.isnan(x) else ("∞" if x > 0 else "−∞")
+    if x == 0:
+        return "0"
+    size = math.floor(math.log10(abs(x)))
+    if not -4 <= size < 6:
+        return power(x, digits)
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(round(x, digits - 1 - size)))))
+    return f"{x:,.{decimals}f}".replace("-", "−")
+
+
+def count(x: float, digits: int = 3) -> str:
+    """Parameters or tokens: 38.4 k, 19.5 B; powers of ten beyond the suffixes."""
+    if not math.isfinite(x) or x == 0:
+        return significant(x)
+    if abs(x) >= 1e15:
+        return power(x, digits)
+    for unit, name in UNITS:
+        if abs(float(f"{x:.{digits - 1}e}")) >= unit:
+            return f"{significant(x / unit, digits)} {name}"
+    return significant(x, digits)
+
+
+def power(x: float, digits: int = 2) -> str:
+    r"""`x` as $m \times 10^k$ in math; a round power of ten without its mantissa."""
+    mantissa, exponent = f"{x:.{digits - 1}e}".split("e")
+    short = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
+    return f"$10^{{{int(exponent)}}}$" if short == "1" else rf"${short} \times 10^{{{int(exponent)}}}$"
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """A share as a percentage."""
+    return f"{100 * share:.{digits}f} %"
+
+
+def interval(low: float, high: float, form: Callable[[float], str] = significant) -> str:
+    """[low, high]."""
+    return f"[{form(low)}, {form(high)}]"
+
+
+def central(draws: Any, level: float = 0.95) -> tuple[float, float]:
+    """Ends of the central interval of `level` over the draws."""
+    low, high = np.nanquantile(np.asarray(draws, dtype=float), [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def duration(seconds: float) -> str:
+    """Seconds, minutes or hours, whichever reads best."""
+    for unit, name in ((3600.0, "h"), (60.0, "min")):
+        if seconds >= 2 * unit:
+            return f"{significant(seconds / unit, 2 if seconds < 100 * unit else 3)} {name}"
+    return f"{significant(seconds, 2)} s"
+
+
+def enumeration(words: Sequence[str]) -> str:
+    """a, b and c."""
+    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1] if words else "none"
+
+
+NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+
+
+def number_word(n: int) -> str:
+    """Small counts as words, others as digits."""
+    return NUMBERS[n] if 0 <= n < len(NUMBERS) else f"{n:,}"
+
+
+def markdown(text: str) -> "Markdown":
+    """Text as a Markdown output of a cell or an inline value."""
+    from IPython.display import Markdown
+
+    return Markdown(text)
+
+
+def table(rows: "pd.DataFrame | Sequence[Mapping[str, str]]", *, left: tuple[str, ...] = ()) -> "Markdown":
+    """A Markdown table of strings: the first column and those in `left` to the left, the others to the right."""
+    frame = pd.DataFrame(rows)
+    columns = [str(name) for name in frame.columns]
+    align = ["left" if i == 0 or name in left else "right" for i, name in enumerate(columns)]
+    lines = ["| " + " | ".join(columns) + " |", "|" + "|".join(":---" if side == "left" else "---:" for side in align) + "|"]
+    lines += [
+        "| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in frame.itertuples(index=False)
+    ]
+    return markdown("\n".join(lines))
+
+
+def absent(why: str) -> "Markdown":
+    """A table that says why there is none."""
+    return table([{"not on this page": why}])
