@@ -7,6 +7,7 @@ from study.config import RunConfig, whole_batches
 from study.counts import exact_flops_per_token
 from study.data.sizes import UNIQUE_TRAIN_TOKENS
 from study.design import Cell, Grid, GridError
+from study.grids_gpu import gpu, lab01
 from study.tune import Rule
 
 LARGEST_SHARE = 0.9  # of the unique train tokens that any cell may use
@@ -144,4 +145,4 @@ def cpu() -> Grid:
     return checked("cpu", cells)
 
 
-GRIDS: dict[str, Callable[[], Grid]] = {"smoke": smoke, "quick": quick, "sweep": sweep, "cpu": cpu}
+GRIDS: dict[str, Callable[[], Grid]] = {"smoke": smoke, "quick": quick, "sweep": sweep, "cpu": cpu, "lab01": lab01, "gpu": gpu}

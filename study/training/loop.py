@@ -192,6 +192,7 @@ class _Run:
             gradients = [p.grad for p in self.parameters if p.grad is not None]
             small += square_norm(gradients) / NOISE_BATCHES
             torch._foreach_add_(mean, gradients, alpha=1.0 / NOISE_BATCHES)
+            del gradients  # or the next batch's would stand beside these
         b, big = self.config.batch_tokens, self.config.batch_tokens * NOISE_BATCHES
         large = square_norm(mean)
         return (big * large - b * small) / (big - b), (small - large) / (1 / b - 1 / big)
