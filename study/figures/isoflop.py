@@ -28,7 +28,8 @@ def _losses(ax: Axes, posterior: Posterior, budgets: Array | None) -> None:
     rows = posterior.rows
     label = budget_of(rows.C) if budgets is None or len(budgets) != len(rows) else np.asarray(budgets, dtype=float)
     colours = style.budget_colours(label)
-    law = posterior.parameters.take(slice(None, None, max(1, len(posterior.parameters) // DRAWS))).surface(posterior.N0, posterior.D0)
+    thinned = posterior.parameters.take(slice(None, None, max(1, len(posterior.parameters) // DRAWS)))
+    law = thinned.surface(posterior.N0, posterior.D0)
     names = []
     for budget, colour in colours.items():
         on = label == budget
@@ -67,7 +68,6 @@ def _fan(ax: Axes, posterior: Posterior, N: float, C: float) -> None:
     tokens = summarise(np.minimum(posterior.draws.D_opt_at(N), 1e120))
     _cross(ax, answer.median, tokens)
     ax.set_xlim(low, high)
-    bottom, top = ax.get_ylim() if ax.get_yscale() == "log" else (rows.D.min(), float(middle[-1]))
     ends = np.quantile(posterior.draws.D_opt(np.array([[low], [high]])), [0.025, 0.975], axis=1)
     bottom, top = min(rows.D.min(), ends[0, 0]) / 2, max(rows.D.max(), min(ends[1, 1], 1e6 * middle[-1])) * 2
     ax.set_ylim(bottom, top)

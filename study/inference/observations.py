@@ -8,8 +8,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from study.counts import config_counts
-from study.errors import StudyError
 from study.design import Grid
+from study.errors import StudyError
 from study.inference.parameters import Array
 from study.inference.spec import BYTES_PER_TOKEN, ModelSpec, SpecError
 
@@ -27,6 +27,10 @@ class DegenerateDesignError(StudyError):
 
 class BadValueError(StudyError):
     """A value that is not a positive finite number."""
+
+
+class PriorDominatedWarning(UserWarning):
+    """Some directions of the posterior are the prior's."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +134,8 @@ def check_design(rows: Observations) -> None:
     Raises:
         TooFewRunsError: fewer than 3 rows, or fewer than 3 distinct (N, D) cells.
         DegenerateDesignError: one N, or one D, for all rows.
+    Warns:
+        PriorDominatedWarning: ln N and ln D are collinear.
     """
     cells = len(np.unique(rows.cells))
     if len(rows) < 3:
@@ -140,22 +146,18 @@ def check_design(rows: Observations) -> None:
             raise DegenerateDesignError(f"every run has the same {name} = {values[0]:g}: add runs that vary {name}")
     if cells < 3:
         raise TooFewRunsError(f"{cells} distinct (N, D) cells: at least 3 are needed, repeats of a cell do not count")
-    if names := prior_dominated(rows):
-        warnings.warn(f"the design cannot tell {names} apart: there the posterior is the prior", UserWarning, stacklevel=3)
+    if line := collinear(rows):
+        warnings.warn(f"ln N and ln D lie on one line ({line}): the runs say nothing across it, so alpha and beta, and E against "
+                      "the two terms, are left to the prior", PriorDominatedWarning, stacklevel=3)
 
 
-def prior_dominated(rows: Observations) -> str:
-    """Names the directions a design leaves to the prior; "" when ln N and ln D vary independently.
-
-    Collinear ln N and ln D (one isoFLOP, or D proportional to N) show the loss along one line only: the two terms are
-    told apart by their curvature alone.
-    """
+def collinear(rows: Observations) -> str:
+    """The line of a design whose ln N and ln D are collinear, in words; "" when they vary independently."""
     n, d = np.log(rows.N), np.log(rows.D)
     if abs(float(np.corrcoef(n, d)[0, 1])) < 1 - 1e-4:
         return ""
     slope = float(np.polyfit(n, d, 1)[0])
-    line = "N D constant, a single isoFLOP" if abs(slope + 1) < 0.02 else f"D proportional to N^{slope:.2f}"
-    return f"E and the two terms across the line ln N, ln D ({line}), so L0, gA + gB, ln alpha and ln beta"
+    return "N D is constant, a single isoFLOP" if abs(slope + 1) < 0.02 else f"D is proportional to N^{slope:.2f}"
 
 
 def _numbers(table: pd.DataFrame, column: str) -> Array:

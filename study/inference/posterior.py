@@ -12,7 +12,7 @@ from study.errors import StudyError
 from study.inference.observations import Observations, bytes_per_token_of, check_design, observations, reduce_repeats
 from study.inference.parameters import Array, Parameters, Surface, parameters
 from study.inference.predictive import log_likelihood
-from study.inference.priors import priors
+from study.inference.priors import free_parameters, priors
 from study.inference.spec import HEADLINE, ModelSpec
 from study.inference.start import starting_point
 
@@ -53,7 +53,7 @@ class Posterior:
     bytes_per_token: float
     seed: int
     diagnostics: Diagnostics
-    idata: Any  # arviz.InferenceData: posterior, sample_stats, log_likelihood (of ln L), observed_data, constant_data
+    idata: Any  # arviz.InferenceData: posterior, sample_stats, log_likelihood (of ln L), observed_data, constant_data; or None
 
 
 def fit_posterior(table: pd.DataFrame, spec: ModelSpec = HEADLINE, *, seed: int, N0: float | None = None,
@@ -140,13 +140,20 @@ def _diagnose(sampled: dict[str, Array], stats: dict[str, Array]) -> Diagnostics
                        float(az.ess(data, method="tail")["x"].min()), int(stats["diverging"].sum()))
 
 
+def inference_data(posterior: Posterior) -> Any:
+    """An arviz.InferenceData of a posterior without one (importance draws, equally weighted): one chain of S draws."""
+    free = {name: getattr(posterior.parameters, name)[None] for name in free_parameters(posterior.spec)}
+    effects = {"u": posterior.u[None]} if posterior.spec.group is not None else {}
+    return _inference_data(posterior, {**free, **effects}, {})
+
+
 def _inference_data(posterior: Posterior, sampled: dict[str, Array], stats: dict[str, Array]) -> Any:
     import arviz as az
 
     rows, chains = posterior.rows, next(iter(sampled.values())).shape[:2]
     likelihood = log_likelihood(posterior.parameters, posterior.u, rows, posterior.N0, posterior.D0)
     return az.from_dict(
-        posterior=sampled, sample_stats=stats, log_likelihood={"ln_L": likelihood.reshape(*chains, -1)},
+        posterior=sampled, sample_stats=stats or None, log_likelihood={"ln_L": likelihood.reshape(*chains, -1)},
         observed_data={"ln_L": np.log(rows.loss)},
         constant_data={"N": rows.N, "D": rows.D, "C": rows.C, "group": rows.group, "repeats": rows.repeats},
         coords={"run": np.arange(len(rows)), "group": list(rows.groups)},
