@@ -59,7 +59,7 @@ def stages(study: Analysis) -> tuple[Stage, ...]:
 
 def _stage(study: Analysis, name: str, rows: pd.DataFrame) -> Stage:
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="the design cannot tell", category=UserWarning)  # the page says it
+        warnings.filterwarnings("ignore", message="ln N and ln D lie on one line", category=UserWarning)  # the page says it
         return Stage(f"{name} ({len(rows)})", rows, study.refit(rows.reset_index(drop=True)))
 
 

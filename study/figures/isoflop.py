@@ -1,5 +1,6 @@
 """iso-flop.png of `study fit`: the runs with the law's bands through them, and the fan of D_opt against C."""
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -11,16 +12,17 @@ from study.inference.parameters import Array
 from study.inference.posterior import Posterior
 from study.laws.published import published_law
 
-DRAWS = 400  # of the posterior behind a band
+DRAWS = 1500  # of the posterior behind a band
 ON_BUDGET = 0.15  # decades of C within which a run counts as on a budget
 TOO_MANY = 12  # distinct budgets above which C is binned
 
 
 def iso_flop(posterior: Posterior, N: float, C: float, budgets: Array | None = None) -> Figure:
     """Left: loss against N, one colour a budget, the law at that budget in its 50 and 95 % bands. Right: D_opt against C."""
-    figure, (left, right) = style.canvas(10.5, 4.6, 1, 2, width_ratios=(1, 1))
-    _losses(left, posterior, budgets)
-    _fan(right, posterior, N, C)
+    figure, (left, right) = style.canvas(10.5, 4.6, 1, 2)
+    with mpl.rc_context(style.RC):
+        _losses(left, posterior, budgets)
+        _fan(right, posterior, N, C)
     return figure
 
 
@@ -40,10 +42,9 @@ def _losses(ax: Axes, posterior: Posterior, budgets: Array | None) -> None:
             middle = style.fan(ax, grid, law.loss(grid[:, None], centre / (6 * grid[:, None])), colour, levels=(0.95, 0.5))
             names.append((float(grid[-1]), float(middle[-1]), f"{style.power(centre)}", colour))
     ax.set_xlim(rows.N.min() / 1.6, rows.N.max() * 2.6)
-    span = np.log(rows.loss.max() / rows.loss.min()) + 0.02
-    ax.set_ylim(rows.loss.min() * np.exp(-0.12 * span), rows.loss.max() * np.exp(0.08 * span))
+    span = float(np.ptp(rows.loss)) + 0.01 * float(rows.loss.min())
+    ax.set_ylim(rows.loss.min() - 0.12 * span, rows.loss.max() + 0.08 * span)
     style.log_axis(ax, "x")
-    style.log_axis(ax, "y", most=8)
     for x, y, text, colour in names:
         if ax.get_ylim()[0] < y < ax.get_ylim()[1]:
             ax.annotate(text, (x, y), xytext=(4, 0), textcoords="offset points", color=colour, fontsize=7, va="center")
@@ -52,8 +53,8 @@ def _losses(ax: Axes, posterior: Posterior, budgets: Array | None) -> None:
 
 def _fan(ax: Axes, posterior: Posterior, N: float, C: float) -> None:
     rows = posterior.rows
-    answer = summarise(6 * N * np.minimum(posterior.draws.D_opt_at(N), 1e120))
-    low, high = rows.C.min() / 3, 3 * max(rows.C.max(), C, answer.median)
+    tokens = summarise(np.minimum(posterior.draws.D_opt_at(N), 1e120))
+    low, high = rows.C.min() / 3, 3 * max(rows.C.max(), C, 6 * N * tokens.median)
     grid = np.geomspace(low, high, 80)
     middle = style.fan(ax, grid, posterior.draws.D_opt(grid[:, None]), style.POSTERIOR)
     labels = [(float(middle[-1]), "these runs", style.POSTERIOR)]
@@ -65,8 +66,7 @@ def _fan(ax: Axes, posterior: Posterior, N: float, C: float) -> None:
             ax.plot(at, line, color=colour, lw=1.1)
             labels.append((float(line[-1]), name, colour))
     ax.plot(rows.C, rows.D, "o", color=style.MUTED, ms=2.6, mew=0, zorder=3)
-    tokens = summarise(np.minimum(posterior.draws.D_opt_at(N), 1e120))
-    _cross(ax, answer.median, tokens)
+    _at(ax, N, tokens)
     ax.set_xlim(low, high)
     ends = np.quantile(posterior.draws.D_opt(np.array([[low], [high]])), [0.025, 0.975], axis=1)
     bottom, top = min(rows.D.min(), ends[0, 0]) / 2, max(rows.D.max(), min(ends[1, 1], 1e6 * middle[-1])) * 2
@@ -77,14 +77,15 @@ def _fan(ax: Axes, posterior: Posterior, N: float, C: float) -> None:
     style.log_axis(ax, "x", form=style.power)
     style.log_axis(ax, "y")
     style.line_labels(ax, high, labels)
-    style.panel(ax, f"Tokens for the compute; a cross for N = {style.short(N)}", "compute $C = 6ND$ (FLOP)",
+    style.panel(ax, f"Tokens for the compute; black: N = {style.short(N)} with its 95 % interval", "compute $C = 6ND$ (FLOP)",
                 "compute-optimal tokens $D_{opt}(C)$")
 
 
-def _cross(ax: Axes, C: float, tokens: Summary) -> None:
-    low, high = tokens.ci95
-    ax.plot([C, C], [low, high], color=style.INK, lw=1.2, zorder=5)
-    ax.plot([C], [tokens.median], "x", color=style.INK, ms=6, zorder=6)
+def _at(ax: Axes, N: float, tokens: Summary) -> None:
+    # every draw's optimum at N lies on the line C = 6 N D: its interval is a stretch of it
+    ends = np.array(tokens.ci95)
+    ax.plot(6 * N * ends, ends, color=style.INK, lw=1.4, zorder=5)
+    ax.plot([6 * N * tokens.median], [tokens.median], "o", color="white", mec=style.INK, ms=4.5, zorder=6)
 
 
 def budget_of(C: Array) -> Array:
