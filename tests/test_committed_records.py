@@ -1,0 +1,65 @@
+"""The committed records are what the designs say, and good enough for what the report says of them."""
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from study.design import Grid
+from study.grids import RULE, grid
+from study.record import RunRecord, paired_difference, read_runs
+from study.table import records_of, table
+from study.tune import Rule, fit_rule
+
+RUNS = Path(__file__).resolve().parent.parent / "runs"
+COMMITTED = [name for name in ("sweep", "quick", "cpu") if any((RUNS / name).glob("*/record.json"))]
+
+
+def whole(design: Grid, frame: pd.DataFrame, budget: float) -> bool:
+    """All isoFLOP cells of a budget are recorded."""
+    planned = sum(cell.role == "isoflop" and cell.budget == budget for cell in design.cells)
+    return int(((frame["role"] == "isoflop") & (frame["budget"] == budget)).sum()) == planned
+
+
+def test_something_is_committed() -> None:
+    assert "quick" in COMMITTED
+
+
+@pytest.mark.parametrize("name", COMMITTED)
+def test_every_record_is_a_cell_of_its_design_and_re_hashes(name: str) -> None:
+    found = read_runs(RUNS / name)  # a config that does not hash to its directory's name raises
+    assert {record.run_id for record in found} <= {cell.config.run_id for cell in grid(name).cells}
+    for record in found:
+        assert not record.provenance.git_dirty, f"{record.run_id} was trained by uncommitted code"
+        if record.status == "complete":
+            assert record.losses["validation"].nats_per_token > 0 and record.curve[-1].step == record.config.steps
+
+
+@pytest.mark.parametrize("name", [name for name in COMMITTED if name != "sweep"])
+def test_each_budget_s_minimum_is_inside_its_sizes(name: str) -> None:
+    design = grid(name)
+    frame = table(design, records_of(design, RUNS))
+    for budget, group in frame[frame["role"] == "isoflop"].groupby("budget"):
+        if whole(design, frame, float(budget)):  # type: ignore[arg-type]
+            by_size = group.sort_values("N")["loss"].to_numpy()
+            assert 0 < int(np.argmin(by_size)) < len(by_size) - 1, f"{budget:g}: {by_size}"
+
+
+def test_differences_between_runs_of_a_budget_are_measured_finely() -> None:
+    design = grid("cpu")
+    records = records_of(design, RUNS)
+    for budget in sorted({cell.budget for cell in design.cells}):
+        near: list[RunRecord] = [records[cell.config.run_id] for cell in design.cells
+                                 if cell.budget == budget and cell.role == "isoflop" and cell.config.run_id in records]
+        near.sort(key=lambda record: record.parameters.multiplying)
+        for a, b in itertools.pairwise(near):
+            assert paired_difference(a.losses["validation"], b.losses["validation"])[1] < 0.004, (a.run_id, b.run_id)
+
+
+def test_the_rule_of_the_grid_is_the_sweep_s() -> None:
+    design = grid("sweep")
+    refitted = fit_rule(table(design, records_of(design, RUNS)))
+    for field in Rule.__dataclass_fields__:
+        assert getattr(RULE, field) == pytest.approx(getattr(refitted, field), rel=0.02, abs=0.005), field
