@@ -8,7 +8,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from study.inference.fitfiles import Job
+    from study.fit import Job
 
 GROUPINGS = ("auto", "width", "budget", "none")
 
@@ -53,28 +53,29 @@ def _job(table: Path | None, grid: str | None, runs: Path, predict_n: float, pre
         if value is not None and not 0 < value < 1e100:
             raise StudyError(f"{option} must be a positive finite number, not {value:g}")
 
-    from study.inference import fitfiles
+    from study import fit
 
     if grid is not None:
         if columns:
             raise StudyError("--columns is for a table: a grid's columns are known")
-        job = fitfiles.grid_job(grid, runs, group, drop_highest)
+        job = fit.grid_job(grid, runs, group, drop_highest)
     else:
         assert table is not None
-        job = fitfiles.table_job(table, columns, group, drop_highest)
-    return fitfiles.complete(job, predict_n, predict_c, bytes_per_token, out, seed)
+        job = fit.table_job(table, columns, group, drop_highest)
+    return fit.complete(job, predict_n, predict_c, bytes_per_token, out, seed)
 
 
 def _report(job: "Job", console: "Console") -> None:
     from rich.table import Table
 
-    from study.inference import fitfiles, prediction
+    from study import fit
+    from study.inference import prediction
     from study.inference.answers import summarise
 
     for line in job.notes:
         console.print(line, highlight=False)
     with console.status("") as status:
-        result = fitfiles.run(job, lambda step: status.update(f"{step} ..."))
+        result = fit.run(job, lambda step: status.update(f"{step} ..."))
     view = Table("", "law", "as a new experiment would measure it", title_justify="left",
                  title=f"{len(result.fits.posterior.rows)} runs, 95 % intervals, by {result.fits.method}")
     at_N, at_C = result.answers.at_N, result.answers.at_C
