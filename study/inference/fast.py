@@ -117,7 +117,8 @@ def importance(problem: Target, mixture: Mixture, count: int, rng: np.random.Gen
     log_t = (special.gammaln(power) - special.gammaln(FREEDOM / 2) - np.log(FREEDOM * np.pi)
              - power * np.log1p((z**2).sum(axis=1) / FREEDOM))
     log_proposal = mixture.log_density(x) + log_t + np.log(a * c)
-    return x, psi, problem.log_posterior(x, psi) - log_proposal
+    log_weight = problem.log_posterior(x, psi) - log_proposal
+    return x, psi, np.where(np.isnan(log_weight), -np.inf, log_weight)  # a mode that overflowed is of a point that fits nothing
 
 
 def _smoothed(log_weight: Array) -> tuple[Array, float]:

@@ -18,7 +18,7 @@ DEPTH = 10.0  # a node this far below the highest log density is outside
 ZOOMS = 8
 ELSEWHERE = {"E": 0.0, "g": 0.0, "nu": np.log(10.0), "tau": 0.7}  # where the grid holds the other coordinates
 ROUND = 1500  # draws
-MIN_ROUNDS, MAX_ROUNDS = 2, 10
+MIN_ROUNDS, MAX_ROUNDS = 2, 30
 ENOUGH = 0.3  # effective fraction of a round's draws at which the mixture is good
 
 

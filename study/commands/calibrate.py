@@ -1,0 +1,53 @@
+"""`study calibrate`: simulation-based calibration and coverage, into runs/calibration/."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    design: Annotated[str, typer.Option(help="The cells to simulate on: a grid (its fit cells), or three: the lab's.")] = "cpu",
+    draws: Annotated[int, typer.Option(min=1, help="Truths drawn from the prior; replicates with --coverage.")] = 1000,
+    target: Annotated[str, typer.Option(help="A (normal noise, no slope, no group effect) or headline.")] = "headline",
+    method: Annotated[str, typer.Option(help="fast (importance sampling) or nuts.")] = "fast",
+    coverage: Annotated[bool, typer.Option("--coverage", help="Coverage of intervals against the classical ones.")] = False,
+    out: Annotated[Path, typer.Option(help="Where the study is recorded.")] = Path("runs/calibration"),
+    workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 2,
+) -> None:
+    """Fit thousands of simulated studies and test whether the posterior ranks the truth as it should.
+
+    Resuming is the default: chunks that are done are kept, and a finished study is only shown.
+
+    Example: `study calibrate --design three --target headline --draws 1000`
+    """
+    import json
+
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.table import Table
+
+    from study.inference.calibration_runs import run_calibration, run_coverage
+
+    console = Console(highlight=False, soft_wrap=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task(f"coverage on {design}" if coverage else f"{target} on {design} by {method}", total=draws)
+
+        def progress(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        if coverage:
+            record = run_coverage(design, draws, out, workers=workers, progress=progress)
+        else:
+            record = run_calibration(design, target, method, draws, out, workers=workers, progress=progress)
+    body = json.loads(record.read_text())
+    rows = body["coverage" if coverage else "tests"]
+    shown = Table(title=f"{record}: {body['replicates' if coverage else 'draws']} draws", title_justify="left")
+    for name in rows[0]:
+        shown.add_column(name, justify="left" if isinstance(rows[0][name], str) else "right")
+    for row in rows:
+        shown.add_row(*(value if isinstance(value, str) else f"{value:.3g}" for value in row.values()))
+    console.print(shown)
+    if failures := body["failures"]:
+        console.print(f"failed, kept in the record: {failures if coverage else len(failures)}")
