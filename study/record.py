@@ -71,6 +71,12 @@ class Timing:
     matmul_peak: float  # FLOP/s measured on this device, dtype and thread count at the start of the run
     fraction_of_peak: float  # exact FLOPs / (train_wall x matmul_peak)
     resumed: int = 0  # how many times the run was continued from a checkpoint
+    published_peak: float | None = None  # FLOP/s of the devices' data sheet (study/cost.py), None when not in the table
+
+    @property
+    def mfu(self) -> float:
+        """Exact training FLOPs over those of the data sheet's peak; of the measured one where there is no sheet."""
+        return self.fraction_of_peak * self.matmul_peak / (self.published_peak or self.matmul_peak)
 
 
 @dataclass(frozen=True)

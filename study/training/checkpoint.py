@@ -12,6 +12,7 @@ from torch import Tensor
 from study.errors import StudyError
 from study.record import write_atomic
 from study.training.gpt import GPT
+from study.training.parallel import ALONE, Team, moment
 
 KEPT = 2
 
@@ -20,13 +21,19 @@ class CheckpointError(StudyError):
     """A checkpoint could not be written."""
 
 
-def save(directory: Path, step: int, model: GPT, optimiser: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+def save(directory: Path, step: int, model: GPT, optimiser: torch.optim.Optimizer, state: dict[str, Any],
+         team: Team = ALONE) -> None:
     """Write parameters, moments and `state` after `step` steps; older checkpoints but one are dropped.
+
+    Every process of a team calls this; the first one writes, what one process alone would.
 
     Raises:
         CheckpointError: the disk is full or cannot be written; what was there before is still whole.
     """
-    payload = safetensors.torch.save(_tensors(model, optimiser))
+    tensors = _tensors(model, optimiser, team)
+    if team.rank != 0:
+        return
+    payload = safetensors.torch.save(tensors)
     body = {"step": step, "sha256": hashlib.sha256(payload).hexdigest(), "state": state}
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -57,19 +64,24 @@ def load(directory: Path, model: GPT, optimiser: torch.optim.Optimizer) -> tuple
     return None
 
 
-def _tensors(model: GPT, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
-    out = {}
-    for name, parameter in model.named_parameters():
-        out[name] = parameter.detach().cpu().contiguous()
-        for moment in ("exp_avg", "exp_avg_sq"):
-            out[f"{moment}/{name}"] = optimiser.state[parameter][moment].cpu().contiguous()
+def _tensors(model: GPT, optimiser: torch.optim.Optimizer, team: Team) -> dict[str, Tensor]:
+    out: dict[str, Tensor] = {}
+    parameters = list(model.parameters())
+    for i, (name, parameter) in enumerate(model.named_parameters()):
+        held = optimiser.state.get(parameter, {})
+        moments = {f"{key}/{name}": moment(team, parameters, i, held.get(key)) for key in ("exp_avg", "exp_avg_sq")}
+        if team.rank == 0:  # one parameter at a time leaves the device
+            out |= {key: value.detach().cpu().contiguous() for key, value in {name: parameter, **moments}.items()}
     return out
 
 
 def _restore(model: GPT, optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor], step: int) -> None:
+    held = {id(parameter) for group in optimiser.param_groups for parameter in group["params"]}
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             parameter.copy_(tensors[name])
+            if id(parameter) not in held:
+                continue
             moments = {moment: tensors[f"{moment}/{name}"].to(parameter.device) for moment in ("exp_avg", "exp_avg_sq")}
             count = torch.tensor(float(step), device=parameter.device)
             optimiser.state[parameter] = {"step": count, **moments}

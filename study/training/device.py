@@ -5,9 +5,11 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 
+import psutil
 import torch
 from torch import Tensor
 
+from study import cost
 from study.config import RunConfig
 from study.errors import StudyError
 from study.training.gpt import GPT
@@ -61,6 +63,29 @@ def matmul_peak(device: torch.device, precision: str, threads: int, size: int = 
         synchronise(device)
         best = min(best, time.perf_counter() - start)
     return 4 * 2 * size**3 / best
+
+
+def fitting_micro_batch(config: RunConfig, device: torch.device, *, processes: int = 1, sharded: bool = False) -> int:
+    """Tokens a pass: the most that this device's memory holds by `cost.memory`; on the CPU the whole batch, where it fits.
+
+    From the memory the device has, not from what is free at the moment, so that a run repeats.
+
+    Raises:
+        DeviceError: not even one sequence fits.
+    """
+    shards = processes if sharded else 1
+    part = config.batch_tokens // processes
+    if device.type == "cpu":
+        has = psutil.virtual_memory().total / 2
+        fitting = part if cost.host_memory(config, part) <= has else cost.micro_batch(config, has, shards=shards, devices=processes)
+    else:
+        has = (torch.cuda.get_device_properties(device).total_memory if device.type == "cuda"
+               else torch.mps.recommended_max_memory())
+        fitting = cost.micro_batch(config, has, shards=shards, devices=processes)
+    if fitting is None:
+        raise DeviceError(f"{config.run_id} does not fit the {has / 1e9:.0f} GB of {describe(device)}: "
+                          "`study plan` says what it needs, --devices-per-run spreads it")
+    return fitting
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:

@@ -1,6 +1,7 @@
 """AdamW over the model's parameters, and the schedule: warm-up, then linear decay to zero over the run."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,11 +22,17 @@ def learning_rate(config: RunConfig, step: int) -> float:
     return config.learning_rate * (steps - step) / (steps - warmup)
 
 
-def adamw(model: GPT, config: RunConfig) -> torch.optim.AdamW:
-    """AdamW (Loshchilov & Hutter 2019, arXiv 1711.05101), fused; the embedding has its own learning-rate multiple."""
-    groups = [
-        {"params": [model.embedding.weight], "multiplier": config.embedding_lr_multiplier},
-        {"params": [p for name, p in model.named_parameters() if name != "embedding.weight"], "multiplier": 1.0},
+def adamw(model: GPT, config: RunConfig, own: Iterable[Tensor] | None = None) -> torch.optim.AdamW:
+    """AdamW (Loshchilov & Hutter 2019, arXiv 1711.05101), fused; the embedding has its own learning-rate multiple.
+
+    Of the parameters `own` alone, where each process of a team updates its share.
+    """
+    chosen = {id(p) for p in (model.parameters() if own is None else own)}
+    embedding = [model.embedding.weight]
+    others = [p for name, p in model.named_parameters() if name != "embedding.weight"]
+    groups: list[dict[str, Any]] = [
+        {"params": [p for p in embedding if id(p) in chosen], "multiplier": config.embedding_lr_multiplier},
+        {"params": [p for p in others if id(p) in chosen], "multiplier": 1.0},
     ]
     return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(config.beta1, config.beta2), eps=config.adam_epsilon,
                              weight_decay=config.weight_decay, fused=True)
