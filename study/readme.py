@@ -59,7 +59,7 @@ def block(answer: Mapping[str, Any]) -> str:
     tokens, ratio, a = answer["D_opt"], answer["D_over_N"], answer["a"]
     rehearsal = "" if answer["held_out_budgets"] else (
         " That grid is a rehearsal of minutes: it exercises the pipeline, and its interval is accordingly wide.")
-    return (
+    text = (
         f"> **D_opt(1B) = {count(tokens[1])} tokens, 95 % interval {interval(tokens[0], tokens[2], count)}**: "
         f"{significant(ratio[1])} tokens a parameter {interval(ratio[0], ratio[2])}, with N_opt ∝ Cᵃ, a = {significant(a[1])} "
         f"{interval(a[0], a[2])}, from the {answer['runs_fitted']} fitted runs of the grid `{answer['grid']}`.{rehearsal} It lies "
@@ -67,6 +67,7 @@ def block(answer: Mapping[str, Any]) -> str:
         f"{significant(answer['times_beyond_N'], 2)} times beyond the largest model: what one law says there, no more.\n\n"
         f"![Compute-optimal tokens against training compute, with the published laws]({PICTURE.as_posix()})\n"
     )
+    return text.replace("\N{NO-BREAK SPACE}", " ")  # where a line breaks is the reader's window's affair
 
 
 def with_block(readme: str, text: str) -> str:
