@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -106,7 +107,7 @@ def test_schedule_rises_to_the_peak_and_falls_to_zero() -> None:
     assert rates[9] == config.learning_rate == max(rates)
     assert rates[0] == pytest.approx(config.learning_rate / 10)
     assert rates[-1] == pytest.approx(config.learning_rate / 90)
-    steps = [b - a for a, b in zip(rates[10:], rates[11:], strict=False)]
+    steps = [b - a for a, b in pairwise(rates[10:])]
     assert max(steps) - min(steps) < 1e-12
 
 
