@@ -17,6 +17,7 @@ SHOWN = (
 )  # keys of study.laws.published
 
 
+@style.drawn
 def answer(study: Analysis) -> Figure:
     """D_opt in tokens against C: the posterior's fan, the fitted range, and the published laws in theirs."""
     figure, ax = style.canvas(7.2, 4.6)
@@ -36,7 +37,7 @@ def answer(study: Analysis) -> Figure:
         labels.append((float(law.D_opt(C[-1])), name, colour))
     style.line_labels(ax, C[-1], labels)
     ax.axvspan(low, high, color=style.GRID, alpha=0.7, lw=0, zorder=0)
-    ax.text(np.sqrt(low * high), 0.02, "runs fitted", transform=ax.get_xaxis_transform(), ha="center", color=style.MUTED)
+    ax.text(low, 0.02, " runs fitted", transform=ax.get_xaxis_transform(), color=style.MUTED)
     target(ax, study)
     return figure
 

@@ -1,10 +1,12 @@
 """The analysis behind the page: records -> table -> fits -> answers, each computed once, when a cell first asks for it."""
 
 import os
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,9 +16,10 @@ from study.design import Grid
 from study.errors import StudyError
 from study.grids import GRIDS, grid
 from study.inference.fast import fit_fast
+from study.inference.fast_target import supported
 from study.inference.huber import HuberFit, fit_huber
 from study.inference.isoflop import Envelope, IsoFlop, fit_envelope, fit_isoflop
-from study.inference.observations import grid_reference
+from study.inference.observations import PriorDominatedWarning, grid_reference
 from study.inference.parameters import Array, Parameters
 from study.inference.points import InferenceError
 from study.inference.posterior import Posterior, UnconvergedError, fit_posterior
@@ -63,6 +66,7 @@ class Analysis:
     frame: pd.DataFrame  # `study.table.table` of them
     sweep: pd.DataFrame  # the same of the sweep; empty when it is not that of this grid's corpus
     sweep_records: Mapping[str, RunRecord]
+    nuts: bool = True  # else every posterior that allows it is drawn by importance sampling: for tests
 
     @cached_property
     def fit(self) -> pd.DataFrame:
@@ -136,13 +140,16 @@ class Analysis:
         return fit_huber(self.fit["N"], self.fit["D"], self.fit["loss"])
 
     @cached_property
-    def varpro(self) -> VarProFit:
-        """Least squares of ln L by variable projection."""
-        return fit_varpro(self.fit["N"], self.fit["D"], self.fit["loss"])
+    def varpro(self) -> VarProFit | None:
+        """Least squares of ln L by variable projection; None where it cannot be."""
+        try:
+            return fit_varpro(self.fit["N"], self.fit["D"], self.fit["loss"])
+        except InferenceError:
+            return None
 
     @cached_property
     def isoflop(self) -> IsoFlop | None:
-        """Approach 2 on the isoFLOP rows, C of a profile as the mean 6 N D at its optimum's budget; None where it cannot be."""
+        """Approach 2 on the isoFLOP rows, budgets in exact FLOPs; None where no two budgets have their optimum inside."""
         rows = self.isoflop_rows
         counted = rows.groupby("budget")["N"].transform("nunique") >= 3
         try:
@@ -152,12 +159,13 @@ class Analysis:
 
     @cached_property
     def envelope(self) -> Envelope | None:
-        """Approach 1 on the training curves of the isoFLOP rows; None where it cannot be."""
+        """Approach 1 on the training curves of the isoFLOP rows, C = 6 N D; None where it cannot be."""
         curves = [self.records[run_id] for run_id in self.isoflop_rows["run_id"]]
+        sizes = [record.parameters.multiplying for record in curves]
         try:
             return fit_envelope(
-                [record.parameters.multiplying for record in curves],
-                [[6.0 * record.parameters.multiplying * p.tokens for p in record.curve] for record in curves],
+                sizes,
+                [[6.0 * N * p.tokens for p in record.curve] for N, record in zip(sizes, curves, strict=True)],
                 [[p.validation_loss for p in record.curve] for record in curves],
             )
         except InferenceError:
@@ -166,33 +174,52 @@ class Analysis:
     def drawn(self, spec: ModelSpec) -> Fitted:
         """A model's posterior by NUTS; by importance sampling where NUTS does not converge and the model allows it."""
         N0, D0 = grid_reference(self.grid, spec)
+        if not self.nuts and supported(spec):
+            return Fitted(self.refit(self.fit, spec), IMPORTANCE, "NUTS was not asked for")
         try:
-            return Fitted(fit_posterior(self.fit, spec, seed=SEED, N0=N0, D0=D0), NUTS)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", PriorDominatedWarning)
+                return Fitted(fit_posterior(self.fit, spec, seed=SEED, N0=N0, D0=D0), NUTS)
         except UnconvergedError as error:
-            fitted = fit_fast(self.fit, spec, seed=SEED, N0=N0, D0=D0, fallback=False)
-            return Fitted(fitted, IMPORTANCE, str(error))
+            if not supported(spec):
+                raise
+            return Fitted(self.refit(self.fit, spec), IMPORTANCE, str(error))
 
     def refit(self, rows: pd.DataFrame, spec: ModelSpec = HEADLINE, *, draws: int = 4000) -> Posterior:
         """A posterior by importance sampling, under the design's own (N0, D0)."""
         N0, D0 = grid_reference(self.grid, spec)
-        return fit_fast(rows, spec, seed=SEED, draws=draws, N0=N0, D0=D0, bytes_per_token=self.bytes_per_token)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", PriorDominatedWarning)  # the page says it
+            return fit_fast(
+                rows, spec, seed=SEED, draws=draws, N0=N0, D0=D0, bytes_per_token=self.bytes_per_token, fallback=False
+            )
 
     @cached_property
     def _values(self) -> dict[str, "Mapping[str, Value]"]:
         return {}
 
+    def group(self, name: str) -> "Mapping[str, Value]":
+        """One group of the page's values; see `values.py`."""
+        from study.figures.values import GROUPS
+
+        if name not in self._values:
+            self._values[name] = MappingProxyType(dict(GROUPS[name](self)))
+        return self._values[name]
+
     def value(self, name: str) -> "Value":
-        """The named value of the page, "group.name"; see `values.py`.
+        """The named value of the page, "group.name".
 
         Raises:
             KeyError: there is none, or the records it needs are missing.
         """
+        group, _, key = name.partition(".")
+        return self.group(group)[key]
+
+    def values(self) -> "Mapping[str, Value]":
+        """Every value that the records allow, by its full name."""
         from study.figures.values import GROUPS
 
-        group, _, key = name.partition(".")
-        if group not in self._values:
-            self._values[group] = GROUPS[group](self)
-        return self._values[group][key]
+        return MappingProxyType({f"{group}.{key}": value for group in GROUPS for key, value in self.group(group).items()})
 
     def show(self, name: str) -> "Markdown":
         """A value as an inline Markdown output."""
@@ -208,7 +235,7 @@ class Analysis:
         return replace(self, records=records, frame=table(self.grid, records), sweep=sweep, sweep_records=swept)
 
 
-def load(name: str | None = None, runs: Path | None = None) -> Analysis:
+def load(name: str | None = None, runs: Path | None = None, *, nuts: bool = True) -> Analysis:
     """The analysis of a grid's records: $STUDY_GRID (default cpu) under $STUDY_RUNS (default runs) where not given.
 
     Raises:
@@ -228,7 +255,7 @@ def load(name: str | None = None, runs: Path | None = None) -> Analysis:
             f"{folder}/{chosen.name} holds {len(fit_rows(frame))} complete runs to fit: "
             f"train more with `study run --grid {chosen.name}`, or choose other records with STUDY_GRID and STUDY_RUNS"
         )
-    return Analysis(chosen, folder, records, frame, sweep, sweep_records)
+    return Analysis(chosen, folder, records, frame, sweep, sweep_records, nuts)
 
 
 def tokens_per_parameter(posterior: Posterior, N: float = TARGET_N) -> Array:

@@ -1,14 +1,19 @@
 """How many tokens: D_opt(N), N_opt(C), D/N and the loss at the optimum, with intervals, beside the published laws."""
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from study.counts import config_counts, config_flops_per_token
 from study.figures import style, text
-from study.figures.analysis import CHINCHILLA_C, RULE, TARGET_N, USUAL_BYTES, Analysis
-from study.figures.training import posterior_loss
+from study.figures.analysis import CHINCHILLA_C, RULE, SEED, TARGET_N, USUAL_BYTES, Analysis
+from study.figures.frames import complete, groups
+from study.figures.training import optimal_loss
+from study.inference.answers import NewExperiment, exact_cost_optimum, expected_loss_allocation, new_experiment_at, penalty
+from study.inference.parameters import Array
 from study.laws.published import published_law
 
 if TYPE_CHECKING:
@@ -19,31 +24,32 @@ COMPARED = (
     ("hoffmann", "Hoffmann 2022", style.HOFFMANN),
     ("besiroglu", "Besiroglu 2024", style.REFIT),
 )
+ASKED = (1e7, 1e8, TARGET_N, 1e10)  # parameters
 
 
 def shade(ax: Axes, low: float, high: float) -> None:
     """The range the runs cover, in grey."""
     ax.axvspan(low, high, color=style.GRID, alpha=0.8, lw=0, zorder=0)
-    ax.text(
-        np.sqrt(low * high),
-        0.015,
-        "fitted",
-        transform=ax.get_xaxis_transform(),
-        ha="center",
-        color=style.MUTED,
-        fontsize=7.5,
-    )
+    ax.text(low, 0.015, " fitted", transform=ax.get_xaxis_transform(), color=style.MUTED, fontsize=7.5)
 
 
+@lru_cache(maxsize=4)
+def measured(study: Analysis, N: float = TARGET_N) -> NewExperiment:
+    """The optimum at N as a new isoFLOP experiment would measure it, one a draw."""
+    return new_experiment_at(study.posterior, N, seed=SEED)
+
+
+@style.drawn
 def tokens(study: Analysis) -> Figure:
     """D_opt against N: the posterior, and the rule of twenty tokens a parameter."""
     figure, ax = style.canvas(7.2, 4.4)
     N = np.geomspace(float(study.fit["N"].min()), 3e10, 70)
-    middle = style.fan(ax, N, study.posterior.draws.D_opt_at(N[:, None]), style.POSTERIOR)
+    draws = study.posterior.draws.D_opt_at(N[:, None])
     ax.set_xlim(N[0] / 1.5, N[-1])
-    ax.set_ylim(study.fit["D"].min() / 5, 1e15)
+    ax.set_ylim(float(study.fit["D"].min()) / 5, 10 * max(float(np.quantile(draws[-1], 0.95)), RULE * N[-1]))
     style.log_axis(ax, "x")
     style.log_axis(ax, "y")
+    middle = style.fan(ax, N, draws, style.POSTERIOR)
     labels = [(float(middle[-1]), "this study", style.POSTERIOR), (RULE * N[-1], f"{RULE:g} tokens a parameter", style.INK)]
     ax.plot(N, RULE * N, color=style.INK, lw=1, ls="--")
     for key, name, colour in COMPARED:
@@ -58,26 +64,43 @@ def tokens(study: Analysis) -> Figure:
     return figure
 
 
+@style.drawn
+def two_kinds(study: Analysis) -> Figure:
+    """D_opt at the target: what the law's parameters say, and what a new experiment there would measure."""
+    figure, ax = style.canvas(7.0, 1.7)
+    style.bar(ax, 1, study.posterior.draws.D_opt_at(TARGET_N), style.POSTERIOR)
+    style.bar(ax, 0, measured(study).D, style.PREDICTIVE)
+    ax.set_yticks([1, 0], ["posterior", "a new experiment"])
+    ax.set_ylim(-0.6, 1.6)
+    ends = text.central(measured(study).D, 0.96)
+    low, high = text.central(study.posterior.draws.D_opt_at(TARGET_N), 0.96)
+    ax.set_xlim(min(ends[0], low) / 1.5, max(ends[1], high) * 1.5)
+    style.log_axis(ax, "x")
+    ax.axvline(RULE * TARGET_N, color=style.INK, lw=0.9, ls="--")
+    ax.annotate(
+        f"{RULE:g} tokens a parameter",
+        (RULE * TARGET_N, 1.6),
+        xytext=(3, -2),
+        textcoords="offset points",
+        fontsize=7.5,
+        va="top",
+    )
+    style.panel(ax, "", f"$D_{{opt}}$ at {style.short(TARGET_N)} parameters (tokens)")
+    return figure
+
+
+@style.drawn
 def sizes(study: Analysis) -> Figure:
-    """N_opt against C, with approach 2's vertices and the published laws."""
+    """N_opt against C, with the published laws."""
     figure, ax = style.canvas(7.2, 4.2)
     low, high = float(study.fit["C"].min()), study.largest_C
     C = np.geomspace(low, CHINCHILLA_C, 70)
-    middle = style.fan(ax, C, study.posterior.draws.N_opt(C[:, None]), style.POSTERIOR)
-    if study.isoflop is not None:
-        profile = study.isoflop
-        ax.plot(profile.C[profile.inside], profile.N_opt[profile.inside], "o", color="white", mec=style.INK, ms=5, zorder=6)
-        ax.annotate(
-            "vertices of approach 2",
-            (profile.C[-1], profile.N_opt[-1]),
-            xytext=(8, -10),
-            textcoords="offset points",
-            fontsize=7.5,
-        )
+    draws = study.posterior.draws.N_opt(C[:, None])
     ax.set_xlim(C[0] / 2, C[-1])
-    ax.set_ylim(study.fit["N"].min() / 4, 1e14)
+    ax.set_ylim(float(study.fit["N"].min()) / 4, 5 * float(np.quantile(draws[-1], 0.975)))
     style.log_axis(ax, "x", style.power)
     style.log_axis(ax, "y")
+    middle = style.fan(ax, C, draws, style.POSTERIOR)
     labels = [(float(middle[-1]), "this study", style.POSTERIOR)]
     for key, name, colour in COMPARED:
         at = np.geomspace(1e17, C[-1], 30)
@@ -89,83 +112,118 @@ def sizes(study: Analysis) -> Figure:
     return figure
 
 
+@style.drawn
 def ratio(study: Analysis) -> Figure:
     """Tokens, and bytes, a parameter at the optimum against C."""
     figure, axes = style.canvas(7.4, 3.6, 1, 2, sharey=True)
     low, high = float(study.fit["C"].min()), study.largest_C
     C = np.geomspace(low, CHINCHILLA_C, 60)
     draws = study.posterior.draws.D_opt(C[:, None]) / study.posterior.draws.N_opt(C[:, None])
+    reach = np.quantile(draws, [0.02, 0.98])
     for ax, factor, usual, unit in ((axes[0], 1.0, 1.0, "tokens"), (axes[1], study.bytes_per_token, USUAL_BYTES, "bytes")):
-        style.fan(ax, C, factor * draws, style.POSTERIOR)
         ax.set_xlim(C[0] / 2, C[-1])
-        ax.set_ylim(1e-2, 1e5)
+        ax.set_ylim(max(reach[0] / 3, 1e-4), reach[1] * 20)
         style.log_axis(ax, "x", style.power, most=5)
         style.log_axis(ax, "y", lambda y: f"{y:g}" if y < 1000 else style.short(y))
-        for key, name, colour in COMPARED:
+        style.fan(ax, C, factor * draws, style.POSTERIOR)
+        for key, _, colour in COMPARED:
             at = np.geomspace(1e17, C[-1], 30)
-            line = usual * published_law(key).tokens_per_parameter(at)
-            ax.plot(at, line, color=colour, lw=1.2)
+            ax.plot(at, usual * published_law(key).tokens_per_parameter(at), color=colour, lw=1.2)
         ax.axhline(usual * RULE, color=style.INK, lw=0.9, ls="--")
         shade(ax, low, high)
         style.panel(ax, f"{unit} a parameter", "training compute $C$ (FLOP)")
-    for (_, name, colour), y in zip(
-        (*COMPARED, ("", "this study", style.POSTERIOR), ("", f"{RULE:g} tokens a parameter", style.INK)),
-        np.linspace(0.96, 0.72, 5),
-        strict=True,
-    ):
+    names = (
+        *((name, colour) for _, name, colour in COMPARED),
+        ("this study", style.POSTERIOR),
+        (f"{RULE:g} tokens a parameter", style.INK),
+    )
+    for (name, colour), y in zip(names, np.linspace(0.98, 0.74, len(names)), strict=True):
         axes[0].text(0.98, y, name, transform=axes[0].transAxes, ha="right", va="top", color=colour, fontsize=7.5)
     axes[0].set_ylabel("$D_{opt}/N_{opt}$")
     return figure
 
 
+@style.drawn
 def loss(study: Analysis) -> Figure:
     """Loss at the optimum against C: the posterior, the best run of each budget, and the irreducible loss."""
-    figure, ax = style.canvas(7.0, 3.8)
+    figure, ax = style.canvas(7.0, 3.6)
     C = np.geomspace(float(study.fit["C"].min()), 1e21, 60)
     draws = study.posterior.draws
     style.fan(ax, C, draws.loss(draws.N_opt(C[:, None]), draws.D_opt(C[:, None])), style.POSTERIOR)
     style.fan(ax, C, np.broadcast_to(draws.E, (len(C), len(draws.E))), style.PRIOR, levels=(0.95,))
-    best = study.frame[study.frame["status"] == "complete"].groupby("budget")[["loss", "C"]].min()
-    ax.plot(best["C"], best["loss"], "o", color=style.INK, ms=4.5, zorder=5)
+    best = [
+        (float(group["C"].iloc[int(group["loss"].to_numpy().argmin())]), float(group["loss"].min()))
+        for _, group in groups(complete(study.frame), "budget")
+    ]
+    ax.plot(*zip(*best, strict=True), "o", color=style.INK, ms=4.5, zorder=5)
     ax.set_xlim(C[0] / 2, C[-1])
     style.log_axis(ax, "x", style.power)
-    ax.set_ylim(0, float(best["loss"].max()) * 1.12)
-    style.line_labels(
-        ax,
-        C[-1],
-        [
-            (float(posterior_loss(study, C[-1:])[0]), "at the optimum", style.POSTERIOR),
-            (float(np.median(draws.E)), "irreducible $E$", style.PRIOR),
-        ],
-        gap=0.06,
-    )
-    ax.annotate(
-        "best run of a budget",
-        (best["C"].iloc[0], best["loss"].iloc[0]),
-        xytext=(8, 5),
-        textcoords="offset points",
-        fontsize=7.5,
-    )
+    ax.set_ylim(0, best[0][1] * 1.12)
+    ends = [
+        (float(optimal_loss(study, C[-1:])[0]), "at the optimum", style.POSTERIOR),
+        (float(np.median(draws.E)), "irreducible $E$", style.PRIOR),
+    ]
+    style.line_labels(ax, C[-1], ends, gap=0.06)
+    ax.annotate("best run of a budget", best[0], xytext=(8, 5), textcoords="offset points", fontsize=7.5)
     shade(ax, float(study.fit["C"].min()), study.largest_C)
     style.panel(ax, "", "training compute $C$ (FLOP)", "loss (nats/token)")
     return figure
 
 
+@style.drawn
+def penalties(study: Analysis) -> Figure:
+    """Loss above the optimum of a model too small or too large, at the largest fitted compute and at the target's."""
+    figure, axes = style.canvas(7.2, 3.0, 1, 2, sharey=True)
+    factors = np.geomspace(1 / 8, 8, 33)
+    target = 6 * TARGET_N * float(np.median(study.posterior.draws.D_opt_at(TARGET_N)))
+    for ax, C, name in ((axes[0], study.largest_C, "largest fitted"), (axes[1], target, "at the target")):
+        worse = np.array([penalty(study.posterior.draws, C, float(factor)) for factor in factors])
+        style.fan(ax, factors, worse, style.POSTERIOR)
+        ax.set_xlim(factors[0], factors[-1])
+        style.log_axis(ax, "x", lambda x: f"×{x:g}", most=5)
+        style.panel(ax, f"{name}, {style.power(C)} FLOP", "parameters / $N_{opt}$")
+    axes[0].set_ylim(0, None)
+    axes[0].set_ylabel("loss above the optimum (nats/token)")
+    return figure
+
+
 def answers(study: Analysis) -> "Markdown":
-    """D_opt at sizes from inside the grid to the target, in tokens and bytes, with three intervals."""
-    sizes_asked = [float(np.exp(np.log(study.fit["N"]).mean())), study.largest_N, 1e7, 1e8, TARGET_N, 1e10]
+    """D_opt at sizes from inside the grid to beyond the target: posterior, and as a new experiment would measure it."""
     rows = []
-    for N in sorted(size for size in sizes_asked if size >= study.fit["N"].min()):
-        tokens_ = study.posterior.draws.D_opt_at(N)
-        middle = float(np.median(tokens_))
+    for N in (
+        float(np.exp(np.log(study.fit["N"]).mean())),
+        study.largest_N,
+        *(size for size in ASKED if size > study.largest_N),
+    ):
+        draws = study.posterior.draws.D_opt_at(N)
+        for kind, values in (("posterior", draws), ("new experiment", measured(study, N).D)):
+            first = kind == "posterior"
+            rows.append(
+                {
+                    "N": text.count(N) if first else "",
+                    "": kind,
+                    "D_opt (tokens)": text.count(float(np.median(values))),
+                    **_levels(values),
+                    "D/N": text.significant(float(np.median(values)) / N),
+                }
+            )
+    return text.table(rows, left=("",))
+
+
+def in_bytes(study: Analysis) -> "Markdown":
+    """The same in bytes of text, and how far each lies beyond the runs."""
+    rows = []
+    for N in (study.largest_N, *(size for size in ASKED if size > study.largest_N)):
+        draws = study.posterior.draws.D_opt_at(N)
+        C = 6 * N * float(np.median(draws))
         rows.append(
             {
                 "N": text.count(N),
-                "D_opt (tokens)": text.count(middle),
-                **_levels(tokens_),
-                "bytes": text.count(middle * study.bytes_per_token),
-                "D/N": text.significant(middle / N),
-                "beyond the largest C": f"× {text.significant(max(1.0, 6 * N * middle / study.largest_C), 2)}",
+                "D_opt (bytes)": text.count(float(np.median(draws)) * study.bytes_per_token),
+                "95 %": text.interval(*text.central(draws * study.bytes_per_token), text.count),
+                "bytes a parameter": text.significant(float(np.median(draws)) * study.bytes_per_token / N),
+                "C (FLOP)": text.power(C),
+                "beyond the largest C": f"×{text.NBSP}{text.significant(C / study.largest_C, 2)}",
             }
         )
     return text.table(rows)
@@ -174,7 +232,7 @@ def answers(study: Analysis) -> "Markdown":
 def by_compute(study: Analysis) -> "Markdown":
     """N_opt, D_opt and the loss there at budgets from the largest fitted to Chinchilla's."""
     draws, rows = study.posterior.draws, []
-    for C in (study.largest_C, 1e15, 1e17, 1e19, 1e21, CHINCHILLA_C):
+    for C in (study.largest_C, 1e17, 1e19, 1e21, CHINCHILLA_C):
         if study.largest_C <= C:
             N, D = draws.N_opt(C), draws.D_opt(C)
             L = draws.loss(N, D)
@@ -182,16 +240,53 @@ def by_compute(study: Analysis) -> "Markdown":
                 {
                     "C (FLOP)": text.power(C, 2),
                     "N_opt": text.count(float(np.median(N))),
-                    "95 % of N": text.interval(*text.central(N), text.count),
+                    "N, 95 %": text.interval(*text.central(N), text.count),
                     "D_opt": text.count(float(np.median(D))),
-                    "95 % of D": text.interval(*text.central(D), text.count),
-                    "loss (nats/token)": text.significant(float(np.median(L))),
-                    "95 % of L": text.interval(*text.central(L)),
-                    "beyond the fit": f"× {text.significant(C / study.largest_C, 2)}",
+                    "D, 95 %": text.interval(*text.central(D), text.count),
+                    "L (nats/token)": text.significant(float(np.median(L))),
+                    "L, 95 %": text.interval(*text.central(L)),
                 }
             )
     return text.table(rows)
 
 
-def _levels(draws: np.ndarray) -> dict[str, str]:
+def decisions(study: Analysis) -> "Markdown":
+    """What to train at two budgets: the median optimum, the size of least expected loss, and the cost of the rule of thumb."""
+    def two(x: float) -> str:
+        return text.significant(x, 2)
+
+    draws, rows = study.posterior.draws, []
+    for name, C in (
+        ("largest fitted", study.largest_C),
+        ("the target's", 6 * TARGET_N * float(np.median(draws.D_opt_at(TARGET_N)))),
+    ):
+        best = expected_loss_allocation(draws, C)
+        by_rule = float(np.sqrt(C / (6 * RULE)))
+        lost = draws.loss(by_rule, C / (6 * by_rule)) - draws.loss(draws.N_opt(C), draws.D_opt(C))
+        rows.append(
+            {
+                "compute": f"{name}, {text.power(C)} FLOP",
+                "median N_opt": text.count(float(np.median(draws.N_opt(C)))),
+                "N of least expected loss": text.count(best.N),
+                "its tokens": text.count(best.D),
+                f"{RULE:g} tokens a parameter lose (nats/token)": two(float(np.median(lost))),
+                "95 %": text.interval(*text.central(lost), two),
+            }
+        )
+    return text.table(rows)
+
+
+@lru_cache(maxsize=4)
+def exact_optimum(study: Analysis) -> tuple[float, Array, Array]:
+    """At the largest fitted budget: the budget, N_opt per draw at C = 6 N D, and under the exact cost a token of the ladder."""
+    configs = {cell.config.width: cell.config for cell in study.grid.cells if cell.split == "fit"}.values()
+    ladder = [float(config_counts(config).multiplying) for config in configs]
+    C = float(study.fit["budget"].max())
+    exact = exact_cost_optimum(
+        study.posterior.draws, C, ladder, [float(config_flops_per_token(config)) for config in configs]
+    )
+    return C, np.asarray(study.posterior.draws.N_opt(C)), exact
+
+
+def _levels(draws: Array) -> dict[str, str]:
     return {f"{100 * level:g} %": text.interval(*text.central(draws, level), text.count) for level in (0.5, 0.8, 0.95)}

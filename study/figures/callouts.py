@@ -1,11 +1,10 @@
 """Callouts printed where records are missing, so that nothing is left out silently. Cells run them with `output: asis`."""
 
-from pathlib import Path
-
-from study.figures import chinchilla
+from study.figures import calibration, chinchilla, literature, text
 from study.figures.analysis import Analysis
 from study.figures.corpora import corpus_summary
 from study.figures.findings import done
+from study.inference.observations import collinear
 
 
 def callout(kind: str, title: str, body: str) -> None:
@@ -43,9 +42,9 @@ def no_held_out(study: Analysis) -> None:
 
 
 def no_sweep(study: Analysis) -> None:
-    """A warning where no sweep belongs to the grid."""
+    """A note where no sweep belongs to the grid."""
     if not len(study.sweep):
-        callout("note", "No sweep", f"No sweep on the corpus `{study.grid.corpus}` is recorded under `{study.runs}`.")
+        callout("note", "No sweep", f"No sweep on the corpus `{study.grid.corpus}` is recorded beside these runs.")
 
 
 def no_published(study: Analysis) -> None:
@@ -54,20 +53,43 @@ def no_published(study: Analysis) -> None:
     if found is None:
         callout("warning", "No published table", chinchilla.MISSING)
     elif found.recorded:
-        callout("note", "Recorded summary", f"The fits below were recorded earlier, because {found.reason}")
+        callout(
+            "note",
+            "A recorded summary",
+            "The fits of this section were **recorded earlier, not made for this page**: " + found.reason + ".",
+        )
+
+
+def no_literature() -> None:
+    """A warning where the derived tables are missing."""
+    found = literature.tables()
+    if isinstance(found, str):
+        callout("warning", "Tables that are not at hand", f"This section has nothing to show: {found}.")
 
 
 def no_corpus(study: Analysis) -> None:
     """A note where the corpus was never summarised."""
     if corpus_summary(study.grid.corpus, study.runs) is None:
-        callout(
-            "note",
-            "No summary of the corpus",
-            f"No summary of `{study.grid.corpus}` is recorded under `{study.runs}/corpora`.",
-        )
+        callout("note", "No summary of the corpus", f"No summary of `{study.grid.corpus}` is recorded under `runs/corpora`.")
 
 
 def no_calibration(study: Analysis) -> None:
-    """A warning where no calibration study is recorded."""
-    if not list((study.runs / "calibration").glob("*.json")) and not list(Path("runs/calibration").glob("*.json")):
-        callout("warning", "No calibration records", "No simulation-based calibration is recorded: run `study calibrate`.")
+    """A warning where a calibration or coverage study is missing."""
+    missing = [
+        name
+        for kind, name in (("sbc", "simulation-based calibration"), ("coverage", "coverage study"))
+        if not calibration.recorded(study, kind)
+    ]
+    if missing:
+        callout(
+            "warning",
+            "Checks that are not recorded",
+            f"No {text.enumeration(missing)} is recorded under `runs/calibration`: run `study calibrate`.",
+        )
+
+
+def one_line(study: Analysis) -> None:
+    """A warning where ln N and ln D of all fitted runs lie on one line."""
+    if line := collinear(study.posterior.rows):
+        body = f"In the runs fitted so far {line}: across that line the posterior is the prior."
+        callout("warning", "One line in the plane", body)

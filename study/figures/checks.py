@@ -1,73 +1,63 @@
-"""Should you believe it: the held-out budget, identifiability, the three approaches, the alternatives to the law."""
+"""Should you believe it: the held-out budget, and what the runs identify."""
 
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure
 
 from study.figures import style, text
 from study.figures.analysis import SEED, TARGET_N, Analysis
-from study.figures.design import colours
 from study.figures.few import stages
-from study.figures.sensitivity import laws
-from study.inference.delta import delta_method
-from study.inference.isoflop import vertex_shift
-from study.inference.parameters import Array, Parameters
-from study.inference.points import InferenceError
+from study.figures.frames import each
+from study.inference.identify import Directions, condition_numbers, contraction, directions, profile
+from study.inference.parameters import Array
 from study.inference.predictive import predict_losses
 
 if TYPE_CHECKING:
     from IPython.display import Markdown
 
-SURFACE = ("E", "tA", "tB", "alpha", "beta")
-LAW_NAMES = {"hoffmann": "Hoffmann's form", "kaplan": "Kaplan's form", "nesting": "nesting family"}
+LAW = {"E": "ln E", "tA": "ln tA", "tB": "ln tB", "alpha": "ln α", "beta": "ln β"}
 
 
 @lru_cache(maxsize=4)
-def held_out_predictions(study: Analysis) -> Array:
+def predictions(study: Analysis) -> Array:
     """Posterior predictive losses of the held-out rows, (S, R)."""
     return np.asarray(predict_losses(study.posterior, study.held_out, seed=SEED))
 
 
+@style.drawn
 def held_out(study: Analysis) -> Figure:
     """Predicted and measured loss of runs at more compute than any that was fitted."""
-    rows = study.held_out
+    rows = study.held_out.sort_values("N").reset_index(drop=True)
     if not len(rows):
         return style.note("No run of a held-out budget is recorded.")
-    figure, ax = style.canvas(7.0, 3.4)
-    predicted = held_out_predictions(study)
-    order = np.argsort(rows["N"].to_numpy())
-    x = rows["N"].to_numpy()[order]
-    style.fan(ax, x, predicted.T[order], style.PREDICTIVE)
-    ax.plot(x, rows["loss"].to_numpy()[order], "s", color=style.HELD_OUT, ms=6, mec="white", zorder=5)
-    ax.set_xlim(x[0] / 1.3, x[-1] * 1.3)
-    style.log_axis(ax, "x")
-    ax.annotate(
-        "measured",
-        (x[-1], rows["loss"].to_numpy()[order][-1]),
-        xytext=(8, 6),
-        textcoords="offset points",
-        color=style.HELD_OUT,
-    )
-    ax.annotate(
-        "predicted",
-        (x[-1], float(np.median(predicted[:, order[-1]]))),
-        xytext=(8, -8),
-        textcoords="offset points",
-        color=style.PREDICTIVE,
-    )
-    style.panel(ax, "", "parameters $N$", "validation loss (nats/token)")
+    figure, (left, right) = style.canvas(7.2, 3.3, 1, 2)
+    predicted = np.asarray(predict_losses(study.posterior, rows, seed=SEED))
+    x, loss = rows["N"].to_numpy(), rows["loss"].to_numpy()
+    style.fan(left, x, predicted.T, style.PREDICTIVE)
+    left.plot(x, loss, "s", color=style.HELD_OUT, ms=6, mec="white", zorder=5)
+    middle = np.median(predicted, axis=0)
+    for level, height in ((0.95, 5.0), (0.8, 9.0), (0.5, 13.0)):
+        low, high = (100 * (np.quantile(predicted, q, axis=0) / middle - 1) for q in ((1 - level) / 2, (1 + level) / 2))
+        right.vlines(x, low, high, color=style.PREDICTIVE, lw=height / 1.6, alpha=0.4)
+    right.plot(x, 100 * (loss / middle - 1), "s", color=style.HELD_OUT, ms=6, mec="white", zorder=5)
+    right.axhline(0, color=style.MUTED, lw=0.8)
+    for ax in (left, right):
+        ax.set_xlim(x[0] / 1.4, x[-1] * 1.4)
+        style.log_axis(ax, "x", most=5)
+    left.text(0.97, 0.95, "measured", transform=left.transAxes, color=style.HELD_OUT, ha="right", va="top")
+    left.text(0.97, 0.87, "predicted", transform=left.transAxes, color=style.PREDICTIVE, ha="right", va="top")
+    style.panel(left, "the held-out budget", "parameters $N$", "validation loss (nats/token)")
+    style.panel(right, "about the prediction", "parameters $N$", "measured / predicted − 1 (%)")
     return figure
 
 
 def held_out_table(study: Analysis) -> "Markdown":
     """Each held-out run: measured, predicted, and where in its predictive distribution it fell."""
-    rows = study.held_out
-    if not len(rows):
+    if not len(study.held_out):
         return text.absent("no run of a held-out budget is recorded")
-    predicted = held_out_predictions(study)
+    predicted = predictions(study)
     return text.table(
         [
             {
@@ -79,7 +69,7 @@ def held_out_table(study: Analysis) -> "Markdown":
                 "95 %": text.interval(*text.central(predicted[:, i]), lambda x: f"{x:.3f}"),
                 "percentile": f"{100 * float(np.mean(predicted[:, i] < row.loss)):.0f}",
             }
-            for i, row in enumerate(rows.itertuples())
+            for i, row in enumerate(each(study.held_out))
         ]
     )
 
@@ -87,7 +77,7 @@ def held_out_table(study: Analysis) -> "Markdown":
 @lru_cache(maxsize=4)
 def coverage(study: Analysis) -> dict[float, int]:
     """How many held-out runs fall inside each central predictive interval."""
-    predicted, loss = held_out_predictions(study), study.held_out["loss"].to_numpy()
+    predicted, loss = predictions(study), study.held_out["loss"].to_numpy()
     out = {}
     for level in (0.5, 0.8, 0.95):
         low, high = np.quantile(predicted, [(1 - level) / 2, (1 + level) / 2], axis=0)
@@ -95,222 +85,114 @@ def coverage(study: Analysis) -> dict[float, int]:
     return out
 
 
-def logs(values: Parameters) -> Array:
-    """ln E, ln tA, ln tB, ln alpha, ln beta, shape (S, 5)."""
-    return np.log(np.column_stack([getattr(values, name) for name in SURFACE]))
+@lru_cache(maxsize=4)
+def learned(study: Analysis) -> tuple[Directions, ...]:
+    """The directions the runs move away from the prior, at each stage of `few.stages`."""
+    return tuple(directions(stage.posterior.parameters, study.prior) for stage in stages(study))
 
 
-def eigenvalues(prior: Parameters, posterior: Parameters) -> Array:
-    """Eigenvalues, ascending, of the posterior covariance of the surface's log-parameters in units of the prior's."""
-    factor = np.linalg.inv(np.linalg.cholesky(np.cov(logs(prior).T)))
-    return np.asarray(np.linalg.eigvalsh(factor @ np.cov(logs(posterior).T) @ factor.T))
-
-
+@style.drawn
 def identifiability(study: Analysis) -> Figure:
     """Share of the prior's variance left in each of five directions, as runs are added."""
-    figure, ax = style.canvas(7.0, 3.6)
-    found = stages(study)
-    values = np.array([eigenvalues(study.prior, stage.posterior.parameters) for stage in found])
-    x = [len(stage.rows) for stage in found]
-    tones = style.size_colours(range(5))
-    ax.set_xlim(x[0] - 1, x[-1] * 1.05)
-    ax.set_ylim(max(values.min() / 3, 1e-9), 3)
-    for k in range(5):
+    figure, ax = style.canvas(7.0, 3.4)
+    values = np.array([found.eigenvalues for found in learned(study)])
+    x = [len(stage.rows) for stage in stages(study)]
+    tones = style.size_colours(range(values.shape[1]))
+    ax.set_xlim(x[0] - 1, x[-1] + 0.5)
+    ax.set_ylim(max(float(values.min()) / 3, 1e-9), 4)
+    style.log_axis(ax, "y", style.power)
+    for k in range(values.shape[1]):
         ax.plot(x, values[:, k], "o-", color=tones[k], ms=4)
     ax.axhline(1, color=style.MUTED, lw=0.8)
-    style.log_axis(ax, "y", style.power)
-    names = ["best known direction", "second", "third", "fourth", "least known"]
-    style.line_labels(ax, x[-1], [(float(values[-1, k]), names[k], tones[k]) for k in range(5)], gap=0.07)
-    ax.text(x[0], 1.2, "the prior's variance", color=style.MUTED, fontsize=7.5)
+    names = ["best known", "second", "third", "fourth", "least known"]
+    style.line_labels(ax, x[-1], [(float(values[-1, k]), names[k], tones[k]) for k in range(values.shape[1])], gap=0.07)
+    ax.annotate(
+        "the prior's variance",
+        (x[-1], 1),
+        xytext=(0, 3),
+        textcoords="offset points",
+        ha="right",
+        color=style.MUTED,
+        fontsize=7.5,
+    )
     style.panel(ax, "", "runs fitted", "posterior / prior variance")
     return figure
 
 
-def contraction(study: Analysis) -> "Markdown":
-    """1 - posterior variance / prior variance of each log-parameter, and the condition number of the correlation, by stage."""
-    prior, rows = logs(study.prior).var(axis=0), []
+def contractions(study: Analysis) -> "Markdown":
+    """1 - posterior variance / prior variance of each log-parameter, and condition numbers, by stage."""
+    rows = []
     for stage in stages(study):
-        values = logs(stage.posterior.parameters)
-        left = 1 - values.var(axis=0) / prior
+        left = contraction(stage.posterior.parameters, study.prior, list(LAW))
+        numbers = condition_numbers(stage.posterior)
         rows.append(
             {
                 "runs": stage.name,
-                **{
-                    f"{name}": f"{share:.2f}".replace("-", "−")
-                    for name, share in zip(("ln E", "ln tA", "ln tB", "ln α", "ln β"), left, strict=True)
-                },
-                "condition number": text.significant(float(np.linalg.cond(np.corrcoef(values.T))), 2),
+                **{LAW[name]: f"{share:.2f}".replace("-", "−") for name, share in left.items()},
+                **{f"cond., {name}": text.significant(value, 2) for name, value in numbers.items()},
             }
         )
     return text.table(rows)
 
 
-def approaches(study: Analysis) -> "Markdown":
-    """The exponent and the answer by every approach on the same runs."""
-    rows: list[dict[str, str]] = []
-
-    def add(name: str, a: float, se: float, tokens: float, span: str) -> None:
-        rows.append(
-            {
-                "approach": name,
-                "a": text.significant(a),
-                "s.e.": text.significant(se, 2) if np.isfinite(se) else text.ABSENT,
-                f"D_opt at {text.count(TARGET_N)} (tokens)": text.count(tokens),
-                "95 %": span,
-            }
-        )
-
-    if study.envelope is not None:
-        law = study.envelope.N_law
-        add(
-            "1: envelope of training curves",
-            law.exponent,
-            law.exponent_se,
-            _tokens_at_target(law.exponent, law.intercept),
-            text.ABSENT,
-        )
-    if study.isoflop is not None:
-        law = study.isoflop.N_law
-        add(
-            "2: isoFLOP parabolas",
-            law.exponent,
-            law.exponent_se,
-            _tokens_at_target(law.exponent, law.intercept),
-            text.ABSENT,
-        )
-    surface = study.huber.surface
-    try:
-        method = delta_method(surface, study.fit["N"], study.fit["D"], study.fit["loss"])
-        error, span = (
-            method.standard_error(lambda s: s.a),
-            text.interval(*method.interval(lambda s: s.D_opt_at(TARGET_N)), text.count),
-        )
-    except InferenceError:
-        error, span = float("nan"), text.ABSENT
-    add("3: parametric, Huber", float(surface.a), error, float(surface.D_opt_at(TARGET_N)), span)
-    least = study.varpro.surface
-    add(
-        "3: parametric, variable projection",
-        float(least.a),
-        float("nan"),
-        float(least.D_opt_at(TARGET_N)) if not study.varpro.at_bound else float("nan"),
-        text.ABSENT,
-    )
-    draws = study.posterior.draws
-    add(
-        "3: parametric, posterior",
-        float(np.median(draws.a)),
-        float(np.std(draws.a)),
-        float(np.median(draws.D_opt_at(TARGET_N))),
-        text.interval(*text.central(draws.D_opt_at(TARGET_N)), text.count),
-    )
-    return text.table(rows)
-
-
-def _tokens_at_target(exponent: float, intercept: float) -> float:
-    return float(np.exp((np.log(TARGET_N) - intercept) / exponent) / (6 * TARGET_N))
-
-
-def parabola_bias(study: Analysis) -> Figure:
-    """Approach 2 without noise on the posterior's median surface: how far its vertex misses N_opt, by range of sizes."""
-    figure, ax = style.canvas(6.6, 3.0)
-    draws = study.posterior.draws
-    reaches = np.linspace(1.3, 12, 30)
-    pick = np.linspace(0, len(draws.alpha) - 1, 200).astype(int)
-    shift = np.array(
-        [
-            [np.expm1(vertex_shift(draws.alpha[i], draws.beta[i], np.linspace(-np.log(r), np.log(r), 7))) for i in pick]
-            for r in reaches
-        ]
-    )
-    style.fan(ax, reaches, 100 * shift, style.POSTERIOR)
-    ax.axhline(0, color=style.MUTED, lw=0.8)
-    ax.set_xlim(reaches[0], reaches[-1])
-    style.log_axis(ax, "x", lambda x: f"×{x:g}")
-    style.panel(ax, "", "sizes from $N_{opt}$ divided to $N_{opt}$ multiplied by", "vertex − $N_{opt}$ (%)")
+@style.drawn
+def profiles(study: Analysis) -> Figure:
+    """Profile likelihood of a and of D_opt at the target, beside the posterior: what the data say without a prior."""
+    figure, axes = style.canvas(7.2, 2.9, 1, 2)
+    draws, (N0, D0), rows = study.posterior.draws, study.reference, study.posterior.rows
+    for ax, name, values, label in (
+        (axes[0], "a", np.asarray(draws.a), "exponent $a$"),
+        (axes[1], "D_opt_at", np.asarray(draws.D_opt_at(TARGET_N)), "$D_{opt}$ at the target (tokens)"),
+    ):
+        low, high = text.central(values, 0.998)
+        at = np.geomspace(low, high, 25)
+        deviance = profile(rows, name, at, N0=N0, D0=D0, at=TARGET_N)
+        edges = np.geomspace(low, high, 40)
+        density = np.histogram(np.log(values), np.log(edges), density=True)[0]
+        ax.stairs(density / density.max() * 8, edges, fill=True, color=style.POSTERIOR, alpha=0.3)
+        ax.plot(at, deviance, color=style.INK)
+        ax.axhline(3.84, color=style.KAPLAN, lw=0.9, ls="--")
+        ax.set_xlim(low, high)
+        ax.set_ylim(0, 9)
+        style.log_axis(ax, "x", style.short if name != "a" else lambda x: f"{x:g}", most=5)
+        style.panel(ax, "", label)
+    axes[0].set_ylabel("deviance above the best")
+    axes[0].text(0.02, 0.5, "95 % of $\\chi^2_1$", transform=axes[0].transAxes, color=style.KAPLAN, fontsize=7.5)
+    axes[0].text(0.02, 0.05, "posterior", transform=axes[0].transAxes, color=style.POSTERIOR, fontsize=7.5)
     return figure
 
 
-@lru_cache(maxsize=4)
-def comparison(study: Analysis) -> pd.DataFrame | None:
-    """PSIS-LOO and stacking weights of the three laws (density of ln L, so the laws compare); None unless two were drawn by NUTS."""
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import arviz as az
-
-        found = {name: fitted.posterior.idata for name, fitted in laws(study).items() if fitted.posterior.idata is not None}
-        return az.compare(found, ic="loo", method="stacking", var_name="ln_L") if len(found) > 1 else None
-
-
-def law_table(study: Analysis) -> "Markdown":
-    """Each law's predictive density, weight and answer; then the stacked answer."""
-    compared = comparison(study)
-    if compared is None:
-        return text.absent("fewer than two laws converged under NUTS on these runs")
-    rows = []
-    for name in compared.index:
-        draws = laws(study)[name].posterior.draws
-        row = compared.loc[name]
-        rows.append(
-            {
-                "law": LAW_NAMES[name],
-                "elpd − best": text.significant(-float(row["elpd_diff"]), 2),
-                "s.e.": text.significant(float(row["dse"]), 2),
-                "stacking weight": f"{float(row['weight']):.2f}",
-                "D_opt (tokens)": text.count(float(np.median(draws.D_opt_at(TARGET_N)))),
-                "95 %": text.interval(*text.central(draws.D_opt_at(TARGET_N)), text.count),
-            }
-        )
-    tokens = stacked(study)
-    rows.append(
-        {
-            "law": "stacked",
-            "elpd − best": "",
-            "s.e.": "",
-            "stacking weight": "",
-            "D_opt (tokens)": text.count(float(np.median(tokens))),
-            "95 %": text.interval(*text.central(tokens), text.count),
-        }
+@style.drawn
+def valley(study: Analysis) -> Figure:
+    """Least squares over the exponents, the three linear terms projected out: the valley that the posterior fills."""
+    found = study.varpro
+    if found is None:
+        return style.note("Too few runs for variable projection.")
+    figure, ax = style.canvas(5.6, 4.0)
+    height = np.log10(found.profile / found.objective)
+    levels = np.linspace(0, 3, 13)
+    filled = ax.contourf(found.grid, found.grid, np.clip(height.T, 0, 3), levels=levels, cmap="Greys", alpha=0.8)
+    figure.colorbar(filled, ax=ax, label="log10 of the sum of squares above the least", shrink=0.85)
+    keep = np.random.default_rng(SEED).choice(len(study.posterior.draws.alpha), 600)
+    ax.plot(
+        study.posterior.draws.alpha[keep],
+        study.posterior.draws.beta[keep],
+        ".",
+        ms=2,
+        color=style.POSTERIOR,
+        alpha=0.6,
+        rasterized=True,
     )
-    return text.table(rows)
-
-
-def stacked(study: Analysis) -> Array:
-    """Draws of D_opt at the target from the laws in proportion to their stacking weights."""
-    compared = comparison(study)
-    if compared is None:
-        return np.asarray(study.posterior.draws.D_opt_at(TARGET_N))
-    rng, parts = np.random.default_rng(SEED), []
-    for name in compared.index:
-        tokens = np.asarray(laws(study)[name].posterior.draws.D_opt_at(TARGET_N))
-        parts.append(rng.choice(tokens, round(4000 * float(compared.loc[name, "weight"]))))
-    return np.concatenate(parts)
-
-
-def residual_map(study: Analysis) -> Figure:
-    """Residuals of ln L in the plane of (N, D): a pattern there is misfit of the law."""
-    figure, ax = style.canvas(6.6, 3.8)
-    rows = study.fit
-    fitted = np.median(study.posterior.draws.loss(rows["N"].to_numpy()[:, None], rows["D"].to_numpy()[:, None]), axis=1)
-    residual = 100 * (np.log(rows["loss"].to_numpy()) - np.log(fitted))
-    reach = float(np.abs(residual).max())
-    dots = ax.scatter(
-        rows["N"],
-        rows["D"],
-        c=residual,
-        s=20 + 160 * np.abs(residual) / reach,
-        cmap="RdBu_r",
-        vmin=-reach,
-        vmax=reach,
-        edgecolor=[colours(study)[b] for b in rows["budget"]],
-        linewidth=1,
-    )
-    figure.colorbar(dots, ax=ax, label="ln L, measured − law (%)", shrink=0.8)
-    ax.set_xlim(rows["N"].min() / 1.5, rows["N"].max() * 1.5)
-    ax.set_ylim(rows["D"].min() / 2, rows["D"].max() * 2)
-    style.log_axis(ax, "x")
-    style.log_axis(ax, "y")
-    style.panel(ax, "", "parameters $N$", "training tokens $D$")
+    ax.plot([found.surface.alpha], [found.surface.beta], "x", color=style.KAPLAN, ms=7, mew=1.6)
+    surface = study.huber.surface
+    ax.plot([surface.alpha], [surface.beta], "+", color=style.HOFFMANN, ms=8, mew=1.6)
+    ax.set_xlim(0.05, 1.0)
+    ax.set_ylim(0.05, 1.0)
+    for y, (name, colour) in zip(
+        (0.96, 0.9, 0.84),
+        (("posterior", style.POSTERIOR), ("× least squares", style.KAPLAN), ("+ Huber", style.HOFFMANN)),
+        strict=True,
+    ):
+        ax.text(0.97, y, name, transform=ax.transAxes, ha="right", va="top", color=colour, fontsize=7.5)
+    style.panel(ax, "", r"$\alpha$", r"$\beta$")
     return figure

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from study.errors import StudyError
 from study.figures import style, text
 from study.figures.analysis import CHINCHILLA_C, Analysis
-from study.figures.published_fits import PublishedStudy, published_study
+from study.figures.published_fits import PublishedFit, PublishedStudy, published_study
 from study.published import chinchilla
 
 if TYPE_CHECKING:
@@ -24,32 +24,36 @@ def fits(study: Analysis) -> PublishedStudy | None:
     return published_study(study.runs)
 
 
+def huber(found: PublishedStudy) -> list[PublishedFit]:
+    """The two Huber fits: without the outliers, and of all points."""
+    return [fit for fit in found.fits if fit.method.startswith("Huber, 4,500")]
+
+
 def table(study: Analysis) -> "Markdown":
     """Published, refitted and Bayesian, with and without the outliers, by row and clustered."""
     found = fits(study)
     if found is None:
         return text.absent(MISSING)
-    rows = []
-    for fit in found.fits:
-        span = text.ABSENT if fit.ratio_interval is None else text.interval(*fit.ratio_interval)
-        rows.append(
+    return text.table(
+        [
             {
-                "fit": fit.method,
-                "data": fit.data,
+                "fit": fit.method.replace(" et al.", ""),
+                "points": str(fit.rows) if fit.rows else "published",
                 "E": text.significant(fit.E, 4),
                 "A": text.significant(fit.A, 4),
-                "B": text.significant(fit.B, 4),
+                "B": f"{fit.B:,.0f}",
                 "α": f"{fit.alpha:.4f}",
                 "β": f"{fit.beta:.4f}",
                 "a": f"{fit.a:.3f}",
                 "D/N": text.significant(fit.ratio),
-                "D/N, 95 %": span,
-                "D_opt at 1 B": text.count(fit.tokens),
+                "D/N, 95 %": text.ABSENT if fit.ratio_interval is None else text.interval(*fit.ratio_interval),
             }
-        )
-    return text.table(rows, left=("data",))
+            for fit in found.fits
+        ]
+    )
 
 
+@style.drawn
 def ratios(study: Analysis) -> Figure:
     """Tokens a parameter at Chinchilla's budget, by method, with and without the outliers."""
     found = fits(study)
@@ -83,6 +87,7 @@ def ratios(study: Analysis) -> Figure:
     return figure
 
 
+@style.drawn
 def points(study: Analysis) -> Figure:
     """The points themselves, and the residual of each from the refit, the outliers marked."""
     found = fits(study)
@@ -91,7 +96,7 @@ def points(study: Analysis) -> Figure:
     except StudyError as error:
         return style.note(str(error))
     figure, (left, right) = style.canvas(7.4, 3.5, 1, 2)
-    surface = next(fit for fit in found.fits if fit.method.startswith("Huber, 4,500")) if found else None
+    surface = huber(found)[0] if found else None
     apart = rows["outlier"].to_numpy()
     dots = left.scatter(rows["N"][~apart], rows["D"][~apart], c=rows["loss"][~apart], s=9, cmap="viridis_r")
     left.plot(rows["N"][apart], rows["D"][apart], "x", color=style.KAPLAN, ms=6)

@@ -22,6 +22,7 @@ def colours(study: Analysis) -> dict[float, str]:
     return style.budget_colours(study.budgets, study.held_out_budgets)
 
 
+@style.drawn
 def plane(study: Analysis) -> Figure:
     """The cells in the plane of (N, D) with lines of equal compute; hollow where a run is not yet done."""
     figure, ax = style.canvas(7.2, 4.6)
@@ -33,17 +34,17 @@ def plane(study: Analysis) -> Figure:
     ax.set_xlim(sizes[0], sizes[-1])
     ax.set_ylim(D.min() / 2, D.max() * 2.5)
     for budget in study.budgets:
-        mine = [i for i, cell in enumerate(cells) if cell.budget == budget and cell.role in ("isoflop", "held-out")]
-        order = np.argsort(N[mine])
-        ax.plot(N[mine][order], D[mine][order], color=palette[budget], lw=1, alpha=0.7, zorder=1)
-        first = mine[order[0]]
+        mine = [i for i, cell in enumerate(cells) if cell.budget == budget]
+        path = sorted((i for i in mine if cells[i].role in ("isoflop", "held-out")), key=lambda i: N[i])
+        ax.plot(N[path], D[path], color=palette[budget], lw=1, alpha=0.7, zorder=1)
+        first = min(mine, key=lambda i: N[i])
         ax.annotate(
             style.power(budget),
             (N[first], D[first]),
-            xytext=(-6, 3),
+            xytext=(-7, 2),
             textcoords="offset points",
             ha="right",
-            va="bottom",
+            va="center",
             color=palette[budget],
             fontsize=8,
         )
@@ -74,21 +75,29 @@ def plane(study: Analysis) -> Figure:
     return figure
 
 
+CONVENTIONS = (
+    ("multiplying", "non-embedding + unembedding", style.POSTERIOR),
+    ("non_embedding", "non-embedding", style.KAPLAN),
+    ("total", "total", style.HOFFMANN),
+)
+
+
+def shares(study: Analysis, convention: str) -> dict[int, float]:
+    """6 N D over the exact FLOPs, by width."""
+    shapes = {cell.config.width: cell.config for cell in study.grid.cells}
+    return {width: six_nd(shapes[width], convention) / exact_flops(shapes[width]) for width in sorted(shapes)}
+
+
+@style.drawn
 def flops(study: Analysis) -> Figure:
     """What 6 N D leaves out: its share of the exact FLOPs along the ladder, under three ways of counting N."""
-    figure, ax = style.canvas(6.4, 3.2)
-    shapes = {cell.config.width: cell.config for cell in study.grid.cells}
-    widths = sorted(shapes)
+    figure, ax = style.canvas(6.4, 3.0)
+    labels, widths = [], list(shares(study, "total"))
     ax.set_xlim(widths[0] / 1.1, widths[-1] * 1.1)
-    ax.set_ylim(0, 1.25)
+    ax.set_ylim(0, 1.45)
     style.log_axis(ax, "x", lambda x: f"{x:g}")
-    labels = []
-    for convention, name, colour in (
-        ("multiplying", "non-embedding + unembedding", style.POSTERIOR),
-        ("non_embedding", "non-embedding", style.KAPLAN),
-        ("total", "total", style.HOFFMANN),
-    ):
-        share = [six_nd(shapes[width], convention) / exact_flops(shapes[width]) for width in widths]
+    for convention, name, colour in CONVENTIONS:
+        share = list(shares(study, convention).values())
         ax.plot(widths, share, "o-", color=colour, ms=3.5)
         labels.append((share[-1], name, colour))
     ax.axhline(1, color=style.MUTED, lw=0.8)
@@ -129,53 +138,29 @@ def _count(cells: list[Cell], role: str) -> int:
     return sum(cell.role == role for cell in cells)
 
 
-def sweep(study: Analysis) -> Figure:
-    """Loss against learning rate, one line a batch size, one panel a width and budget of the sweep."""
-    rows = study.sweep[study.sweep["status"] == "complete"] if len(study.sweep) else study.sweep
-    if not len(rows):
-        return style.note("No sweep of this grid's corpus is recorded.")
-    panels = sorted({(budget, width) for budget, width in zip(rows["budget"], rows["width"], strict=True)})
-    columns = min(4, len(panels))
-    height = -(-len(panels) // columns)
-    figure, axes = style.canvas(7.4, 2.0 * height + 0.3, height, columns, squeeze=False, sharex=True)
-    batches = style.size_colours(rows["batch_tokens"])
-    for ax, (budget, width) in zip(axes.flat, panels, strict=False):
-        mine = rows[(rows["budget"] == budget) & (rows["width"] == width)]
-        best = mine["loss"].min()
-        for batch, group in mine.groupby("batch_tokens"):
-            line = group.sort_values("learning_rate")
-            ax.plot(
-                line["learning_rate"] * width, line["loss"], "o-", color=batches[batch], ms=3, lw=1.2, label=f"{batch:,}"
-            )
-        least = mine.loc[mine["loss"].idxmin()]
-        ax.plot([least["learning_rate"] * width], [least["loss"]], "o", ms=8, mfc="none", mec=style.INK, mew=1)
-        ax.set_ylim(best - 0.05, min(mine["loss"].max(), best + 0.6) + 0.05)
-        ax.set_xlim(0.3, 4.5)
-        style.log_axis(ax, "x", lambda x: f"{x:g}", most=4)
-        style.panel(ax, f"$d$ = {width:g}, {style.power(budget)}")
-    for ax in axes.flat[len(panels) :]:
-        ax.set_visible(False)
-    figure.supxlabel("learning rate × width", fontsize=8.5)
-    figure.supylabel("validation loss (nats/token)", fontsize=8.5)
-    handles, names = axes.flat[0].get_legend_handles_labels()
-    figure.legend(handles, names, title="batch (tokens)", loc="outside right upper", fontsize=7.5, title_fontsize=7.5)
-    return figure
-
-
 def recipe(study: Analysis) -> "Markdown":
-    """The fields of the configuration that all runs of the grid share, and the ranges of those that vary."""
-    configs = [cell.config.to_dict() for cell in study.grid.cells]
-    rows = []
+    """What all runs of the grid share, and the ranges of what varies."""
+    configs = [cell.config.to_dict() for cell in study.grid.cells if cell.split != "tuning"]
+    shared, varied = [], []
     for name in configs[0]:
-        values = sorted({str(config[name]) for config in configs})
-        numbers = sorted({config[name] for config in configs}) if len(values) > 1 else []
-        shown = (
-            values[0]
-            if len(values) == 1
-            else f"{text.significant(float(numbers[0]))} – {text.significant(float(numbers[-1]))}"
-        )
-        rows.append({"field": f"`{name}`", "value": shown or "none", "varies": "yes" if len(values) > 1 else ""})
-    return text.table(rows, left=("value",))
+        values = sorted({config[name] for config in configs})
+        if len(values) == 1:
+            shared.append(f"`{name}` {_setting(values[0])}")
+        else:
+            varied.append(f"`{name}` {_setting(values[0])} – {_setting(values[-1])}")
+    return text.table(
+        [
+            {"": "the same in all runs", "fields of the configuration": ", ".join(shared)},
+            {"": "varies", "fields of the configuration": ", ".join(varied)},
+        ],
+        left=("fields of the configuration",),
+    )
+
+
+def _setting(value: object) -> str:
+    if isinstance(value, bool | str):
+        return str(value) or "none"
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
 
 def corpus(study: Analysis) -> "Markdown":

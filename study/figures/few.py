@@ -1,6 +1,5 @@
 """What three runs say, and how the interval shrinks as runs are added."""
 
-import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from matplotlib.figure import Figure
 
 from study.figures import style, text
 from study.figures.analysis import SEED, TARGET_N, Analysis
+from study.figures.frames import groups
 from study.inference.baseline import CurveFit, fit_curve_fit
 from study.inference.parameters import Array
 from study.inference.points import InferenceError
@@ -34,7 +34,7 @@ class Stage:
 def three_rows(study: Analysis) -> pd.DataFrame:
     """The smallest, the middle and the largest size of the middle budget: three real isoFLOP runs, as the lab has."""
     rows = study.isoflop_rows
-    budgets = sorted(budget for budget, group in rows.groupby("budget") if group["N"].nunique() >= 3)
+    budgets = [budget for budget, group in groups(rows, "budget") if group["N"].nunique() >= 3]
     chosen = rows[rows["budget"] == budgets[len(budgets) // 2]].sort_values("N").reset_index(drop=True)
     return chosen.iloc[[0, len(chosen) // 2, len(chosen) - 1]].reset_index(drop=True)
 
@@ -58,9 +58,7 @@ def stages(study: Analysis) -> tuple[Stage, ...]:
 
 
 def _stage(study: Analysis, name: str, rows: pd.DataFrame) -> Stage:
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="ln N and ln D lie on one line", category=UserWarning)  # the page says it
-        return Stage(f"{name} ({len(rows)})", rows, study.refit(rows.reset_index(drop=True)))
+    return Stage(f"{name} ({len(rows)})", rows, study.refit(rows.reset_index(drop=True)))
 
 
 def prior_tokens(study: Analysis) -> Array:
@@ -68,33 +66,32 @@ def prior_tokens(study: Analysis) -> Array:
     return np.asarray(study.prior.surface(*study.reference).D_opt_at(TARGET_N))
 
 
+@style.drawn
 def three(study: Analysis) -> Figure:
-    """Prior and posterior of D_opt at the target from three runs: along N, and at the target."""
-    figure, ax = style.canvas(7.2, 4.2)
+    """Prior, three runs, all runs: D_opt against N."""
+    figure, axes = style.canvas(7.4, 3.4, 1, 3, sharey=True)
     N = np.geomspace(float(study.fit["N"].min()) / 2, 3e9, 50)
-    style.fan(ax, N, study.prior.surface(*study.reference).D_opt_at(N[:, None]), style.PRIOR, levels=(0.95,), zorder=1)
-    few = stages(study)[0].posterior
-    style.fan(ax, N, few.draws.D_opt_at(N[:, None]), style.PREDICTIVE, levels=(0.95, 0.5), zorder=2)
-    style.fan(ax, N, study.posterior.draws.D_opt_at(N[:, None]), style.POSTERIOR, levels=(0.95, 0.5), zorder=3)
-    rows = three_rows(study)
-    ax.plot(rows["N"], rows["D"], "o", color=style.INK, ms=5, zorder=6)
-    ax.set_xlim(N[0], N[-1])
-    ax.set_ylim(1e3, 1e16)
-    style.log_axis(ax, "x")
-    style.log_axis(ax, "y")
-    at = [
-        (float(np.quantile(prior_tokens(study), 0.97)), "prior", style.PRIOR),
-        (float(np.median(few.draws.D_opt_at(N[-1]))), "three runs", style.PREDICTIVE),
-        (float(np.median(study.posterior.draws.D_opt_at(N[-1]))), "all runs", style.POSTERIOR),
-    ]
-    style.line_labels(ax, N[-1], at, gap=0.07)
-    ax.annotate(
-        "the three runs", (rows["N"].iloc[-1], rows["D"].iloc[-1]), xytext=(8, -8), textcoords="offset points", fontsize=8
+    panels = (
+        ("prior", study.prior.surface(*study.reference), style.PRIOR, None),
+        ("three runs", stages(study)[0].posterior.draws, style.PREDICTIVE, three_rows(study)),
+        (f"all {len(study.fit)} runs", study.posterior.draws, style.POSTERIOR, study.fit),
     )
-    style.panel(ax, "", "parameters $N$", "compute-optimal tokens $D_{opt}(N)$")
+    for ax, (name, draws, colour, rows) in zip(axes, panels, strict=True):
+        ax.set_xlim(N[0], N[-1])
+        ax.set_ylim(1e2, 1e17)
+        style.log_axis(ax, "x", most=4)
+        style.log_axis(ax, "y")
+        with np.errstate(over="ignore"):
+            style.fan(ax, N, np.clip(draws.D_opt_at(N[:, None]), 1e-30, 1e60), colour)
+        if rows is not None:
+            ax.plot(rows["N"], rows["D"], "o", color=style.INK, ms=3.5, zorder=6)
+        ax.axvline(TARGET_N, color=style.FAINT, lw=0.8, ls=":")
+        style.panel(ax, name, "parameters $N$")
+    axes[0].set_ylabel("compute-optimal tokens $D_{opt}(N)$")
     return figure
 
 
+@style.drawn
 def shrinkage(study: Analysis) -> Figure:
     """Intervals of D_opt at the target as runs are added."""
     found = stages(study)
@@ -123,6 +120,7 @@ def false_certainty(study: Analysis) -> CurveFit | str:
         return str(error)
 
 
+@style.drawn
 def starts(study: Analysis) -> Figure:
     """Where curve_fit ends on the same three losses, by start; beside the posterior of three runs and of all."""
     fitted = false_certainty(study)

@@ -1,107 +1,135 @@
-"""Verbal findings: each checks its condition on the analysis and returns the sentence that is then true."""
+"""Verbal findings on design, runs and answer: each checks its condition and returns the sentence that is then true."""
 
 import numpy as np
 
-from study.figures import checks, chinchilla, few, sensitivity, text, training
-from study.figures.analysis import IMPORTANCE, NUTS, RULE, TARGET_N, Analysis
+from study.figures import answer, design, few, forms, sweep, text, training
+from study.figures.analysis import CHINCHILLA_C, IMPORTANCE, NUTS, RULE, TARGET_N, USUAL_BYTES, Analysis
+from study.figures.frames import complete, each, groups, least
 from study.laws.published import published_law
+
+
+def done(study: Analysis) -> str:
+    """Whether the grid is complete."""
+    planned = len([cell for cell in study.grid.cells if cell.split != "tuning"])
+    if len(study.frame) == planned:
+        return "All planned runs are recorded."
+    return (
+        f"**{planned - len(study.frame)} of {planned} planned runs are not recorded yet**; everything on this page is of "
+        "the "
+        "runs that are."
+    )
 
 
 def exponent(study: Analysis) -> str:
     """Where Kaplan's and Hoffmann's exponents lie in the posterior of a."""
     low, high = text.central(study.posterior.draws.a)
-    parts = []
-    for key, name in (("kaplan", "Kaplan et al.'s"), ("hoffmann-1", "Hoffmann et al.'s")):
+
+    def verdict(key: str) -> tuple[bool, str]:
         a = published_law(key).a
-        verb = "excludes" if not low <= a <= high else "includes"
-        parts.append(f"{verb} {name} exponent, {a:.2f}")
-    return f"The 95 % interval of $a$ {parts[0]}, and {parts[1]}."
+        return low <= a <= high, f"{a:.2f}"
+
+    (kaplan, kaplan_a), (hoffmann, hoffmann_a) = verdict("kaplan"), verdict("hoffmann-1")
+    first = f"{'includes' if kaplan else 'excludes'} Kaplan et al.'s exponent, {kaplan_a},"
+    second = f"{'includes' if hoffmann else 'excludes'} Hoffmann et al.'s, {hoffmann_a}"
+    return f"The 95 % interval of $a$ {first} {'and' if kaplan == hoffmann else 'but'} {second}."
 
 
 def rule(study: Analysis) -> str:
-    """Whether twenty tokens a parameter lie inside the interval at the target, in tokens and in bytes."""
-    draws = study.posterior.draws.D_opt_at(TARGET_N) / TARGET_N
-    low, high = text.central(draws)
+    """Whether twenty tokens a parameter lie inside the interval at the target."""
+    low, high = text.central(study.posterior.draws.D_opt_at(TARGET_N) / TARGET_N)
     where = "inside" if low <= RULE <= high else ("below" if low > RULE else "above")
-    return f"The rule of {RULE:g} tokens a parameter lies {where} the 95 % interval at {text.count(TARGET_N)} parameters."
+    return f"The rule of {RULE:g} tokens a parameter lies {where} the 95 % interval."
 
 
-def sampler(study: Analysis) -> str:
-    """How the headline was drawn."""
-    if study.headline.method == NUTS:
-        return "The headline posterior was drawn by NUTS and passed the convergence gate; the many refits use importance sampling of the same posterior."
-    return f"NUTS did not pass the gate on these runs ({study.headline.reason}); the headline posterior was drawn by importance sampling, as the refits are."
-
-
-def agreement(study: Analysis) -> str:
-    """Whether the two ways of drawing give the same answer."""
-    if study.headline.method == IMPORTANCE:
-        return "Both rows are the same method here, so they check nothing but the seed."
-    slow, fast = (
-        np.log(np.quantile(p.draws.D_opt_at(TARGET_N), [0.025, 0.5, 0.975])) for p in (study.posterior, study.fast)
-    )
-    gap, width = float(np.abs(slow - fast).max()), float(slow[2] - slow[0])
-    close = gap < 0.1 * width
+def rule_in_bytes(study: Analysis) -> str:
+    """Whether the rule, read in bytes of usual text, lies inside the interval."""
+    low, high = text.central(study.posterior.draws.D_opt_at(TARGET_N) / TARGET_N * study.bytes_per_token)
+    usual = RULE * USUAL_BYTES
+    where = "inside" if low <= usual <= high else ("below" if low > usual else "above")
     return (
-        f"The two agree: the three quantiles of ln $D_{{opt}}$ differ by at most {text.percent(gap / width)} of the 95 % interval's width."
-        if close
-        else f"The two disagree by up to {text.percent(gap / width)} of the 95 % interval's width of ln $D_{{opt}}$: read the refits as relative to each other."
+        f"In bytes the rule means {text.significant(usual, 2)} bytes a parameter, {where} the interval "
+        f"{text.interval(low, high)} of this corpus."
     )
 
 
-def done(study: Analysis) -> str:
-    """Whether the grid is complete."""
-    planned = [cell for cell in study.grid.cells if cell.split != "tuning"]
-    if len(study.frame) == len(planned):
-        return "All planned runs are recorded."
-    return f"**{len(planned) - len(study.frame)} of {len(planned)} planned runs are not recorded yet**; everything on this page is of the runs that are."
-
-
-def held_out(study: Analysis) -> str:
-    """What became of the runs no fit had seen."""
-    rows = study.held_out
-    if not len(rows):
-        return "No run of a held-out budget is recorded, so nothing on this page tests the extrapolation."
-    inside = checks.coverage(study)
-    predicted = checks.held_out_predictions(study)
-    below = float(np.mean(np.median(predicted, axis=0) < rows["loss"].to_numpy()))
-    side = (
-        "worse than predicted"
-        if below > 0.8
-        else "better than predicted"
-        if below < 0.2
-        else "on both sides of the prediction"
-    )
+def counting(study: Analysis) -> str:
+    """How much of the exact cost 6 N D accounts for along the ladder, by convention."""
+    ends = {name: list(design.shares(study, name).values()) for name in ("multiplying", "non_embedding", "total")}
+    parts = [f"{min(share):.2f} to {max(share):.2f}" for share in ends.values()]
+    tilt = {name: max(share) / min(share) for name, share in ends.items()}
+    least = min(tilt, key=lambda name: tilt[name])
+    words = {
+        "multiplying": "the headline's count",
+        "non_embedding": "the count without the unembedding",
+        "total": "the total",
+    }
     return (
-        f"Of {text.number_word(len(rows))} held-out runs, {text.number_word(inside[0.95])} fell inside the 95 % predictive interval, "
-        f"{text.number_word(inside[0.8])} inside the 80 % and {text.number_word(inside[0.5])} inside the 50 %; they came out {side}."
+        f"$6ND$ is {parts[0]} of the exact cost with the headline's $N$, {parts[1]} with the non-embedding parameters "
+        "alone and "
+        f"{parts[2]} with all; the ratio changes least along the ladder for {words[least]}."
     )
 
 
-def sweep(study: Analysis) -> str:
-    """Whether the tuning sweep is there and its optima are interior."""
-    rows = study.sweep[study.sweep["status"] == "complete"] if len(study.sweep) else study.sweep
+def swept(study: Analysis) -> str:
+    """Whether the sweep's optima are interior."""
+    rows = sweep.swept(study)
     if not len(rows):
         return "No sweep of this grid's corpus is recorded: the recipe was taken over, not tuned here."
-    groups = [group for _, group in rows.groupby(["budget", "width"])]
-    edge = 0
-    for group in groups:
-        best = group.loc[group["loss"].idxmin()]
-        rate = best["learning_rate"] in (group["learning_rate"].min(), group["learning_rate"].max())
-        batch = best["batch_tokens"] == group["batch_tokens"].max()
-        edge += bool(rate or batch)
+    panels, edge = groups(rows, ["budget", "width"]), 0
+    for _, group in panels:
+        best = least(group, "loss")
+        rates = group[group["batch_tokens"] == best["batch_tokens"]]["learning_rate"]
+        edge += bool(
+            best["learning_rate"] in (rates.min(), rates.max()) or best["batch_tokens"] == group["batch_tokens"].max()
+        )
+    count = text.number_word(len(panels))
     if not edge:
-        return f"In all {text.number_word(len(groups))} panels the best run lies inside the swept range of rates (a batch of one sequence is the floor)."
-    return f"In {text.number_word(edge)} of {text.number_word(len(groups))} panels the best run lies on the edge of the swept range, so the optimum there is a bound."
+        return f"In all {count} panels the best run lies inside the swept range (a batch of one sequence, the floor, counts)."
+    return (
+        f"In {text.number_word(edge)} of {count} panels the best run lies on the edge of the swept range, so the optimum "
+        "there "
+        "is only bounded."
+    )
+
+
+def ruled(study: Analysis) -> str:
+    """Whether half or twice the rule's learning rate wins at the largest budget by more than twice the seed s.d."""
+    found = sweep.verification(study)
+    if not len(found):
+        return "The rule has not been checked at the largest fitted budget."
+    sd, freedom = training.seed_sd(study)
+    gain = float(found["gain"].max())
+    if not freedom:
+        return f"At the largest fitted budget half or twice the rule's learning rate gains at most {gain:.2f} % of the loss."
+    verdict = "less" if gain <= 200 * sd else "**more**"
+    return (
+        f"At the largest fitted budget half or twice the rule's learning rate gains at most {gain:.2f} % of the loss, "
+        f"{verdict} than "
+        f"twice the s.d. between seeds ({200 * sd:.2f} %)."
+    )
 
 
 def failures(study: Analysis) -> str:
     """How many runs failed."""
     bad = [record for record in (*study.records.values(), *study.sweep_records.values()) if record.status != "complete"]
+    if not bad:
+        return "No recorded run diverged or failed."
+    return f"Recorded runs that diverged or failed: {text.number_word(len(bad))}. They stay in the records and in no fit."
+
+
+def minima(study: Analysis) -> str:
+    """In how many budgets the best size is neither the smallest nor the largest."""
+    rows = complete(study.frame)
+    panels = groups(rows[rows["role"].isin(["isoflop", "held-out"])], "budget")
+    inside = 0
+    for _, group in panels:
+        best = least(group, "loss")["N"]
+        inside += bool(group["N"].min() < best < group["N"].max())
+    count = text.number_word(len(panels))
     return (
-        "No recorded run diverged or failed."
-        if not bad
-        else f"{text.number_word(len(bad)).capitalize()} recorded runs diverged or failed; they stay in the records."
+        f"In all {count} budgets the best size is neither the smallest nor the largest."
+        if inside == len(panels)
+        else f"In {text.number_word(inside)} of {count} budgets the best size is neither the smallest nor the largest."
     )
 
 
@@ -111,18 +139,99 @@ def seeds(study: Analysis) -> str:
     if not freedom:
         return "No cell has a second seed yet, so noise between seeds is unknown."
     s = float(np.median(study.posterior.parameters.s))
+    cause = "misfit of the law, not seeds, sets it" if s > 1.5 * sd else "seeds account for it"
     return (
-        f"Seeds differ by {100 * sd:.2f} % of the loss (pooled s.d., {text.number_word(freedom)} degrees of freedom); the noise scale the fit learns is "
-        f"{100 * s:.2f} %, so {'misfit of the law, not seeds, sets the noise' if s > 1.5 * sd else 'seeds explain the noise'}."
+        f"Seeds differ by {100 * sd:.2f} % of the loss (pooled s.d., {text.number_word(freedom)} degrees of freedom); the "
+        "noise scale "
+        f"that the fit learns is {100 * s:.2f} %, so {cause}."
+    )
+
+
+def gap(study: Analysis) -> str:
+    """Whether runs overfit."""
+    rows = complete(study.frame)
+    difference = rows["loss"] - rows["train_loss"]
+    middle = float(difference.median())
+    worst = each(rows.assign(gap=difference).nlargest(1, "gap"))[0]
+    return (
+        f"Validation loss is {text.significant(middle, 2)} nats a token above that of a training subset in the median run, "
+        "and "
+        f"{text.significant(worst.gap, 2)} in the worst: every token is seen once, so there is little to overfit."
+    )
+
+
+def sampler(study: Analysis) -> str:
+    """How the headline was drawn."""
+    if study.headline.method == NUTS:
+        return (
+            "The headline posterior was drawn by NUTS and passed the convergence gate; the many refits on this page are "
+            "importance "
+            "draws of the same posterior [@vehtari2024]."
+        )
+    return (
+        f"The headline posterior was drawn by importance sampling, as the refits are, because NUTS gave none here: "
+        f"{study.headline.reason}."
+    )
+
+
+def agreement(study: Analysis) -> str:
+    """Whether the two ways of drawing give the same answer."""
+    if study.headline.method == IMPORTANCE:
+        return "Both rows are one method here, so they check nothing but the seed."
+    slow, fast = (
+        np.log(np.quantile(p.draws.D_opt_at(TARGET_N), [0.025, 0.5, 0.975])) for p in (study.posterior, study.fast)
+    )
+    share = text.percent(float(np.abs(slow - fast).max() / (slow[2] - slow[0])))
+    if float(np.abs(slow - fast).max()) < 0.1 * (slow[2] - slow[0]):
+        return f"The two agree: median and ends of ln $D_{{opt}}$ differ by at most {share} of the 95 % interval's width."
+    return f"The two disagree by {share} of the 95 % interval's width of ln $D_{{opt}}$: read the refits against each other only."
+
+
+def extrapolated(study: Analysis) -> str:
+    """The interval under three laws beside the headline's."""
+    compared = forms.comparison(study)
+    low, high = text.central(study.posterior.draws.D_opt_at(TARGET_N))
+    if compared is None:
+        return "No other law is compared with it on this page."
+    wide_low, wide_high = text.central(forms.equal(study))
+    factor = np.log(wide_high / wide_low) / np.log(high / low)
+    size = f"{text.significant(float(factor), 2)} times as wide in ln" if factor > 1.05 else "no wider"
+    return (
+        f"Over {text.number_word(len(compared))} forms of the law, equally weighted, the interval is "
+        f"{text.interval(wide_low, wide_high, text.count)}, {size}."
+    )
+
+
+def experiment(study: Analysis) -> str:
+    """The posterior against a new experiment's measurement."""
+    found = answer.measured(study)
+    low, high = text.central(found.D)
+    edge = text.percent(float(found.at_edge.mean()))
+    return (
+        f"A new experiment at the target, {text.number_word(7)} sizes from a quarter to four times the optimum, would "
+        "measure a value in "
+        f"{text.interval(low, high, text.count)}; in {edge} of the draws its parabola has no minimum inside."
+    )
+
+
+def exact(study: Analysis) -> str:
+    """How the optimum moves under the exact cost of the ladder."""
+    C, plain, other = answer.exact_optimum(study)
+    factor = float(np.median(other / plain))
+    return (
+        f"Under the exact cost a token instead of $6N$, the optimal size at {text.power(C)} FLOP is "
+        f"{text.significant(factor, 2)} times as large."
     )
 
 
 def three_runs(study: Analysis) -> str:
     """What three runs leave open."""
-    low, high = text.central(few.stages(study)[0].posterior.draws.D_opt_at(TARGET_N))
-    end_low, end_high = text.central(few.stages(study)[-1].posterior.draws.D_opt_at(TARGET_N))
-    first, last = np.log10(high / low), np.log10(end_high / end_low)
-    return f"Three runs leave a 95 % interval of {first:.1f} decades; all {len(study.fit)} runs leave {last:.1f}."
+    found = few.stages(study)
+    spans = [
+        np.log10(high / low)
+        for low, high in (text.central(stage.posterior.draws.D_opt_at(TARGET_N)) for stage in (found[0], found[-1]))
+    ]
+    return f"Three runs leave a 95 % interval of {spans[0]:.1f} decades; all {len(study.fit)} runs leave {spans[1]:.1f}."
 
 
 def curve_fit(study: Analysis) -> str:
@@ -130,99 +239,22 @@ def curve_fit(study: Analysis) -> str:
     fitted = few.false_certainty(study)
     if isinstance(fitted, str):
         return f"On these three runs curve_fit refuses every start: {fitted}."
-    exact = fitted.exact()
-    ends = np.asarray(fitted.surfaces.D_opt_at(TARGET_N))[exact]
-    if exact.sum() < 2:
+    through = fitted.exact()
+    ends = np.asarray(fitted.surfaces.D_opt_at(TARGET_N))[through]
+    if through.sum() < 2:
         return "On these three runs at most one start of curve_fit ends on a surface through all three losses."
     return (
-        f"{int(exact.sum())} of {len(exact)} starts end on a surface through all three losses, and their answers run from {text.count(float(ends.min()))} to "
-        f"{text.count(float(ends.max()))} tokens: the fit is perfect and the answer is the start's."
+        f"{int(through.sum())} of {len(through)} starts end on a surface through all three losses, and their answers run "
+        "from "
+        f"{text.count(float(ends.min()))} to {text.count(float(ends.max()))} tokens: the fit is perfect and the answer is "
+        "the start's."
     )
 
 
-def sensitivity_range(study: Analysis) -> str:
-    """Which choice moves the answer most, against the headline's own width."""
-    found, failed = sensitivity.variants(study)
-    base = np.log(np.median(study.posterior.draws.D_opt_at(TARGET_N)))
-    moved = {variant.name: float(np.log(np.median(variant.tokens)) - base) for variant in found}
-    name = max(moved, key=lambda key: abs(moved[key]))
-    low, high = np.log(text.central(study.posterior.draws.D_opt_at(TARGET_N)))
-    inside = low <= base + moved[name] <= high
-    tail = f" Not fitted here: {text.enumeration(failed)}." if failed else ""
+def gopher(study: Analysis) -> str:
+    """What the posterior would train with Chinchilla's budget."""
+    N = study.posterior.draws.N_opt(CHINCHILLA_C)
     return (
-        f"The choice that moves the answer most is “{name}”, by a factor of {text.significant(np.exp(moved[name]), 2)}, "
-        f"{'still inside' if inside else 'outside'} the headline's 95 % interval.{tail}"
-    )
-
-
-def drop_one(study: Analysis) -> str:
-    """The run that matters most."""
-    found = sensitivity.dropped(study)
-    base = float(np.median(study.fast.draws.D_opt_at(TARGET_N)))
-    run_id, _, middle, _ = max(found, key=lambda row: abs(np.log(row[2] / base)))
-    return f"Leaving out any one run moves the median by at most a factor of {text.significant(max(middle / base, base / middle), 2)} (without `{run_id}`)."
-
-
-def identified(study: Analysis) -> str:
-    """How many directions the runs determined."""
-    found = few.stages(study)
-    first, last = (checks.eigenvalues(study.prior, stage.posterior.parameters) for stage in (found[0], found[-1]))
-    return (
-        f"Three runs reduce the prior variance tenfold in {text.number_word(int((first < 0.1).sum()))} of five directions, "
-        f"all runs in {text.number_word(int((last < 0.1).sum()))}."
-    )
-
-
-def law_choice(study: Analysis) -> str:
-    """Which form predicts the runs best."""
-    compared = checks.comparison(study)
-    if compared is None:
-        return "Fewer than two laws converged under NUTS on these runs, so they are not compared."
-    best, second = compared.index[0], compared.index[1]
-    gap, error = float(compared.loc[second, "elpd_diff"]), float(compared.loc[second, "dse"])
-    clear = gap > 2 * error
-    return (
-        f"{checks.LAW_NAMES[best]} predicts the runs best, {text.significant(gap, 2)} ± {text.significant(error, 2)} in elpd ahead of the "
-        f"{checks.LAW_NAMES[second]}: {'more than' if clear else 'within'} two standard errors."
-    )
-
-
-def published_source(study: Analysis) -> str:
-    """Whether Chinchilla's points were fitted now or read from the record."""
-    found = chinchilla.fits(study)
-    if found is None:
-        return "The table of Chinchilla's points can neither be fetched nor is a summary recorded: this chapter has nothing to show."
-    if found.recorded:
-        return f"**Recorded earlier, not computed for this page**, because {found.reason.rstrip('.')}."
-    return "Every number of this chapter was computed for this page from the published table."
-
-
-def recovered(study: Analysis) -> str:
-    """Whether the refit reproduces Besiroglu et al.'s values within their standard errors."""
-    found = chinchilla.fits(study)
-    if found is None:
-        return "Without the table there is nothing to recover."
-    ours, theirs = found.fits[3], found.find("Besiroglu et al. 2024", "published")
-    errors = {"E": 0.026, "A": 124.0, "B": 1293.0, "alpha": 0.0154, "beta": 0.0206}  # their table 1
-    worst = max(abs(getattr(ours, name) - getattr(theirs, name)) / error for name, error in errors.items())
-    lower = ours.objective is not None and theirs.objective is not None and ours.objective < theirs.objective
-    return (
-        f"The refit {'recovers' if worst < 1 else 'misses'} Besiroglu et al.'s five values to within {text.significant(worst, 2)} of their standard errors, "
-        f"at {'a lower' if lower else 'a higher'} value of the same objective."
-    )
-
-
-def outliers(study: Analysis) -> str:
-    """What the five outliers do to each fit."""
-    found = chinchilla.fits(study)
-    if found is None:
-        return ""
-    data = list(dict.fromkeys(fit.data for fit in found.fits if fit.data != "published"))
-    huber = [found.find("Huber, 4,500 starts", name).ratio for name in data]
-    bayes = [found.find("Bayes, Student-t, g free", name).ratio for name in data]
-    moved = [max(x) / min(x) for x in (huber, bayes)]
-    steadier = "steadier" if moved[1] < moved[0] else "no steadier"
-    return (
-        f"Putting the five outliers back moves Huber's D/N from {text.significant(huber[0])} to {text.significant(huber[1])}, and the Student-t posterior's "
-        f"from {text.significant(bayes[0])} to {text.significant(bayes[1])}: heavy tails are {steadier}."
+        f"With Chinchilla's budget the posterior would train {text.count(float(np.median(N)))} parameters "
+        f"{text.interval(*text.central(N), text.count)}; @hoffmann2022 trained {text.count(70e9)}."
     )

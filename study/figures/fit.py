@@ -1,6 +1,6 @@
 """What the data taught: prior to posterior, the shape of the posterior, predictive checks, residuals."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -9,6 +9,7 @@ from scipy import stats
 from study.figures import style, text
 from study.figures.analysis import SEED, Analysis
 from study.figures.design import colours
+from study.inference.fast import ImportanceDiagnostics
 from study.inference.parameters import Array, Parameters
 from study.inference.posterior import Posterior
 from study.inference.predictive import noise_scale, predict_losses, prior_predictive
@@ -32,6 +33,7 @@ NAMES = {
 LOGARITHMIC = {"tA", "tB", "s", "nu"}
 
 
+@style.drawn
 def prior_to_posterior(study: Analysis) -> Figure:
     """Marginal prior and posterior densities of every parameter."""
     figure, axes = style.canvas(7.4, 4.6, 3, 3)
@@ -60,6 +62,7 @@ def prior_to_posterior(study: Analysis) -> Figure:
     return figure
 
 
+@style.drawn
 def pairs(study: Analysis) -> Figure:
     """Joint posterior of the parameters the answer is made of, and of the answer."""
     values = study.posterior.parameters
@@ -107,6 +110,7 @@ def pairs(study: Analysis) -> Figure:
     return figure
 
 
+@style.drawn
 def prior_check(study: Analysis) -> Figure:
     """Losses the prior expects at the design, against those that were measured."""
     figure, ax = style.canvas(7.0, 3.2)
@@ -125,6 +129,7 @@ def prior_check(study: Analysis) -> Figure:
     return figure
 
 
+@style.drawn
 def checks(study: Analysis) -> Figure:
     """Posterior predictive check: standardised residuals of ln L by budget and by width."""
     figure, axes = style.canvas(7.2, 3.4, 1, 2, sharey=True)
@@ -164,6 +169,7 @@ def residuals(posterior: Posterior) -> Array:
     return np.asarray(np.median((np.log(rows.loss)[:, None] - centre) / scale, axis=1))
 
 
+@style.drawn
 def quantiles(study: Analysis) -> Figure:
     """Residuals against the quantiles of the noise they are said to have: Student-t, and normal."""
     figure, axes = style.canvas(7.2, 3.3, 1, 2, sharey=True)
@@ -190,6 +196,7 @@ def quantiles(study: Analysis) -> Figure:
     return figure
 
 
+@style.drawn
 def widths(study: Analysis) -> Figure:
     """The random effect of each width: what runs of one shape share."""
     figure, ax = style.canvas(6.6, 0.33 * len(study.posterior.rows.groups) + 1.1)
@@ -225,7 +232,6 @@ def _row(symbol: str, unit: str, draws: Array, prior: str) -> dict[str, str]:
         "unit": unit,
         "mean": text.significant(float(draws.mean())),
         "s.d.": text.significant(float(draws.std()), 2),
-        "50 %": text.interval(*text.central(draws, 0.5)),
         "95 %": text.interval(*text.central(draws)),
         "prior, 95 %": prior,
     }
@@ -252,17 +258,14 @@ def diagnostics(study: Analysis) -> "Markdown":
 
 
 def _gate(posterior: Posterior) -> dict[str, str]:
-    found = posterior.diagnostics
-    if hasattr(found, "khat"):
-        return {
-            "largest R-hat": text.ABSENT,
-            "smallest ESS": f"{found.effective:,.0f}",
-            "divergences": text.ABSENT,
-            "Pareto k-hat": f"{found.khat:.2f}",
-        }
+    found: Any = posterior.diagnostics
+    if isinstance(found, ImportanceDiagnostics):
+        none = {"largest R-hat": text.ABSENT, "divergences": text.ABSENT}
+        return {**none, "effective draws": f"{found.effective:,.0f}", "Pareto k-hat": f"{found.khat:.2f}"}
+    smallest = min(found.ess_bulk, found.ess_tail)
     return {
         "largest R-hat": f"{found.rhat:.4f}",
-        "smallest ESS": f"{min(found.ess_bulk, found.ess_tail):,.0f}",
         "divergences": str(found.divergences),
+        "effective draws": f"{smallest:,.0f}",
         "Pareto k-hat": text.ABSENT,
     }

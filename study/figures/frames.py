@@ -18,3 +18,8 @@ def groups(frame: pd.DataFrame, by: "str | list[str]") -> list[tuple[Any, pd.Dat
 def complete(frame: pd.DataFrame) -> pd.DataFrame:
     """The runs that finished; an empty table stays as it is."""
     return frame[frame["status"] == "complete"].reset_index(drop=True) if len(frame) else frame
+
+
+def least(frame: pd.DataFrame, column: str) -> Any:
+    """The row where a column is lowest."""
+    return frame.iloc[int(frame[column].to_numpy().argmin())]

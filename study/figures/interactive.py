@@ -42,7 +42,8 @@ def html(study: Analysis) -> None:
     script = (files("study") / "figures" / "interactive.js").read_text(encoding="utf-8")
     data = json.dumps(payload(study), separators=(",", ":"))
     print(
-        f'```{{=html}}\n{MARKUP}\n<script type="application/json" id="answer-data">{data}</script>\n<script>\n{script}</script>\n```\n'
+        f'```{{=html}}\n{MARKUP}\n<script type="application/json" id="answer-data">{data}</script>\n'
+        f"<script>\n{script}</script>\n```\n"
     )
 
 
@@ -65,7 +66,8 @@ def table(study: Analysis) -> "Markdown":
 
 MARKUP = """<section class="answer" aria-labelledby="answer-title">
 <style>
-.answer { border: 1px solid var(--rule, #ccc); border-radius: 8px; padding: 1rem 1.2rem; margin: 2rem 0; font: .88rem/1.5 var(--sans, sans-serif); }
+.answer { border: 1px solid var(--rule, #ccc); border-radius: 8px; padding: 1rem 1.2rem; margin: 2rem 0;
+  font: .88rem/1.5 var(--sans, sans-serif); }
 .answer h2 { font-size: 1rem; margin: 0 0 .6rem; }
 .answer fieldset { border: 0; padding: 0; margin: 0 0 .6rem; display: flex; gap: 1.2rem; flex-wrap: wrap; }
 .answer legend { float: left; margin-right: 1rem; }

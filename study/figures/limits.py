@@ -55,6 +55,7 @@ def _counted(values: Iterable[str]) -> str:
     return ", ".join(name if len(found) == 1 else f"{name} ({times})" for name, times in found.most_common())
 
 
+@style.drawn
 def extrapolation(study: Analysis) -> Figure:
     """How far each question lies beyond the runs: in N, D and C."""
     figure, ax = style.canvas(7.0, 2.6)
@@ -64,7 +65,7 @@ def extrapolation(study: Analysis) -> Figure:
         ("tokens $D$", study.fit["D"], tokens),
         ("compute $C$", study.fit["C"], 6 * TARGET_N * tokens),
     ]
-    for y, (name, values, asked) in enumerate(rows[::-1]):
+    for y, (_, values, asked) in enumerate(rows[::-1]):
         low, high = float(values.min()), float(values.max())
         ax.plot([low, high], [y, y], color=style.POSTERIOR, lw=7, solid_capstyle="butt")
         ax.plot([high, asked], [y, y], color=style.FAINT, lw=1.2, ls=":")

@@ -7,7 +7,7 @@
 import json
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from study.errors import StudyError
 from study.inference.bootstrap import Bootstrap, clustered_bootstrap, compute_bins, row_bootstrap
 from study.inference.fast import fit_fast
 from study.inference.huber import fit_huber
+from study.inference.predictive import predict_losses
 from study.inference.spec import ModelSpec
 from study.laws.hoffmann import LossSurface
 from study.laws.published import BESIROGLU, HOFFMANN, HOFFMANN_ROUNDED
@@ -57,6 +58,16 @@ class PublishedFit:
 
 
 @dataclass(frozen=True)
+class Forecast:
+    """Runs of most compute predicted from the rest of a published table."""
+
+    fitted: int
+    predicted: int
+    above: float  # FLOP: the split
+    inside: dict[str, int]  # how many fell inside each central predictive interval: "50", "80", "95"
+
+
+@dataclass(frozen=True)
 class PublishedStudy:
     """All fits of the table, and whether they were computed now or recorded earlier."""
 
@@ -64,6 +75,7 @@ class PublishedStudy:
     recorded: bool
     reason: str = ""  # why not now
     table_sha256: str = ""
+    forecast: Forecast | None = None
 
     def find(self, method: str, data: str) -> PublishedFit:
         """The fit of that method and data.
@@ -101,7 +113,19 @@ def fit_chinchilla() -> PublishedStudy:
         fits.append(_of_bootstrap("Huber, bootstrap by budget", data, clustered))
         for noise, spec in BAYES:
             fits.append(_of_draws(f"Bayes, {noise}", data, fit_fast(rows, spec, seed=SEED).draws, len(rows)))
-    return PublishedStudy(tuple(fits), False, "", published_table("chinchilla").sha256)
+    return PublishedStudy(tuple(fits), False, "", published_table("chinchilla").sha256, forecast(kept))
+
+
+def forecast(rows: pd.DataFrame, share: float = 0.25) -> Forecast:
+    """Fit the `1 - share` of the rows with least compute, predict the rest (Student-t, g free, no group effect)."""
+    split = float(rows["C"].quantile(1 - share))
+    below, above = rows[rows["C"] <= split].reset_index(drop=True), rows[rows["C"] > split].reset_index(drop=True)
+    losses = predict_losses(fit_fast(below, ModelSpec(group=None), seed=SEED), above, seed=SEED)
+    inside = {}
+    for level in (50, 80, 95):
+        low, high = np.quantile(losses, [0.5 - level / 200, 0.5 + level / 200], axis=0)
+        inside[str(level)] = int(((above["loss"] >= low) & (above["loss"] <= high)).sum())
+    return Forecast(len(below), len(above), split, inside)
 
 
 def published_study(runs: Path) -> PublishedStudy | None:
@@ -115,11 +139,14 @@ def published_study(runs: Path) -> PublishedStudy | None:
         if not path.exists():
             return None
         body = json.loads(path.read_text())
-        fits = tuple(
-            PublishedFit(**{key: tuple(value) if isinstance(value, list) else value for key, value in fit.items()})
-            for fit in body["fits"]
+        return PublishedStudy(
+            tuple(_fit(row) for row in body["fits"]), True, str(error), body["table_sha256"], Forecast(**body["forecast"])
         )
-        return PublishedStudy(fits, True, str(error), body["table_sha256"])
+
+
+def _fit(row: dict[str, Any]) -> PublishedFit:
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
+    return PublishedFit(**values)
 
 
 def record_published(runs: Path) -> Path:
@@ -167,34 +194,27 @@ def _of_surface(method: str, data: str, surface: LossSurface, rows: int, objecti
 
 
 def _of_bootstrap(method: str, data: str, found: Bootstrap) -> PublishedFit:
-    fit, surface = _of_surface(method, data, found.fit.surface, len(found.fit.residuals), found.fit.objective), found.surface
-    return PublishedFit(**{**asdict(fit), **_intervals(surface)})
+    fit = _of_surface(method, data, found.fit.surface, len(found.fit.residuals), found.fit.objective)
+    a, ratio, tokens = _intervals(found.surface)
+    return replace(fit, a_interval=a, ratio_interval=ratio, tokens_interval=tokens)
 
 
 def _of_draws(method: str, data: str, surface: Any, rows: int) -> PublishedFit:
-    means = {name: float(np.mean(getattr(surface, name))) for name in ("E", "A", "B", "alpha", "beta", "a")}
-    return PublishedFit(
-        method=method,
-        data=data,
-        rows=rows,
-        **means,
-        ratio=float(np.median(_ratios(surface))),
-        tokens=float(np.median(surface.D_opt_at(N_TARGET))),
-        **_intervals(surface),
-    )
+    E, A, B, alpha, beta, a = (float(np.mean(getattr(surface, name))) for name in ("E", "A", "B", "alpha", "beta", "a"))
+    ratio, tokens = float(np.median(_ratios(surface))), float(np.median(surface.D_opt_at(N_TARGET)))
+    return PublishedFit(method, data, rows, E, A, B, alpha, beta, a, ratio, tokens, *_intervals(surface))
 
 
-def _intervals(surface: Any) -> dict[str, tuple[float, float]]:
-    def ends(values: Any) -> tuple[float, float]:
+Ends = tuple[float, float]
+
+
+def _intervals(surface: Any) -> tuple[Ends, Ends, Ends]:
+    def ends(values: Any) -> Ends:
         low, high = np.nanquantile(np.asarray(values, dtype=float), [0.025, 0.975])
         return float(low), float(high)
 
     with np.errstate(all="ignore"):
-        return {
-            "a_interval": ends(surface.a),
-            "ratio_interval": ends(_ratios(surface)),
-            "tokens_interval": ends(surface.D_opt_at(N_TARGET)),
-        }
+        return ends(surface.a), ends(_ratios(surface)), ends(surface.D_opt_at(N_TARGET))
 
 
 def _ratio(surface: LossSurface) -> float:

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from study.figures import style, text
 from study.figures.analysis import IMPORTANCE, NUTS, TARGET_N, Analysis, Fitted
+from study.figures.forms import laws
 from study.inference.fast_target import supported
 from study.inference.parameters import Array
 from study.inference.posterior import UnconvergedError
@@ -44,18 +45,6 @@ class Variant:
 
 
 @lru_cache(maxsize=4)
-def laws(study: Analysis) -> dict[str, Fitted]:
-    """The three laws under the headline's noise, those that converged."""
-    out = {"hoffmann": study.headline}
-    for law in ("kaplan", "nesting"):
-        try:
-            out[law] = study.drawn(replace(HEADLINE, law=law))
-        except (UnconvergedError, SpecError):
-            continue
-    return out
-
-
-@lru_cache(maxsize=4)
 def variants(study: Analysis) -> tuple[tuple[Variant, ...], tuple[str, ...]]:
     """Every variant that could be fitted, and the names of those that could not."""
     out, failed = [], []
@@ -65,8 +54,10 @@ def variants(study: Analysis) -> tuple[tuple[Variant, ...], tuple[str, ...]]:
                 fitted: Any = laws(study)[spec.law]
             elif supported(spec):
                 fitted = Fitted(study.refit(study.fit, spec), IMPORTANCE)
-            else:
+            elif study.nuts:
                 fitted = study.drawn(spec)
+            else:
+                raise UnconvergedError("NUTS was not asked for")
         except (UnconvergedError, SpecError, KeyError):
             failed.append(name)
             continue
@@ -75,6 +66,7 @@ def variants(study: Analysis) -> tuple[tuple[Variant, ...], tuple[str, ...]]:
     return tuple(out), tuple(failed)
 
 
+@style.drawn
 def tornado(study: Analysis) -> Figure:
     """D_opt at the target under every variant, ordered by how far its median moves."""
     found, _ = variants(study)
@@ -126,20 +118,22 @@ def dropped(study: Analysis) -> tuple[tuple[str, float, float, float], ...]:
     return tuple(out)
 
 
+@style.drawn
 def drop_one(study: Analysis) -> Figure:
     """The answer without each run, in the plane's order."""
     from study.figures.design import colours
 
     found, palette = dropped(study), colours(study)
     figure, ax = style.canvas(7.2, 3.0)
+    place = {run_id: row for row, run_id in enumerate(study.fit["run_id"])}
     rows = study.fit.sort_values(["budget", "N", "seed"])
     low, high = text.central(study.fast.draws.D_opt_at(TARGET_N))
     ax.axhspan(low, high, color=style.POSTERIOR, alpha=0.12, lw=0)
     ax.axhline(float(np.median(study.fast.draws.D_opt_at(TARGET_N))), color=style.POSTERIOR, lw=1)
-    for x, (index, row) in enumerate(rows.iterrows()):
-        _, low, middle, high = found[int(str(index))]
-        ax.plot([x, x], [low, high], color=palette[row["budget"]], lw=1.5)
-        ax.plot([x], [middle], "o", color=palette[row["budget"]], ms=3.5)
+    for x, (run_id, budget) in enumerate(zip(rows["run_id"], rows["budget"], strict=True)):
+        _, low, middle, high = found[place[run_id]]
+        ax.plot([x, x], [low, high], color=palette[budget], lw=1.5)
+        ax.plot([x], [middle], "o", color=palette[budget], ms=3.5)
     ax.set_ylim(min(row[1] for row in found) / 1.3, max(row[3] for row in found) * 1.3)
     style.log_axis(ax, "y")
     ax.set_xticks([])

@@ -4,8 +4,9 @@ Every figure function returns a `matplotlib.figure.Figure` that pyplot does not 
 """
 
 import math
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 import matplotlib as mpl
 import numpy as np
@@ -14,6 +15,8 @@ from matplotlib.colors import LinearSegmentedColormap, to_hex
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
+P = ParamSpec("P")
+T = TypeVar("T")
 INK, MUTED, FAINT, GRID = "#1f2328", "#6b7480", "#b6bdc6", "#e4e8ec"
 POSTERIOR, PREDICTIVE, PRIOR = "#0072B2", "#D98200", "#8a929c"  # Okabe and Ito's palette, and greys
 KAPLAN, HOFFMANN, REFIT, OTHER = "#D55E00", "#009E73", "#AA4499", "#56708A"
@@ -24,7 +27,7 @@ ALPHAS = (0.16, 0.24, 0.34)
 SEQUENCE = LinearSegmentedColormap.from_list("budgets", ["#35175e", "#2d5b9f", "#1f9a8a", "#6fbf4b", "#d3b020"])
 SIZES = LinearSegmentedColormap.from_list("sizes", ["#f2b48a", "#c2517a", "#4b1d5e"])
 
-RC = {
+RC: Any = {
     "font.size": 8.5,
     "axes.titlesize": 9,
     "axes.titleweight": "bold",
@@ -57,6 +60,17 @@ RC = {
     "mathtext.fontset": "dejavusans",
     "figure.constrained_layout.use": True,
 }
+
+
+def drawn(function: Callable[P, T]) -> Callable[P, T]:
+    """Run a figure function under the shared settings, so that every text of it has the shared size."""
+
+    @wraps(function)
+    def inside(*args: P.args, **options: P.kwargs) -> T:
+        with mpl.rc_context(RC):
+            return function(*args, **options)
+
+    return inside
 
 
 def canvas(width: float = 7.0, height: float = 4.2, rows: int = 1, columns: int = 1, **options: Any) -> tuple[Figure, Any]:

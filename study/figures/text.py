@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from IPython.display import Markdown
 
 UNITS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
-ABSENT = "—"
+ABSENT, NBSP = "—", "\u00a0"
 
 
 def significant(x: float, digits: int = 3) -> str:
@@ -33,9 +33,11 @@ def count(x: float, digits: int = 3) -> str:
         return significant(x)
     if abs(x) >= 1e15:
         return power(x, digits)
+    rounded = float(f"{x:.{digits - 1}e}")
     for unit, name in UNITS:
-        if abs(float(f"{x:.{digits - 1}e}")) >= unit:
-            return f"{significant(x / unit, digits)} {name}"
+        if abs(rounded) >= unit:
+            whole = x == round(x / unit) * unit  # a round number that was chosen, as 1e9: no decimals to promise
+            return f"{x / unit:.0f}{NBSP}{name}" if whole else f"{significant(x / unit, digits)}{NBSP}{name}"
     return significant(x, digits)
 
 
@@ -48,12 +50,12 @@ def power(x: float, digits: int = 2) -> str:
 
 def percent(share: float, digits: int = 0) -> str:
     """A share as a percentage."""
-    return f"{100 * share:.{digits}f} %"
+    return f"{100 * share:.{digits}f}{NBSP}%"
 
 
 def interval(low: float, high: float, form: Callable[[float], str] = significant) -> str:
     """[low, high]."""
-    return f"[{form(low)}, {form(high)}]"
+    return f"[{form(low)},{NBSP}{form(high)}]"
 
 
 def central(draws: Any, level: float = 0.95) -> tuple[float, float]:
@@ -66,8 +68,8 @@ def duration(seconds: float) -> str:
     """Seconds, minutes or hours, whichever reads best."""
     for unit, name in ((3600.0, "h"), (60.0, "min")):
         if seconds >= 2 * unit:
-            return f"{significant(seconds / unit, 2 if seconds < 100 * unit else 3)} {name}"
-    return f"{significant(seconds, 2)} s"
+            return f"{significant(seconds / unit, 2 if seconds < 100 * unit else 3)}{NBSP}{name}"
+    return f"{significant(seconds, 2)}{NBSP}s"
 
 
 def enumeration(words: Sequence[str]) -> str:
@@ -105,3 +107,8 @@ def table(rows: "pd.DataFrame | Sequence[Mapping[str, str]]", *, left: tuple[str
 def absent(why: str) -> "Markdown":
     """A table that says why there is none."""
     return table([{"not on this page": why}])
+
+
+def literal(words: str) -> str:
+    """Text whose ^, ~, *, _, [ and ] are themselves in Markdown."""
+    return "".join(f"\\{character}" if character in "^~*_[]" else character for character in words)

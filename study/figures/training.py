@@ -1,4 +1,4 @@
-"""What happened: training curves, isoFLOP profiles, seed noise, throughput and cost, failures."""
+"""What happened: training curves, isoFLOP profiles, seed noise, generalisation, throughput and cost, failures."""
 
 from typing import TYPE_CHECKING
 
@@ -10,93 +10,94 @@ from study.figures import style, text
 from study.figures.analysis import Analysis
 from study.figures.design import colours
 from study.figures.frames import complete, each, groups
+from study.record import CurvePoint, RunRecord
 
 if TYPE_CHECKING:
     from IPython.display import Markdown
 
 
+@style.drawn
 def curves(study: Analysis) -> Figure:
     """Validation loss along every run against its compute, coloured by the budget it ends at."""
-    figure, ax = style.canvas(7.2, 4.2)
-    palette = colours(study)
-    rows = complete(study.frame)
+    figure, ax = style.canvas(7.2, 4.0)
+    palette, rows = colours(study), complete(study.frame)
     for row in each(rows):
-        curve = [point for point in study.records[row.run_id].curve if point.tokens > 0]
+        points = _of(study.records[row.run_id])
         ax.plot(
-            [point.flops for point in curve],
-            [point.validation_loss for point in curve],
-            color=palette[row.budget],
-            lw=0.7,
-            alpha=0.6,
+            [p.flops for p in points], [p.validation_loss for p in points], color=palette[row.budget], lw=0.7, alpha=0.55
         )
-    ax.set_xlim(max(rows["C_exact"].min() / 300, 1e7), rows["C_exact"].max() * 4)
-    ax.set_ylim(rows["loss"].min() * 0.95, min(ax.get_ylim()[1], rows["loss"].max() * 1.9))
+        ax.plot([points[-1].flops], [points[-1].validation_loss], "o", color=palette[row.budget], ms=2.5)
+    ax.set_xlim(float(rows["C_exact"].min()) / 300, float(rows["C_exact"].max()) * 1.3)
+    ax.set_ylim(
+        float(rows["loss"].min()) * 0.95,
+        float(max(p.validation_loss for r in study.records.values() for p in _of(r)[:1])) * 1.03,
+    )
     style.log_axis(ax, "x", style.power)
-    ends = rows.groupby("budget")["loss"].min()
     style.log_axis(ax, "y", lambda y: f"{y:g}")
     style.line_labels(
         ax,
-        rows["C_exact"].max() * 1.15,
-        [(float(loss), style.power(budget), palette[budget]) for budget, loss in ends.items()],
+        ax.get_xlim()[1],
+        [
+            (float(group["loss"].min()), f"{style.power(budget)} FLOP", palette[budget])
+            for budget, group in groups(rows, "budget")
+        ],
     )
     style.panel(ax, "", "training compute so far, exact (FLOP)", "validation loss (nats/token)")
     return figure
 
 
+def _of(record: RunRecord) -> list[CurvePoint]:
+    return [point for point in record.curve if point.tokens > 0 and np.isfinite(point.validation_loss)]
+
+
+@style.drawn
 def profiles(study: Analysis) -> Figure:
     """Loss against N at each budget: runs, the parabola of approach 2, and the posterior of the law along the same cells."""
     figure, ax = style.canvas(7.2, 4.8)
-    palette, posterior = colours(study), study.posterior
-    rows = study.frame[(study.frame["status"] == "complete") & study.frame["role"].isin(["isoflop", "seed", "held-out"])]
-    labels = []
+    palette, draws = colours(study), study.posterior.draws
+    rows = complete(study.frame)
+    rows = rows[rows["role"].isin(["isoflop", "seed", "held-out"])]
+    ax.set_xlim(float(rows["N"].min()) / 1.3, float(rows["N"].max()) * 1.08)
+    ax.set_ylim(float(rows["loss"].min()) * 0.97, float(rows["loss"].max()) * 1.02)
+    style.log_axis(ax, "x")
     for budget, group in groups(rows, "budget"):
         path = group[group["role"] != "seed"].sort_values("N")
-        x = np.geomspace(path["N"].min(), path["N"].max(), 40)
-        tokens = np.exp(np.interp(np.log(x), np.log(path["N"]), np.log(path["D"])))
-        style.fan(ax, x, posterior.draws.loss(x[:, None], tokens[:, None]), palette[budget], levels=(0.95,), median=True)
+        held = budget in study.held_out_budgets
+        if len(path) > 1:
+            x = np.geomspace(float(path["N"].min()), float(path["N"].max()), 40)
+            tokens = np.exp(np.interp(np.log(x), np.log(path["N"]), np.log(path["D"])))
+            style.fan(ax, x, draws.loss(x[:, None], tokens[:, None]), palette[budget], levels=(0.95,))
+            if len(path) > 2 and not held:
+                parabola = np.polyfit(np.log(path["N"]), path["loss"], 2)
+                ax.plot(x, np.polyval(parabola, np.log(x)), color=style.INK, ls=":", lw=1, zorder=4)
         ax.plot(
-            group["N"],
-            group["loss"],
-            "s" if budget in study.held_out_budgets else "o",
-            color=palette[budget],
-            ms=4.5,
-            mec="white",
-            mew=0.5,
-            zorder=5,
+            group["N"], group["loss"], "s" if held else "o", color=palette[budget], ms=4.5, mec="white", mew=0.5, zorder=5
         )
-        if path["N"].nunique() >= 3:
-            ax.plot(
-                x,
-                np.polyval(np.polyfit(np.log(path["N"]), path["loss"], 2), np.log(x)),
-                color=palette[budget],
-                ls=":",
-                lw=1.2,
-                zorder=4,
-            )
-        labels.append((float(path["loss"].iloc[-1]), f"{style.power(budget)} FLOP", palette[budget]))
-    ax.set_xlim(rows["N"].min() / 1.3, rows["N"].max() * 1.15)
-    ends = rows.groupby("budget")["N"].max()
-    optimum = np.geomspace(study.fit["C"].min() / 2, study.frame["C"].max() * 2, 50)
-    middle = np.median(posterior.draws.N_opt(optimum[:, None]), axis=1)
-    ax.plot(middle, posterior_loss(study, optimum), color=style.INK, lw=1, ls="--", zorder=3)
-    ax.set_ylim(rows["loss"].min() * 0.96, rows["loss"].max() * 1.03)
-    style.log_axis(ax, "x")
-    for (loss, name, colour), n in zip(labels, ends, strict=True):
+        last = path.iloc[-1] if len(path) else group.iloc[-1]
         ax.annotate(
-            name,
-            (n, loss),
-            xytext=(7, 0),
+            f"{style.power(budget)} FLOP",
+            (last["N"], last["loss"]),
+            xytext=(6, 0),
             textcoords="offset points",
             va="center",
-            color=colour,
+            color=palette[budget],
             fontsize=8,
             annotation_clip=False,
         )
+    optimum = np.geomspace(float(study.fit["C"].min()) / 2, float(study.frame["C"].max()) * 2, 50)
+    ax.plot(
+        np.median(draws.N_opt(optimum[:, None]), axis=1),
+        optimal_loss(study, optimum),
+        color=style.INK,
+        lw=1,
+        ls="--",
+        zorder=3,
+    )
     style.panel(ax, "", "parameters $N$", "validation loss (nats/token)")
     return figure
 
 
-def posterior_loss(study: Analysis, C: np.ndarray) -> np.ndarray:
+def optimal_loss(study: Analysis, C: np.ndarray) -> np.ndarray:
     """Median over draws of the loss at each draw's own optimum."""
     draws, at = study.posterior.draws, np.asarray(C)[:, None]
     return np.asarray(np.median(draws.loss(draws.N_opt(at), draws.D_opt(at)), axis=1))
@@ -104,36 +105,34 @@ def posterior_loss(study: Analysis, C: np.ndarray) -> np.ndarray:
 
 def runs_table(study: Analysis) -> "Markdown":
     """Every run of the grid that finished."""
-    rows = study.frame.sort_values(["budget", "N", "D", "seed"])
+
+    def loss(row: object) -> str:
+        return f"{row.loss:.4f} ± {row.loss_se:.4f}" if row.status == "complete" else row.status  # type: ignore[attr-defined]
+
     return text.table(
         [
             {
                 "budget (FLOP)": text.power(row.budget),
-                "role": row.role,
-                "shape d × L": f"{row.width} × {row.layers}",
+                "role": row.role.replace("-", "\u2011"),
+                "d × L": f"{row.width}{text.NBSP}×{text.NBSP}{row.layers}",
                 "N": text.count(row.N),
                 "D (tokens)": text.count(row.D),
                 "seed": str(row.seed),
-                "batch (tokens)": f"{row.batch_tokens:,}",
+                "batch": f"{row.batch_tokens:,}",
                 "LR": text.significant(row.learning_rate, 2),
-                "loss (nats/token)": f"{row.loss:.4f}" if row.status == "complete" else row.status,
+                "loss (nats/token)": loss(row).replace(" ", text.NBSP),
                 "bits/byte": text.significant(row.bits_per_byte, 4),
-                "wall": text.duration(row.seconds),
             }
-            for row in each(rows)
+            for row in each(study.frame.sort_values(["budget", "N", "D", "seed"]))
         ],
-        left=("role", "shape d × L"),
+        left=("role", "d × L"),
     )
 
 
 def repeated(study: Analysis) -> pd.DataFrame:
-    """Cells run with more than one seed: budget, N, D, count, mean loss, and s.d. of ln L between seeds."""
+    """Cells run with more than one seed: budget, N, D, count, and s.d. of ln L between seeds."""
     rows = complete(study.frame).assign(log_loss=lambda frame: np.log(frame["loss"]))
-    cells = (
-        rows.groupby(["budget", "N", "D"])
-        .agg(count=("loss", "size"), mean=("loss", "mean"), sd=("log_loss", "std"))
-        .reset_index()
-    )
+    cells = rows.groupby(["budget", "N", "D"]).agg(count=("loss", "size"), sd=("log_loss", "std")).reset_index()
     return cells[cells["count"] > 1].reset_index(drop=True)
 
 
@@ -146,82 +145,132 @@ def seed_sd(study: Analysis) -> tuple[float, int]:
     return float(np.sqrt((cells["sd"] ** 2 * (cells["count"] - 1)).sum() / freedom)), freedom
 
 
+@style.drawn
 def seeds(study: Analysis) -> Figure:
-    """ln L of repeated cells about their mean, beside the evaluation's own standard error and the scale of the model's noise."""
+    """ln L of repeated cells about their mean, and the pooled s.d. between seeds."""
     cells = repeated(study)
     if not len(cells):
-        return style.note("No cell of this grid has more than one finished seed.")
-    figure, ax = style.canvas(7.0, 0.5 * len(cells) + 1.6)
-    palette = colours(study)
-    rows = complete(study.frame)
+        return style.note("No cell of this grid has more than one finished seed yet.")
+    figure, ax = style.canvas(7.0, 0.34 * len(cells) + 1.2)
+    palette, rows = colours(study), complete(study.frame)
     for y, cell in enumerate(each(cells)):
-        mine = rows[(rows["N"] == cell.N) & (rows["D"] == cell.D)]
-        z = 100 * (np.log(mine["loss"]) - np.log(mine["loss"]).mean())
-        ax.plot(z, np.full(len(z), y), "o", color=palette[cell.budget], ms=6, mec="white", mew=0.6)
+        mine = np.log(rows[(rows["N"] == cell.N) & (rows["D"] == cell.D)]["loss"])
+        ax.plot(
+            100 * (mine - mine.mean()), np.full(len(mine), y), "o", color=palette[cell.budget], ms=6, mec="white", mew=0.6
+        )
     sd, _ = seed_sd(study)
     ax.axvspan(-100 * sd, 100 * sd, color=style.GRID, zorder=0)
-    ax.set_yticks(
-        range(len(cells)), [f"{style.power(cell.budget)}, N = {style.short(cell.N)}" for cell in each(cells)]
-    )
+    ax.axvline(0, color=style.MUTED, lw=0.8)
+    ax.set_yticks(range(len(cells)), [f"{style.power(cell.budget)}, N = {style.short(cell.N)}" for cell in each(cells)])
     ax.set_ylim(-0.7, len(cells) - 0.3)
-    ax.annotate(
-        "± pooled s.d.",
-        (100 * sd, len(cells) - 0.5),
-        xytext=(3, 0),
-        textcoords="offset points",
-        color=style.MUTED,
-        fontsize=7.5,
-    )
-    style.panel(ax, "", "loss about the mean of its cell (%)")
+    style.panel(ax, "", "ln L about the mean of its cell (%); the band is one pooled s.d.")
     return figure
 
 
+@style.drawn
+def generalisation(study: Analysis) -> Figure:
+    """Validation minus training loss against D, and loss on the other corpus against validation loss."""
+    rows = complete(study.frame)
+    other = rows[rows["ood_loss"].notna()]
+    figure, axes = style.canvas(7.2, 3.0, 1, 2 if len(other) else 1, squeeze=False)
+    palette = colours(study)
+    left = axes[0, 0]
+    left.scatter(rows["D"], rows["loss"] - rows["train_loss"], c=[palette[budget] for budget in rows["budget"]], s=18)
+    left.axhline(0, color=style.MUTED, lw=0.8)
+    left.set_xlim(rows["D"].min() / 1.5, rows["D"].max() * 1.5)
+    style.log_axis(left, "x", most=5)
+    style.panel(left, "validation − training subset", "training tokens $D$", "nats/token")
+    if len(other):
+        right = axes[0, 1]
+        right.scatter(other["loss"], other["ood_loss"], c=[palette[budget] for budget in other["budget"]], s=18)
+        slope, start = np.polyfit(other["loss"], other["ood_loss"], 1)
+        ends = np.array([other["loss"].min(), other["loss"].max()])
+        right.plot(ends, start + slope * ends, color=style.MUTED, lw=0.9)
+        style.panel(right, "on the other corpus", "validation loss (nats/token)", "loss there (nats/token)")
+    return figure
+
+
+def noise_scale(record: RunRecord) -> float:
+    """B_simple over the second half of a run in tokens: the ratio of the averages of tr(Sigma) and |G|^2; nan where unknown."""
+    late = [
+        p
+        for p in record.curve
+        if p.tokens >= record.config.tokens / 2 and np.isfinite(p.gradient_square) and np.isfinite(p.gradient_trace)
+    ]
+    square = float(np.mean([p.gradient_square for p in late])) if late else float("nan")
+    return float(np.mean([p.gradient_trace for p in late])) / square if square > 0 else float("nan")
+
+
+@style.drawn
+def noise_scales(study: Analysis) -> Figure:
+    """The gradient noise scale of each run against its loss, beside the batch it was trained with."""
+    figure, ax = style.canvas(6.8, 3.4)
+    palette, rows = colours(study), complete(study.frame)
+    scales = np.array([noise_scale(study.records[run_id]) for run_id in rows["run_id"]])
+    good = np.isfinite(scales) & (scales > 0)
+    if not good.any():
+        return style.note("No run recorded a gradient noise scale.")
+    tone = [palette[budget] for budget in rows["budget"]]
+    ax.scatter(rows["loss"][good], scales[good], c=np.array(tone)[good], s=20)
+    ax.scatter(rows["loss"], rows["batch_tokens"], marker="_", c=tone, s=40, lw=1.2)
+    ax.set_ylim(
+        min(scales[good].min(), rows["batch_tokens"].min()) / 2, max(scales[good].max(), rows["batch_tokens"].max()) * 2
+    )
+    style.log_axis(ax, "y", lambda y: f"{y:,.0f}")
+    ax.invert_xaxis()
+    style.panel(
+        ax, "", "validation loss at the end (nats/token), falling to the right", "tokens: noise scale (dots), batch (dashes)"
+    )
+    return figure
+
+
+@style.drawn
 def throughput(study: Analysis) -> Figure:
     """Speed by width: exact FLOPs a second of training time, and as a share of the machine's measured matmul peak."""
-    figure, (left, right) = style.canvas(7.2, 3.0, 1, 2)
+    figure, (left, right) = style.canvas(7.2, 2.8, 1, 2)
     palette = colours(study)
     for row in each(complete(study.frame)):
         timing = study.records[row.run_id].timing
-        left.plot([row.width], [row.C_exact / timing.train_wall / 1e9], "o", color=palette[row.budget], ms=4, alpha=0.8)
-        right.plot([row.width], [100 * timing.fraction_of_peak], "o", color=palette[row.budget], ms=4, alpha=0.8)
-    for ax, label in ((left, "GFLOP/s of one process"), (right, "% of measured matmul peak")):
+        left.plot([row.width], [row.C_exact / timing.train_cpu / 1e9], "o", color=palette[row.budget], ms=4, alpha=0.8)
+        right.plot(
+            [row.width],
+            [100 * row.C_exact / (timing.train_cpu * timing.matmul_peak)],
+            "o",
+            color=palette[row.budget],
+            ms=4,
+            alpha=0.8,
+        )
+    for ax, label in ((left, "GFLOP a CPU-second"), (right, "% of measured matmul peak")):
         ax.set_ylim(bottom=0)
-        style.log_axis(ax, "x", lambda x: f"{x:g}")
+        style.log_axis(ax, "x", lambda x: f"{x:g}", most=6)
         style.panel(ax, "", "width $d$", label)
     return figure
 
 
 def cost(study: Analysis) -> "Markdown":
-    """FLOPs and hours by budget."""
-    rows = []
-    for budget, group in groups(study.frame, "budget"):
-        rows.append(
+    """FLOPs and hours by budget, and of the sweep."""
+    parts = [(text.power(budget), group) for budget, group in groups(study.frame, "budget")]
+    if len(study.sweep):
+        parts.append(("tuning sweep", study.sweep))
+    return text.table(
+        [
             {
-                "budget (FLOP)": text.power(float(budget)),
+                "budget (FLOP)": name,
                 "runs": str(len(group)),
                 "exact FLOP": text.power(float(group["C_exact"].sum())),
-                "process-hours": text.significant(group["seconds"].sum() / 3600, 3),
-                "CPU-hours": text.significant(group["cpu_seconds"].sum() / 3600, 3),
+                "process-time": text.duration(float(group["seconds"].sum())),
+                "CPU-time": text.duration(float(group["cpu_seconds"].sum())),
             }
-        )
-    if len(study.sweep):
-        rows.append(
-            {
-                "budget (FLOP)": "tuning sweep",
-                "runs": str(len(study.sweep)),
-                "exact FLOP": text.power(float(study.sweep["C_exact"].sum())),
-                "process-hours": text.significant(study.sweep["seconds"].sum() / 3600, 3),
-                "CPU-hours": text.significant(study.sweep["cpu_seconds"].sum() / 3600, 3),
-            }
-        )
-    return text.table(rows)
+            for name, group in parts
+        ]
+    )
 
 
 def failures(study: Analysis) -> "Markdown":
     """Runs that diverged or failed, with their reasons."""
     bad = [record for record in (*study.records.values(), *study.sweep_records.values()) if record.status != "complete"]
     if not bad:
-        return text.absent("no recorded run diverged or failed")
+        return text.table([{"run": "none", "status": text.ABSENT, "reason": text.ABSENT}])
     return text.table(
         [{"run": f"`{record.run_id}`", "status": record.status, "reason": record.reason} for record in bad],
         left=("status", "reason"),

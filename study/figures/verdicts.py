@@ -1,0 +1,234 @@
+"""Verbal findings on the checks and on published tables: each checks its condition and returns the sentence that is true."""
+
+import numpy as np
+import pandas as pd
+
+from study.figures import approaches, calibration, checks, chinchilla, few, forms, literature, sensitivity, text
+from study.figures.analysis import TARGET_N, Analysis
+from study.figures.frames import least
+
+ERRORS = {
+    "E": 0.026,
+    "A": 124.0,
+    "B": 1293.0,
+    "alpha": 0.0154,
+    "beta": 0.0206,
+}  # Besiroglu et al. 2024, table 1: bootstrap s.e.
+
+
+def held_out(study: Analysis) -> str:
+    """What became of the runs no fit had seen."""
+    rows = study.held_out
+    if not len(rows):
+        return "No run of a held-out budget is recorded, so nothing on this page tests the extrapolation."
+    inside = checks.coverage(study)
+    above = float(np.mean(np.median(checks.predictions(study), axis=0) < rows["loss"].to_numpy()))
+    side = (
+        "worse than predicted"
+        if above > 0.8
+        else "better than predicted"
+        if above < 0.2
+        else "on both sides of the prediction"
+    )
+    return (
+        f"Of {text.number_word(len(rows))} held-out runs, {text.number_word(inside[0.95])} fell inside the 95 % predictive "
+        "interval, "
+        f"{text.number_word(inside[0.8])} inside the 80 % and {text.number_word(inside[0.5])} inside the 50 %; they came "
+        f"out {side}."
+    )
+
+
+def calibrated(study: Analysis) -> str:
+    """Whether the ranks are uniform."""
+    found = calibration.headline_ranks(study)
+    if found is None:
+        return "No simulation-based calibration is recorded."
+    tests = pd.DataFrame(found.body["tests"])
+    worst = least(tests, "holm")
+    verdict = (
+        "no departure from uniform ranks"
+        if worst["holm"] > 0.05
+        else f"**ranks of {worst['quantity']} that are not uniform**"
+    )
+    return (
+        f"{found.body['draws']:,} truths drawn from the prior on the design `{found.body['design']}` and fitted show "
+        f"{verdict} "
+        f"(least p {text.significant(worst['holm'], 2)} after Holm's correction over {len(tests)} quantities and two tests)."
+    )
+
+
+def covered(study: Analysis) -> str:
+    """Which methods hold what they promise, for the answer."""
+    found = calibration.coverage_study(study)
+    if found is None:
+        return "No coverage study is recorded."
+    table = calibration.answer_rows(found)
+    ours = table[table["method"].str.startswith("posterior, headline")].set_index("scenario")["covered_95"]
+    parts = [f"{text.percent(share)} in “{name}”" for name, share in ours.items()]
+    dense = table[table["scenario"] == "dense"].set_index("method")["covered_95"]
+    rivals = dense[[not str(name).startswith("posterior") for name in dense.index]]
+    best = (
+        f" On ample clean data the best classical interval holds {text.percent(float(rivals.max()))}" if len(rivals) else ""
+    )
+    verdict = ", so Bayes has no advantage there." if len(rivals) and rivals.max() >= 0.9 else "." if len(rivals) else ""
+    return f"The headline's 95 % interval of the answer holds the truth {text.enumeration(parts)}.{best}{verdict}"
+
+
+def sensitive(study: Analysis) -> str:
+    """Which choice moves the answer most, against the headline's own width."""
+    found, failed = sensitivity.variants(study)
+    base = np.log(np.median(study.posterior.draws.D_opt_at(TARGET_N)))
+    moved = {variant.name: float(np.log(np.median(variant.tokens)) - base) for variant in found}
+    name = max(moved, key=lambda key: abs(moved[key]))
+    low, high = np.log(text.central(study.posterior.draws.D_opt_at(TARGET_N)))
+    inside = "still inside" if low <= base + moved[name] <= high else "outside"
+    tail = f" Not fitted on these runs: {text.enumeration(failed)}." if failed else ""
+    return (
+        f"The choice that moves the answer most is “{name}”, by a factor of "
+        f"{text.significant(float(np.exp(moved[name])), 2)}, {inside} "
+        f"the headline's 95 % interval.{tail}"
+    )
+
+
+def left_out(study: Analysis) -> str:
+    """The run that matters most."""
+    base = float(np.median(study.fast.draws.D_opt_at(TARGET_N)))
+    run_id, _, middle, _ = max(sensitivity.dropped(study), key=lambda row: abs(np.log(row[2] / base)))
+    factor = text.significant(max(middle / base, base / middle), 2)
+    return f"Leaving out any one run moves the median by a factor of {factor} at most (without `{run_id}`)."
+
+
+def identified(study: Analysis) -> str:
+    """How many directions the runs determined."""
+    found = checks.learned(study)
+    return (
+        f"Three runs reduce the prior variance tenfold in {text.number_word(found[0].learned)} of five directions, all "
+        f"{len(few.stages(study)[-1].rows)} in {text.number_word(found[-1].learned)}; what is known least is "
+        f"{found[-1].describe(len(found[-1].eigenvalues) - 1)}."
+    )
+
+
+def preferred(study: Analysis) -> str:
+    """Which form predicts the runs best."""
+    compared = forms.comparison(study)
+    if compared is None:
+        return "Fewer than two laws converged under NUTS on these runs, so they are not compared."
+    best, second = compared.index[0], compared.index[1]
+    gap, error = float(compared.loc[second, "elpd_diff"]), float(compared.loc[second, "dse"])
+    clear = "more than" if gap > 2 * error else "within"
+    return (
+        f"{forms.NAMES[best]} predicts the runs best, {text.significant(gap, 2)} ± {text.significant(error, 2)} in elpd "
+        "ahead of "
+        f"the next, {forms.NAMES[second]}: {clear} two standard errors."
+    )
+
+
+def agreed(study: Analysis) -> str:
+    """How far apart the three approaches are."""
+    found = [one for one in approaches.approaches(study) if np.isfinite(one.tokens)]
+    low, high = min(one.tokens for one in found), max(one.tokens for one in found)
+    inside = text.central(study.posterior.draws.D_opt_at(TARGET_N))
+    outside = [one.name.split(":")[0] for one in found if not inside[0] <= one.tokens <= inside[1]]
+    verdict = (
+        "all inside the posterior's 95 % interval"
+        if not outside
+        else f"of which approach {text.enumeration(list(dict.fromkeys(outside)))} falls outside the posterior's 95 % interval"
+    )
+    return f"The approaches that give an answer say {text.count(low)} to {text.count(high)} tokens, {verdict}."
+
+
+def published_source(study: Analysis) -> str:
+    """Whether Chinchilla's points were fitted now or read from the record."""
+    found = chinchilla.fits(study)
+    if found is None:
+        return "The table of Chinchilla's points can neither be fetched nor is a summary recorded."
+    return (
+        "The fits of this section were recorded earlier."
+        if found.recorded
+        else "Every fit of this section was made for this page."
+    )
+
+
+def recovered(study: Analysis) -> str:
+    """Whether the refit reproduces Besiroglu et al.'s values within their standard errors."""
+    found = chinchilla.fits(study)
+    if found is None:
+        return "Without the table there is nothing to recover."
+    ours, theirs = chinchilla.huber(found)[0], found.find("Besiroglu et al. 2024", "published")
+    worst = max(abs(getattr(ours, name) - getattr(theirs, name)) / error for name, error in ERRORS.items())
+    lower = "a lower" if (ours.objective or 0) < (theirs.objective or 0) else "a higher"
+    return (
+        f"The refit {'recovers' if worst < 1 else 'misses'} @besiroglu2024's five values to within "
+        f"{text.significant(worst, 2)} of their "
+        f"standard errors, at {lower} value of the Huber objective than theirs."
+    )
+
+
+def outliers(study: Analysis) -> str:
+    """What the five outliers do to each fit."""
+    found = chinchilla.fits(study)
+    if found is None:
+        return ""
+    huber = [fit.ratio for fit in chinchilla.huber(found)]
+    bayes = [fit.ratio for fit in found.fits if fit.method == "Bayes, Student-t, g free"]
+    moved = [max(x) / min(x) for x in (huber, bayes)]
+    return (
+        f"Putting the five outliers back moves Huber's D/N from {text.significant(huber[0])} to "
+        f"{text.significant(huber[1])}, and the "
+        f"Student-t posterior's from {text.significant(bayes[0])} to {text.significant(bayes[1])}: heavy tails are "
+        f"{'steadier' if moved[1] < moved[0] else 'no steadier'}."
+    )
+
+
+def dependent(study: Analysis) -> str:
+    """How much wider the interval is when budgets, not rows, are resampled."""
+    found = chinchilla.fits(study)
+    if found is None:
+        return ""
+    data = chinchilla.huber(found)[0].data
+    rows, budgets = (
+        found.find(f"Huber, bootstrap by {unit}", data).ratio_interval or (1.0, 1.0) for unit in ("row", "budget")
+    )
+    factor = np.log(budgets[1] / budgets[0]) / np.log(rows[1] / rows[0])
+    return (
+        f"Resampling nine equal bins of compute instead of rows widens Huber's interval of D/N from {text.interval(*rows)} "
+        "to "
+        f"{text.interval(*budgets)}, {text.significant(float(factor), 2)} times in ln: rows of one budget are not "
+        "independent."
+    )
+
+
+def forecast(study: Analysis) -> str:
+    """How the runs of most compute are predicted from the rest."""
+    found = chinchilla.fits(study)
+    if found is None or found.forecast is None:
+        return ""
+    one = found.forecast
+    return (
+        f"Fitted to the {one.fitted} points below {text.power(one.above)} FLOP, the same model predicts the "
+        f"{one.predicted} above: "
+        f"{one.inside['50']}, {one.inside['80']} and {one.inside['95']} of them fall inside its 50, 80 and 95 % intervals."
+    )
+
+
+def corrected() -> str:
+    """Whether Porian et al.'s chain of exponents is reproduced."""
+    found = literature.tables()
+    if isinstance(found, str):
+        return f"Porian et al.'s table is not at hand: {found}."
+    off = max(abs(weighted - published) for _, published, _, weighted in literature.refits(found[0]))
+    return (
+        f"Weighted least squares on their optimal pairs gives the published exponents to within {text.significant(off, 1)}."
+        if off < 5e-3
+        else f"Weighted least squares on their optimal pairs misses a published exponent by {text.significant(off, 2)}."
+    )
+
+
+def repeated() -> str:
+    """How the data-constrained law fits its points, by repetition."""
+    found, residual = literature.tables(), literature.residuals()
+    if isinstance(found, str) or residual is None:
+        return f"The data-constrained table is not at hand: {found}."
+    few_epochs = (found[1]["D"] / found[1]["unique"]).to_numpy() <= 5
+    spread = [100 * float(np.median(np.abs(residual[mask]))) for mask in (few_epochs, ~few_epochs)]
+    return f"The median point lies {spread[0]:.1f} % off the published law up to five epochs, and {spread[1]:.1f} % beyond."
