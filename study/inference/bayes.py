@@ -41,7 +41,8 @@ def build_model(form: Form, slots: int) -> pm.Model:
 
     Data, swapped without recompiling: `rows` (6, R), see ROWS; `priors` (8, 2), the constants of `Priors`; `start` (5, 6),
     origin and Cholesky factor of the coordinates of the surface, so that NUTS sees them nearly white even where a design
-    leaves ridges; `seeds` (2,), sum of squares of ln L inside cells and its degrees of freedom.
+    leaves ridges; `shear` (5, slots), how they follow the group effects; `seeds` (2,), sum of squares of ln L inside cells
+    and its degrees of freedom.
     """
     noise, scale_slope, grouped, law = form
     size = len(coordinates(law))
@@ -54,13 +55,16 @@ def build_model(form: Form, slots: int) -> pm.Model:
 
         x = pm.Flat("x", shape=size, initval=np.zeros(size))
         ln_s = pm.Normal("ln_s", hyper["s"][0], hyper["s"][1])
-        effect = pm.HalfNormal("tau", hyper["tau"][0]) * pm.Normal("z", shape=slots) if grouped else pt.zeros(1)
-        point = start[:size, 0] + (start[:size, 1:size + 1] * x).sum(axis=1)
+        point, effect = start[:size, 0] + (start[:size, 1:size + 1] * x).sum(axis=1), 0.0
+        if grouped:
+            u = pm.HalfNormal("tau", hyper["tau"][0]) * pm.Normal("z", shape=slots)  # non-centred: tau may be near 0
+            # given u, the surface makes up for what it can; as a shear this has determinant 1
+            point, effect = point - (pm.Data("shear", np.zeros((5, slots)))[:size] * u).sum(axis=1), u[group.astype("int64")]
         surface = _kaplan(point, hyper) if law == "kaplan" else _slopes(point, hyper, law)
         E, ln_tA, ln_tB, ln_alpha, ln_beta, kappa = surface
-        u, v = (ln_tA - pt.exp(ln_alpha) * n) / kappa, (ln_tB - pt.exp(ln_beta) * d) / kappa
-        fitted = E + (pt.exp(u) + pt.exp(v) if law == "hoffmann" else pt.exp(kappa * pt.logaddexp(u, v)))
-        centre = pt.log(pt.maximum(fitted, 1e-12)) + (effect[group.astype("int64")] if grouped else 0.0)
+        v, w = (ln_tA - pt.exp(ln_alpha) * n) / kappa, (ln_tB - pt.exp(ln_beta) * d) / kappa
+        fitted = E + (pt.exp(v) + pt.exp(w) if law == "hoffmann" else pt.exp(kappa * pt.logaddexp(v, w)))
+        centre = pt.log(pt.maximum(fitted, 1e-12)) + effect
 
         sigma = pt.exp(ln_s + (pm.Normal("g", 0.0, hyper["g"][0]) * c if scale_slope else 0.0 * c))
         if noise == "seed":
@@ -82,7 +86,7 @@ def compiled(form: Form, slots: int) -> Any:
     return nutpie.compile_pymc_model(build_model(form, slots), var_names=[])
 
 
-def natural(x: dict[str, Any], start: Any, law: str) -> dict[str, Any]:
+def natural(x: dict[str, Any], start: Any, shear: Any, law: str) -> dict[str, Any]:
     """Sampled draws, x of shape (..., 5), to the natural scale: E, tA, tB, alpha, beta, s, ... and the coordinates."""
     out = {"s": np.exp(x["ln_s"])}
     for name, raw in (("nu", "nu_log__"), ("tau", "tau_log__"), ("s_seed", "ln_s_seed"), ("kappa", "ln_kappa")):
@@ -94,6 +98,8 @@ def natural(x: dict[str, Any], start: Any, law: str) -> dict[str, Any]:
         out["u"] = out["tau"][..., None] * x["z"]
     names = coordinates(law)
     point = start[:len(names), 0] + x["x"] @ start[:len(names), 1:len(names) + 1].T
+    if "u" in out:
+        point = point - out["u"] @ shear[:len(names)].T
     alpha, beta = np.exp(point[..., -2]), np.exp(point[..., -1])
     if law == "kaplan":
         E, share = np.zeros_like(beta), point[..., 1]

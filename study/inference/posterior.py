@@ -70,7 +70,7 @@ def fit_posterior(table: pd.DataFrame, spec: ModelSpec = HEADLINE, *, seed: int,
     Warns:
         UserWarning: ln N and ln D are collinear, so some directions are the prior's.
     """
-    from study.inference.bayes import natural  # PyMC takes two seconds to import
+    from study.inference.bayes import GROUP_SLOTS, natural  # PyMC takes two seconds to import
 
     rows = observations(table, spec)
     check_design(rows)
@@ -81,18 +81,20 @@ def fit_posterior(table: pd.DataFrame, spec: ModelSpec = HEADLINE, *, seed: int,
     D0 = D0 if D0 is not None else float(np.exp(np.log(rows.D).mean()))
     bytes_per_token = bytes_per_token if bytes_per_token is not None else bytes_per_token_of(table)
     constants = priors(spec, bytes_per_token)
-    start = starting_point(rows, spec.law, constants, N0, D0)
+    start, shear = starting_point(rows, spec.law, constants, N0, D0)
+    slots = GROUP_SLOTS * -(-len(rows.groups) // GROUP_SLOTS) if spec.group is not None else 0
+    shear = np.pad(shear, ((0, 0), (0, max(0, slots - shear.shape[1]))))
     data = {
         "rows": np.stack([np.log(rows.N / N0), np.log(rows.D / D0), np.log10(rows.C / (6 * N0 * D0)),
                           np.log(rows.loss), rows.repeats, rows.group.astype(float)]),
         "priors": np.array([np.broadcast_to(np.atleast_1d(value), 2) if np.ndim(value) == 0 else value
                             for value in vars(constants).values()], dtype=float),
-        "start": start, "seeds": np.array([spread, freedom]),
+        "start": start, "shear": shear, "seeds": np.array([spread, freedom]),
     }
-    for target_accept in (0.9, 0.99):
-        raw, stats = _sample(spec, len(rows.groups), data, seed=seed, draws=draws, tune=tune, cores=cores,
+    for target_accept in (0.95, 0.99):
+        raw, stats = _sample(spec, slots, data, seed=seed, draws=draws, tune=tune, cores=cores,
                              target_accept=target_accept)
-        sampled = natural(raw, start, spec.law)
+        sampled = natural(raw, start, shear, spec.law)
         if "u" in sampled:
             sampled["u"] = sampled["u"][..., :len(rows.groups)]
         diagnostics = _diagnose(sampled, stats)
@@ -111,13 +113,12 @@ def fit_posterior(table: pd.DataFrame, spec: ModelSpec = HEADLINE, *, seed: int,
     return Posterior(**{**vars(posterior), "idata": idata})
 
 
-def _sample(spec: ModelSpec, groups: int, data: dict[str, Array], *, seed: int, draws: int, tune: int,
+def _sample(spec: ModelSpec, slots: int, data: dict[str, Array], *, seed: int, draws: int, tune: int,
             cores: int | None, target_accept: float) -> tuple[dict[str, Array], dict[str, Array]]:
     import nutpie
 
-    from study.inference.bayes import GROUP_SLOTS, compiled
+    from study.inference.bayes import compiled
 
-    slots = GROUP_SLOTS * -(-groups // GROUP_SLOTS) if spec.group is not None else 0
     model = compiled(spec.form, slots)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=FutureWarning, module="arviz")

@@ -1,4 +1,4 @@
-"""Where NUTS starts: the mode of a plain version of the posterior, and the metric of the sampled coordinates there."""
+"""Where NUTS starts: the mode of a plain version of the posterior, and its shape there."""
 
 import numpy as np
 from scipy.optimize import minimize
@@ -10,11 +10,12 @@ from study.inference.priors import Priors
 NU = 5.0  # heavy enough tails that an outlier does not decide where the chains start
 
 
-def starting_point(rows: Observations, law: str, priors: Priors, N0: float, D0: float) -> Array:
-    """Origin and Cholesky factor of the sampled coordinates (`bayes.coordinates`), shape (5, 6).
+def starting_point(rows: Observations, law: str, priors: Priors, N0: float, D0: float) -> tuple[Array, Array]:
+    """Origin and Cholesky factor of the coordinates of the surface (`bayes.coordinates`), (5, 6), and their shear, (5, G).
 
     The mode is over (ln E, ln tA, ln tB, ln alpha, ln beta, ln s), where every point has E > 0, with g = 0, no group effect
-    and Student-t noise; the factor is that of the posterior covariance in its Gauss-Newton approximation.
+    and Student-t noise; the factor is that of the posterior covariance in its Gauss-Newton approximation. The
+    shear is how far the coordinates must move to make up for group effects u: a width effect looks like a change of A and alpha.
     """
     n, d, y = np.log(rows.N / N0), np.log(rows.D / D0), np.log(rows.loss)
     centre = np.array([priors.E[0], priors.t[0], priors.t[0], priors.exponent[0], priors.exponent[0], priors.s[0]])
@@ -43,7 +44,10 @@ def starting_point(rows: Observations, law: str, priors: Priors, N0: float, D0: 
     start[:size, 0] = _coordinates(mode, law)
     covariance = T @ np.linalg.solve(precision, T.T)
     start[:size, 1:size + 1] = np.linalg.cholesky(covariance)
-    return start
+    membership = np.equal.outer(rows.group, np.arange(len(rows.groups))).astype(float)
+    shear = np.zeros((5, len(rows.groups)))
+    shear[:size] = T @ np.linalg.solve(precision, J.T @ membership) * np.exp(-2 * mode[5])
+    return start, shear
 
 
 def _coordinates(theta: Array, law: str) -> Array:

@@ -50,12 +50,13 @@ def test_the_sampled_density_is_that_of_the_priors_and_the_likelihood(law: str, 
     if noise == "seed":
         rows, spread, freedom = reduce_repeats(rows)
     constants = priors(spec, 2.5)
-    start = starting_point(rows, law, constants, N0, D0)
+    start, shear = starting_point(rows, law, constants, N0, D0)
+    shear = np.pad(shear, ((0, 0), (0, 8 - shear.shape[1])))
     model = bayes.build_model(spec.form, 8)
     data = {"rows": np.stack([np.log(rows.N / N0), np.log(rows.D / D0), np.log10(rows.C / (6 * N0 * D0)), np.log(rows.loss),
                               rows.repeats, rows.group.astype(float)]),
             "priors": np.array([np.broadcast_to(value, 2) for value in vars(constants).values()], dtype=float),
-            "start": start, "seeds": np.array([spread, freedom])}
+            "start": start, "shear": shear, "seeds": np.array([spread, freedom])}
     for name, value in data.items():
         if name in model:
             model[name].set_value(value)
@@ -65,8 +66,10 @@ def test_the_sampled_density_is_that_of_the_priors_and_the_likelihood(law: str, 
     for _ in range(4):
         point = {value.name: 0.2 * rng.standard_normal(model.initial_point()[value.name].shape) for value in model.value_vars}
         point["ln_s"] = point["ln_s"] - 4.0
+        if "tau_log__" in point:
+            point["tau_log__"] = point["tau_log__"] - 5.0
         raw = {name: np.asarray(value)[None] for name, value in point.items()}
-        natural = bayes.natural(raw, start, law)
+        natural = bayes.natural(raw, start, shear, law)
         draws = parameters(natural)
         u = natural["u"][:, :len(rows.groups)] if "u" in natural else np.zeros((1, 1))
         expected = float(log_prior(draws, spec, 2.5)[0] + log_likelihood(draws, u, rows, N0, D0).sum())
@@ -86,10 +89,10 @@ def test_the_start_is_a_fit_with_positive_entropy() -> None:
     for law in LAWS:
         spec = ModelSpec(group=None, law=law)
         rows = observations(table, spec)
-        start = starting_point(rows, law, priors(spec, 2.5), N0, D0)
+        start, shear = starting_point(rows, law, priors(spec, 2.5), N0, D0)
         size = len(bayes.coordinates(law))
         origin = {"x": np.zeros((1, size)), "ln_s": np.array([-4.0]), **({"ln_kappa": np.zeros(1)} if law == "nesting" else {})}
-        found = parameters(bayes.natural(origin, start, law))
+        found = parameters(bayes.natural(origin, start, shear, law))
         assert found.E[0] >= 0 and (law == "kaplan" or found.E[0] > 0.1)
         residual = np.log(found.surface(N0, D0).loss(rows.N, rows.D)) - np.log(rows.loss)
         assert np.sqrt(np.mean(residual**2)) < (0.08 if law == "kaplan" else 0.006)
