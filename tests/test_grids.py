@@ -53,6 +53,7 @@ def test_a_grid_has_one_corpus_and_each_run_once() -> None:
 
 def test_splits_follow_the_roles() -> None:
     split = {role: Cell(SOTU, role, 1.0).split for role in ("isoflop", "off-path", "seed", "held-out", "sweep", "check")}
-    assert split == {"isoflop": "fit", "off-path": "fit", "seed": "fit", "held-out": "held-out", "sweep": "tuning", "check": "tuning"}
+    assert split == {"isoflop": "fit", "off-path": "fit", "seed": "fit", "held-out": "held-out",
+                     "sweep": "tuning", "check": "tuning"}
     with pytest.raises(ConfigError):
         replace(SOTU, heads=5)
