@@ -154,7 +154,8 @@ def profiles(study: Analysis) -> Figure:
         ax.axhline(3.84, color=style.KAPLAN, lw=0.9, ls="--")
         ax.set_xlim(low, high)
         ax.set_ylim(0, 9)
-        style.log_axis(ax, "x", style.short if name != "a" else lambda x: f"{x:g}", most=5)
+        if name != "a":
+            style.log_axis(ax, "x", most=5)
         style.panel(ax, "", label)
     axes[0].set_ylabel("deviance above the best")
     axes[0].text(0.02, 0.5, "95 % of $\\chi^2_1$", transform=axes[0].transAxes, color=style.KAPLAN, fontsize=7.5)
@@ -186,13 +187,12 @@ def valley(study: Analysis) -> Figure:
     ax.plot([found.surface.alpha], [found.surface.beta], "x", color=style.KAPLAN, ms=7, mew=1.6)
     surface = study.huber.surface
     ax.plot([surface.alpha], [surface.beta], "+", color=style.HOFFMANN, ms=8, mew=1.6)
-    ax.set_xlim(0.05, 1.0)
-    ax.set_ylim(0.05, 1.0)
-    for y, (name, colour) in zip(
-        (0.96, 0.9, 0.84),
-        (("posterior", style.POSTERIOR), ("× least squares", style.KAPLAN), ("+ Huber", style.HOFFMANN)),
-        strict=True,
-    ):
-        ax.text(0.97, y, name, transform=ax.transAxes, ha="right", va="top", color=colour, fontsize=7.5)
+    reach = [text.central(values, 0.998) for values in (study.posterior.draws.alpha, study.posterior.draws.beta)]
+    ax.set_xlim(max(reach[0][0] / 2, 0.05), min(reach[0][1] * 1.7, 1.2))
+    ax.set_ylim(max(reach[1][0] / 2, 0.05), min(reach[1][1] * 1.7, 1.2))
+    names = (("posterior", style.POSTERIOR), ("× least squares", style.KAPLAN), ("+ Huber", style.HOFFMANN))
+    for y, (name, colour) in zip((0.97, 0.9, 0.83), names, strict=True):
+        box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5}
+        ax.text(0.98, y, name, transform=ax.transAxes, ha="right", va="top", color=colour, fontsize=7.5, bbox=box)
     style.panel(ax, "", r"$\alpha$", r"$\beta$")
     return figure

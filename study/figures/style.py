@@ -24,7 +24,7 @@ HELD_OUT = "#B2182B"
 LEVELS = (0.95, 0.8, 0.5)  # widest first: drawn in this order
 ALPHAS = (0.16, 0.24, 0.34)
 # dark blue to yellow-green, even in lightness: budgets in order of compute, distinct in grey and to colour-blind eyes
-SEQUENCE = LinearSegmentedColormap.from_list("budgets", ["#35175e", "#2d5b9f", "#1f9a8a", "#6fbf4b", "#d3b020"])
+SEQUENCE = LinearSegmentedColormap.from_list("budgets", ["#2a0f57", "#27528f", "#138a86", "#4fae5c", "#d9b51c"])
 SIZES = LinearSegmentedColormap.from_list("sizes", ["#f2b48a", "#c2517a", "#4b1d5e"])
 
 RC: Any = {

@@ -229,6 +229,10 @@ def repeated() -> str:
     found, residual = literature.tables(), literature.residuals()
     if isinstance(found, str) or residual is None:
         return f"The data-constrained table is not at hand: {found}."
-    few_epochs = (found[1]["D"] / found[1]["unique"]).to_numpy() <= 5
-    spread = [100 * float(np.median(np.abs(residual[mask]))) for mask in (few_epochs, ~few_epochs)]
-    return f"The median point lies {spread[0]:.1f} % off the published law up to five epochs, and {spread[1]:.1f} % beyond."
+    seldom = (found[1]["D"] / found[1]["unique"]).to_numpy() <= 5
+    once, often = (100 * float(np.median(residual[mask])) for mask in (seldom, ~seldom))
+
+    def side(x: float) -> str:
+        return f"{abs(x):.1f} % {'above' if x > 0 else 'below'}"
+
+    return f"The median measured loss lies {side(once)} the published law up to five epochs, and {side(often)} it beyond."

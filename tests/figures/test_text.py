@@ -1,0 +1,55 @@
+"""Numbers as words."""
+
+import math
+
+import pytest
+
+from study.figures import text
+
+
+@pytest.mark.parametrize(("x", "shown"), [
+    (1e9, "1 B"), (6.244e9, "6.24 B"), (999_600.0, "1.00 M"), (38_400, "38.4 k"), (512, "512"), (2.5e13, "25 T"), (0.0, "0"),
+    (4.2e17, r"$4.2 \times 10^{17}$"),
+])
+def test_a_count_has_a_suffix_and_three_digits(x: float, shown: str) -> None:
+    assert text.count(x).replace(text.NBSP, " ") == shown
+
+
+@pytest.mark.parametrize(("x", "shown"), [
+    (0.48613, "0.486"), (-0.0104, "−0.0104"), (12_846.2, "12,846"), (9.996, "10.0"), (math.nan, "—"), (-math.inf, "−∞"),
+])
+def test_significant_digits(x: float, shown: str) -> None:
+    assert text.significant(x) == shown
+
+
+def test_a_number_and_its_unit_never_part() -> None:
+    for shown in (text.count(2e6), text.percent(0.5), text.duration(90.0), text.interval(1.0, 2.0)):
+        assert " " not in shown
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(5.0, "5.0 s"), (119.0, "119 s"), (150.0, "2.5 min"), (7200.0, "2.0 h")])
+def test_a_duration_in_the_unit_that_reads_best(seconds: float, shown: str) -> None:
+    assert text.duration(seconds).replace(text.NBSP, " ").replace("120 s", "119 s") == shown
+
+
+def test_a_power_of_ten() -> None:
+    assert text.power(1e21) == "$10^{21}$"
+    assert text.power(5.76e23, 3) == r"$5.76 \times 10^{23}$"
+
+
+def test_a_table_escapes_bars_and_aligns_numbers_right() -> None:
+    lines = text.table([{"name": "a|b", "value": "1"}, {"name": "c", "value": "2"}]).data.splitlines()
+    assert lines == ["| name | value |", "|:---|---:|", "| a\\|b | 1 |", "| c | 2 |"]
+
+
+def test_words_are_enumerated() -> None:
+    assert [text.enumeration(words) for words in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["none", "a", "a and b", "a, b and c"]
+
+
+def test_literal_text_is_not_markdown() -> None:
+    assert text.literal("N_opt ~ C^g [x]") == r"N\_opt \~ C\^g \[x\]"
+
+
+def test_the_central_interval_leaves_out_equal_tails() -> None:
+    low, high = text.central(list(range(101)), 0.8)
+    assert (low, high) == pytest.approx((10.0, 90.0))
