@@ -81,7 +81,7 @@ def calibrate(design: Design, spec: ModelSpec, draws: range, *, fit: Fit = fit_f
     return pd.DataFrame([one_draw(draw, design, spec, fit, seed) for draw in draws])
 
 
-def tests(rows: pd.DataFrame) -> pd.DataFrame:
+def rank_tests(rows: pd.DataFrame) -> pd.DataFrame:
     """`ranks.uniformity` of every quantity of a study's rows, with the coverage of its 50/80/95 % intervals.
 
     Draws whose fit failed have no rank and are left out: report their number beside the tests.

@@ -21,7 +21,7 @@ from typing import Any
 import pandas as pd
 
 from study.errors import StudyError
-from study.inference.calibrate import FITS, SEED, TARGETS, calibrate, tests
+from study.inference.calibrate import FITS, SEED, TARGETS, calibrate, rank_tests
 from study.inference.coverage import COVERAGE_SEED, LEVELS, RESAMPLES, TRUTHS, replicate, summary
 from study.inference.designs import design
 from study.inference.ranks import RANKED
@@ -63,7 +63,7 @@ def run_calibration(design_name: str, target: str, method: str, draws: int, out:
         "khat_over_0.7": float((khat > 0.7).mean()) if len(khat) else None,
         "khat_largest": float(khat.max()) if len(khat) else None,
         "failures": rows.loc[failed, ["draw", "reason"]].to_dict("records"),
-        "tests": tests(rows).to_dict("records")})
+        "tests": rank_tests(rows).to_dict("records")})
     shutil.rmtree(out / ".work" / f"{name}-{SEED}", ignore_errors=True)
     return record
 

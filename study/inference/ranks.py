@@ -6,6 +6,8 @@ faults: chi-square on equal bins, and the largest departure of the empirical c.d
 Buerkner and Vehtari 2022, arXiv 2103.10522). Holm's correction over all quantities and both tests.
 """
 
+from functools import lru_cache
+
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
@@ -44,17 +46,14 @@ def ecdf_test(ranks: ArrayLike, ranked: int = RANKED, *, seed: int = 0) -> float
     The null distribution is simulated, so the least p-value is 1 / (SIMULATIONS + 1).
     """
     values = np.asarray(ranks, dtype=int)
-    tails = _tails(len(values), ranked)
-    drawn = np.random.default_rng(seed).multinomial(len(values), np.full(ranked + 1, 1 / (ranked + 1)), size=SIMULATIONS)
-    null = _smallest_tail(drawn, tails)
-    observed = _smallest_tail(np.bincount(values, minlength=ranked + 1)[None, :], tails)[0]
+    observed = _smallest_tail(np.bincount(values, minlength=ranked + 1)[None, :], _tails(len(values), ranked))[0]
+    null = _null(len(values), ranked, seed)
     return float((1 + np.sum(null <= observed)) / (SIMULATIONS + 1))
 
 
 def ecdf_envelope(count: int, ranked: int = RANKED, level: float = 0.95, *, seed: int = 0) -> tuple[Array, Array, Array]:
     """Simultaneous band of the empirical c.d.f. of `count` uniform ranks: points (k + 1) / (L + 1), lower, upper."""
-    drawn = np.random.default_rng(seed).multinomial(count, np.full(ranked + 1, 1 / (ranked + 1)), size=SIMULATIONS)
-    pointwise = float(np.quantile(_smallest_tail(drawn, _tails(count, ranked)), 1 - level))
+    pointwise = float(np.quantile(_null(count, ranked, seed), 1 - level))
     z = np.arange(1, ranked + 1) / (ranked + 1)
     lower, upper = stats.binom.ppf(pointwise / 2, count, z), stats.binom.isf(pointwise / 2, count, z)
     return z, np.asarray(lower / count), np.asarray(upper / count)
@@ -93,6 +92,14 @@ def coverage_of_ranks(ranks: ArrayLike, level: float, ranked: int = RANKED) -> f
     return float(np.mean(np.abs(u - 0.5) < level / 2))
 
 
+@lru_cache(maxsize=8)
+def _null(count: int, ranked: int, seed: int) -> Array:
+    # the statistic of SIMULATIONS sets of uniform ranks
+    drawn = np.random.default_rng(seed).multinomial(count, np.full(ranked + 1, 1 / (ranked + 1)), size=SIMULATIONS)
+    return _smallest_tail(drawn, _tails(count, ranked))
+
+
+@lru_cache(maxsize=8)
 def _tails(count: int, ranked: int) -> Array:
     # (L, count + 1): two-sided tail probability of each count below each interior point
     z = (np.arange(1, ranked + 1) / (ranked + 1))[:, None]
