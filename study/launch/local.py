@@ -6,17 +6,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.live import Live
-from rich.table import Table
 
 from study.design import Cell, Grid
 from study.errors import StudyError
+from study.launch.gpus import on_gpus
+from study.launch.show import Show
 from study.launch.state import GridState, grid_state
-from study.launch.worker import EX_INTERRUPTED
+from study.launch.track import tracked
+from study.launch.worker import EX_INTERRUPTED, Options
 
 RESTARTS = 5  # of a worker that died (killed, out of memory) before the launcher gives up
 REFRESH_SECONDS = 1.0
@@ -26,19 +26,11 @@ class LaunchError(StudyError):
     """A grid could not be trained to its end."""
 
 
-@dataclass(frozen=True)
-class Options:
-    """How to train, nothing that changes a result on one machine but `threads`."""
-
-    workers: int = 1
-    threads: int = 1
-    device: str = "cpu"
-    price: float | None = None  # dollars an hour of one worker
-    checkpoint_seconds: float = 120.0
-
-
-def run_grid(grid: Grid, runs: Path, options: Options, *, only: Sequence[str] = (), console: Console) -> GridState:
+def run_grid(grid: Grid, runs: Path, options: Options, *, only: Sequence[str] = (), console: Console,
+             mlflow_uri: str | None = None) -> GridState:
     """Train every run of `grid` (or `only` those) that has no record under `runs`.
+
+    With GPUs each worker has its own, or `devices_per_run` of them. Records are also logged to `mlflow_uri`, where given.
 
     Raises:
         GridError: `only` names a run the grid has not.
@@ -50,14 +42,14 @@ def run_grid(grid: Grid, runs: Path, options: Options, *, only: Sequence[str] = 
     state = grid_state(grid, runs)
     if not _left(chosen, state):
         return state
-    command = [sys.executable, "-m", "study.launch.worker", "--grid", grid.name, "--runs", str(runs), "--device", options.device,
-               "--threads", str(options.threads), "--checkpoint-seconds", str(options.checkpoint_seconds)]
-    command += ["--price", str(options.price)] if options.price is not None else []
+    devices = on_gpus(options.device)
+    team = ["study.launch.team", str(options.devices_per_run)] if options.devices_per_run > 1 else ["study.launch.worker"]
+    command = [sys.executable, "-m", *team, "--grid", grid.name, "--runs", str(runs), *options.arguments()]
     command += ["--only", *only] if only else []
-    environment = {**os.environ, "OMP_NUM_THREADS": str(options.threads), "MKL_NUM_THREADS": str(options.threads),
-                   "TOKENIZERS_PARALLELISM": "false"}
-    logs = [runs / grid.name / ".work" / f"worker-{i}.log" for i in range(min(options.workers, len(_left(chosen, state))))]
-    workers = [_start(command, environment, log) for log in logs]
+    count = min(options.workers, len(_left(chosen, state)))
+    logs = [runs / grid.name / ".work" / f"worker-{i}.log" for i in range(count)]
+    environments = [_environment(options, devices, i) for i in range(count)]
+    workers = [_start(command, environment, log) for environment, log in zip(environments, logs, strict=True)]
     interrupted = False
 
     def ask(*_: object) -> None:
@@ -70,10 +62,11 @@ def run_grid(grid: Grid, runs: Path, options: Options, *, only: Sequence[str] = 
     before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
     restarts = 0
     try:
-        with _progress(console, grid) as show:
+        with Show(console, grid) as show, tracked(mlflow_uri, grid.name, runs, console) as track:
             while any(worker.poll() is None for worker in workers):
                 state = grid_state(grid, runs, state.done)
                 show(state)
+                track(state.done)
                 for i, worker in enumerate(workers):
                     if worker.poll() in (None, 0, EX_INTERRUPTED) or interrupted:
                         continue
@@ -81,10 +74,11 @@ def run_grid(grid: Grid, runs: Path, options: Options, *, only: Sequence[str] = 
                         _stop_all(workers)
                         raise LaunchError(_why(worker, logs[i], grid))
                     restarts += 1
-                    workers[i] = _start(command, environment, logs[i])
+                    workers[i] = _start(command, environments[i], logs[i])
                 time.sleep(REFRESH_SECONDS)
             state = grid_state(grid, runs, state.done)
             show(state)
+            track(state.done)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -113,6 +107,23 @@ def writable(directory: Path) -> None:
         raise LaunchError(f"cannot write {directory}: {error.strerror or error}; choose another with --runs") from None
 
 
+def _environment(options: Options, devices: Sequence[str], worker: int) -> dict[str, str]:
+    """A worker's environment: its threads, and its share of the GPUs.
+
+    Raises:
+        LaunchError: a run wants more devices than there are.
+    """
+    environment = {**os.environ, "OMP_NUM_THREADS": str(options.threads), "MKL_NUM_THREADS": str(options.threads),
+                   "TOKENIZERS_PARALLELISM": "false"}
+    if not devices:
+        return environment
+    share = options.devices_per_run
+    if share > len(devices):
+        raise LaunchError(f"--devices-per-run {share}: this machine has {len(devices)} GPUs")
+    first = worker % (len(devices) // share) * share
+    return {**environment, "CUDA_VISIBLE_DEVICES": ",".join(devices[first:first + share])}
+
+
 def _start(command: list[str], environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
     with log.open("wb") as said:  # a file, not a pipe: nobody reads while the worker works
         return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
@@ -136,65 +147,3 @@ def _why(worker: subprocess.Popen[bytes], log: Path, grid: Grid) -> str:
 
 def _left(cells: Sequence[Cell], state: GridState) -> list[Cell]:
     return [cell for cell in cells if cell.config.run_id not in state.done]
-
-
-class _progress:
-    """Shows a GridState: a live table on a terminal, else a line for each run that finishes."""
-
-    def __init__(self, console: Console, grid: Grid) -> None:
-        self.console, self.grid = console, grid
-        self.live = Live(console=console, refresh_per_second=2, transient=True) if console.is_terminal else None
-        self.known: set[str] | None = None
-        self.started = time.monotonic()
-        self.flops_at_start: float | None = None
-
-    def __enter__(self) -> "_progress":
-        if self.live:
-            self.live.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.live:
-            self.live.stop()
-
-    def __call__(self, state: GridState) -> None:
-        if self.known is None:
-            self.known, self.flops_at_start = set(state.done), state.flops_left
-        for run_id in [r for r in state.done if r not in self.known]:
-            self.known.add(run_id)
-            self.console.print(_line(state, run_id, len(self.grid.cells), self._time_left(state)), highlight=False)
-        if self.live:
-            self.live.update(self._table(state))
-
-    def _time_left(self, state: GridState) -> str:
-        done = (self.flops_at_start or 0.0) - state.flops_left
-        if done <= 0:
-            return "?"
-        return duration((time.monotonic() - self.started) * state.flops_left / done)
-
-    def _table(self, state: GridState) -> Table:
-        view = Table(title=f"{self.grid.name}: {len(state.done)} of {len(self.grid.cells)} runs done, "
-                           f"{self._time_left(state)} left", title_justify="left")
-        for column in ("run", "step", "loss", "tokens/s"):
-            view.add_column(column, justify="left" if column == "run" else "right")
-        for run_id, note in state.running.items():
-            step = f"{note['step']:,} / {note['steps']:,}" if note else "starting"
-            view.add_row(run_id, step, f"{note['loss']:.3f}" if note else "", f"{note['tokens_per_second']:,.0f}" if note else "")
-        return view
-
-
-def _line(state: GridState, run_id: str, total: int, left: str) -> str:
-    record = state.done[run_id]
-    loss = record.losses["validation"].nats_per_token if record.losses else float("nan")
-    return (f"{len(state.done)}/{total} {run_id} {record.status} loss {loss:.4f} "
-            f"{record.timing.tokens_per_second:,.0f} tokens/s {duration(record.timing.total_wall)}, {left} left")
-
-
-def duration(seconds: float) -> str:
-    """Seconds for a reader: 42 s, 3 min 20 s, 2 h 05 min."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

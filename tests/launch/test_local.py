@@ -13,7 +13,8 @@ from filelock import Timeout
 
 from study.data.tokens import prepare
 from study.grids import grid
-from study.launch.local import LaunchError, duration, writable
+from study.launch.local import LaunchError, writable
+from study.launch.show import duration
 from study.launch.state import grid_state, run_lock
 from study.record import RunRecord, read_runs
 
@@ -109,7 +110,8 @@ def test_a_killed_worker_is_replaced(undisturbed: list[RunRecord], tmp_path: Pat
 
 @pytest.mark.slow
 def test_two_launchers_share_a_grid(undisturbed: list[RunRecord], tmp_path: Path) -> None:
-    launchers = [subprocess.Popen([*RUN, str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    launchers = [subprocess.Popen([*RUN, str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                 for _ in range(2)]
     for launcher in launchers:
         _, error = launcher.communicate(timeout=300)
         assert launcher.returncode == 0, error  # a run trained twice would be "written once" and exit 2

@@ -1,0 +1,108 @@
+"""Without the extras everything else works, and the message names the one that is missing."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from study.errors import StudyError
+from study.grids import grid
+from study.launch import gpus, ray, storage
+from study.launch.local import LaunchError, _environment
+from study.launch.team import run_team
+from study.launch.track import tracked
+from study.launch.worker import Options
+
+
+@pytest.fixture
+def nothing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    monkeypatch.setattr("study.launch.track.find_spec", lambda _: None)
+
+
+@pytest.mark.usefixtures("nothing_extra")
+def test_the_message_names_the_extra(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match="extra `cluster`: pip install 'study\\[cluster\\]'"):
+        ray.run_grid(grid("smoke"), tmp_path, Options(), console=Console())
+    with (pytest.raises(StudyError, match="extra `track`: pip install 'study\\[track\\]'"),
+          tracked("sqlite:///x.db", "smoke", tmp_path, Console())):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("nothing_extra")
+def test_tracking_is_off_by_default(tmp_path: Path) -> None:
+    with tracked(None, "smoke", tmp_path, Console()) as track:
+        track({})
+
+
+def test_ray_s_options_are_for_ray() -> None:
+    done = subprocess.run([sys.executable, "-m", "study.cli", "run", "--grid", "smoke", "--address", "auto"], capture_output=True,
+                          text=True, check=False)
+    assert done.returncode == 2 and "are for --ray" in done.stderr
+
+
+def test_importing_the_launchers_loads_no_extra() -> None:
+    code = "import sys, study.launch.ray, study.launch.track; print(*{'ray', 'mlflow', 'torch', 'fsspec'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
+def test_each_worker_has_its_share_of_the_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3, 5,6,7")
+    devices = gpus.on_gpus("auto")
+    assert devices == ("3", "5", "6", "7") and gpus.on_gpus("cpu") == () and gpus.on_gpus("cuda:1") == ()
+
+    def of(options: Options, count: int) -> list[str]:
+        return [_environment(options, devices, i)["CUDA_VISIBLE_DEVICES"] for i in range(count)]
+
+    assert of(Options(), 5) == ["3", "5", "6", "7", "3"]
+    assert of(Options(devices_per_run=2), 3) == ["3,5", "6,7", "3,5"]
+    with pytest.raises(LaunchError, match="has 4 GPUs"):
+        of(Options(devices_per_run=5), 1)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert gpus.gpus() == ()
+
+
+def checkpoint_files(work: Path, step: int) -> None:
+    work.mkdir(parents=True, exist_ok=True)
+    (work / f"{step:09d}.safetensors").write_bytes(b"tensors" * step)
+    (work / f"{step:09d}.json").write_text(json.dumps({"step": step}))
+
+
+@pytest.mark.parametrize("place", [lambda path: f"file://{path}/storage", lambda path: f"memory://{path.name}/storage"])
+def test_storage_mirrors_checkpoints(place: Callable[[Path], str], tmp_path: Path) -> None:
+    url = place(tmp_path)
+    assert storage.note(url) == {}
+    with storage.mirrored(tmp_path / "a", url):
+        checkpoint_files(tmp_path / "a", 10)
+        (tmp_path / "a" / ".hidden").touch()
+        (tmp_path / "a" / "000000015.json").write_text("{}")  # its tensors are not there: not yet a checkpoint
+        (tmp_path / "a" / "progress.json").write_text('{"step": 12}')
+    assert storage.note(url) == {"step": 12}
+    with storage.mirrored(tmp_path / "b", url):
+        assert {path.name for path in (tmp_path / "b").iterdir()} == {"000000010.safetensors", "000000010.json", "progress.json"}
+        assert (tmp_path / "b" / "000000010.safetensors").read_bytes() == b"tensors" * 10
+        for path in (tmp_path / "b").glob("0*"):
+            path.unlink()
+        checkpoint_files(tmp_path / "b", 20)
+    checkpoint_files(tmp_path / "late", 5)  # an attempt that was thought dead and stands further back
+    storage.push(tmp_path / "late", url)
+    storage.pull(url, tmp_path / "c")
+    assert {"000000020.json", "000000020.safetensors"} <= {path.name for path in (tmp_path / "c").iterdir()}
+    assert "000000010.json" not in {path.name for path in (tmp_path / "c").iterdir()}
+    assert not storage.marked(f"{url}/stop")
+    storage.mark(f"{url}/stop")
+    assert storage.marked(f"{url}/stop")
+    storage.drop(url)
+    storage.drop(url)
+    assert not storage.marked(f"{url}/stop") and storage.note(url) == {}
+
+
+def test_a_team_whose_command_is_wrong_says_so(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run_team(2, ["--grid", "no-such-grid", "--runs", str(tmp_path)]) == 2
+    assert "no-such-grid" in capfd.readouterr().err
