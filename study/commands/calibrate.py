@@ -43,11 +43,14 @@ def command(
             record = run_calibration(design, target, method, draws, out, workers=workers, progress=progress)
     body = json.loads(record.read_text())
     rows = body["coverage" if coverage else "tests"]
-    shown = Table(title=f"{record}: {body['replicates' if coverage else 'draws']} draws", title_justify="left")
-    for name in rows[0]:
-        shown.add_column(name, justify="left" if isinstance(rows[0][name], str) else "right")
+    names = (("scenario", "method", "quantity", "covered_95", "log_width_95") if coverage
+             else ("quantity", "mean", "spread", "holm", "coverage_95"))
+    shown = Table()
+    for name in names:
+        shown.add_column(name, justify="left" if isinstance(rows[0][name], str) else "right", no_wrap=True)
     for row in rows:
-        shown.add_row(*(value if isinstance(value, str) else f"{value:.3g}" for value in row.values()))
+        shown.add_row(*(row[name] if isinstance(row[name], str) else f"{row[name]:.3g}" for name in names))
     console.print(shown)
+    console.print(f"{body['replicates' if coverage else 'draws']} draws, recorded in {record}")
     if failures := body["failures"]:
         console.print(f"failed, kept in the record: {failures if coverage else len(failures)}")

@@ -18,7 +18,7 @@ from study.inference.posterior import Posterior
 from study.inference.priors import draw_prior, free_parameters
 
 LAW = ("E", "tA", "tB", "alpha", "beta")
-LEARNED = 0.1  # an eigenvalue below this: the posterior s.d. is less than a third of the prior's
+LEARNED = 0.5  # an eigenvalue below this: most of the prior variance is gone
 PROFILED = (*LAW, "a", "D_opt_at")
 LINEAR = ("g",)  # coordinates that are not logarithms
 
@@ -33,7 +33,7 @@ class Directions:
 
     @property
     def learned(self) -> int:
-        """How many directions the data decide: eigenvalue < 0.1."""
+        """How many directions the data narrow: eigenvalue < 0.5."""
         return int(np.sum(self.eigenvalues < LEARNED))
 
     def describe(self, k: int) -> str:

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from study.inference import fast
-from study.inference.designs import THREE, Design
+from study.inference.designs import THREE
 from study.inference.fast import ImportanceDiagnostics, fit_fast
 from study.inference.fast_target import target
 from study.inference.observations import PriorDominatedWarning, observations
@@ -18,23 +18,11 @@ from study.inference.priors import log_prior
 from study.inference.spec import HEADLINE, ModelSpec
 from study.laws.hoffmann import LossSurface
 from study.published import chinchilla
+from tests.inference.stand_in import WIDTHS, stand_in
 
 NORMAL = ModelSpec(noise="normal", scale_slope=False, group=None)
 STUDENT = ModelSpec(scale_slope=False, group=None)
 TRUTH = LossSurface(1.1, 60.0, 900.0, 0.36, 0.40)
-WIDTHS = np.array([16.0, 24, 32, 48, 64, 96, 128, 160, 192, 256])
-SIZES = 36 * WIDTHS**2 + 1024 * WIDTHS
-
-
-def stand_in() -> Design:
-    """Five budgets of seven sizes on a ladder of ten, and three cells a budget off the path."""
-    cells = []
-    for k, C in enumerate(np.geomspace(3e11, 3e13, 5)):
-        low = min(k, 3)
-        cells += [(SIZES[i], C / 6 / SIZES[i], WIDTHS[i]) for i in range(low, low + 7)]
-        cells += [(SIZES[i], C / 2 / SIZES[i], WIDTHS[i]) for i in (low + 1, low + 3, low + 5)]
-    N, D, width = np.array(cells).T
-    return Design("cpu", N, D, width, 2.5)
 
 
 def simulated(noise: float = 0.006, tau: float = 0.005, seed: int = 0) -> pd.DataFrame:
