@@ -11,7 +11,7 @@ from study.inference.fast_kernels import HALF_LN_2PI, Index, compiled, log_const
 from study.inference.parameters import Array
 
 QUADRATURE = np.arange(-5.0, 5.01, 0.25)  # x, with u = mode + width sinh(x)
-FINE = np.arange(-5.0, 5.001, 0.0625)  # the same for drawing u
+FINE = np.arange(-5.0, 5.001, 0.125)  # the same for drawing u
 REWEIGHTINGS = 8
 
 
@@ -88,7 +88,9 @@ def draw_effects(phi: Array, psi: Array, uniform: Array, n: Array, d: Array, y: 
             highest, total = -math.inf, 0.0
             for k in range(len(FINE)):
                 u = mode + width * math.sinh(FINE[k])
-                mass[k] = peak - misfit(residual, u, inverse_s, inverse_nu, begin, end) - 0.5 * (u / tau) ** 2
+                mass[k] = peak - 0.5 * (u / tau) ** 2
+                if mass[k] > -25.0:
+                    mass[k] -= misfit(residual, u, inverse_s, inverse_nu, begin, end)
                 highest = max(highest, mass[k])
             for k in range(len(FINE)):
                 mass[k] = math.exp(mass[k] - highest) * math.cosh(FINE[k])
