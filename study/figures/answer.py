@@ -196,8 +196,8 @@ def answers(study: Analysis) -> "Markdown":
         *(size for size in ASKED if size > study.largest_N),
     ):
         draws = study.posterior.draws.D_opt_at(N)
-        for kind, values in (("posterior", draws), ("new experiment", measured(study, N).D)):
-            first = kind == "posterior"
+        for kind, values in (("law", draws), ("experiment", measured(study, N).D)):
+            first = kind == "law"
             rows.append(
                 {
                     "N": text.count(N) if first else "",
@@ -220,7 +220,7 @@ def in_bytes(study: Analysis) -> "Markdown":
             {
                 "N": text.count(N),
                 "D_opt (bytes)": text.count(float(np.median(draws)) * study.bytes_per_token),
-                "95 %": text.interval(*text.central(draws * study.bytes_per_token), text.count),
+                "95 %": text.interval(*text.central(draws * study.bytes_per_token), short),
                 "bytes a parameter": text.significant(float(np.median(draws)) * study.bytes_per_token / N),
                 "C (FLOP)": text.power(C),
                 "beyond the largest C": f"×{text.NBSP}{text.significant(C / study.largest_C, 2)}",
@@ -240,9 +240,9 @@ def by_compute(study: Analysis) -> "Markdown":
                 {
                     "C (FLOP)": text.power(C, 2),
                     "N_opt": text.count(float(np.median(N))),
-                    "N, 95 %": text.interval(*text.central(N), text.count),
+                    "N, 95 %": text.interval(*text.central(N), short),
                     "D_opt": text.count(float(np.median(D))),
-                    "D, 95 %": text.interval(*text.central(D), text.count),
+                    "D, 95 %": text.interval(*text.central(D), short),
                     "L (nats/token)": text.significant(float(np.median(L))),
                     "L, 95 %": text.interval(*text.central(L)),
                 }
@@ -252,6 +252,7 @@ def by_compute(study: Analysis) -> "Markdown":
 
 def decisions(study: Analysis) -> "Markdown":
     """What to train at two budgets: the median optimum, the size of least expected loss, and the cost of the rule of thumb."""
+
     def two(x: float) -> str:
         return text.significant(x, 2)
 
@@ -288,5 +289,10 @@ def exact_optimum(study: Analysis) -> tuple[float, Array, Array]:
     return C, np.asarray(study.posterior.draws.N_opt(C)), exact
 
 
+def short(x: float) -> str:
+    """Parameters or tokens to two digits: the ends of an interval promise no more."""
+    return text.count(x, 2)
+
+
 def _levels(draws: Array) -> dict[str, str]:
-    return {f"{100 * level:g} %": text.interval(*text.central(draws, level), text.count) for level in (0.5, 0.8, 0.95)}
+    return {f"{100 * level:g} %": text.interval(*text.central(draws, level), short) for level in (0.5, 0.8, 0.95)}

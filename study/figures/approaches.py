@@ -8,14 +8,17 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from study.figures import style, text
-from study.figures.analysis import TARGET_N, Analysis
+from study.figures.analysis import SEED, TARGET_N, Analysis
 from study.figures.design import colours
+from study.inference.bootstrap import clustered_bootstrap, row_bootstrap
 from study.inference.delta import delta_method
 from study.inference.isoflop import PowerLaw, fit_power_law, vertex_shift
 from study.inference.points import InferenceError
 
 if TYPE_CHECKING:
     from IPython.display import Markdown
+
+RESAMPLES = 300
 
 
 @dataclass(frozen=True)
@@ -55,25 +58,35 @@ def approaches(study: Analysis) -> tuple[Approach, ...]:
     try:
         delta = delta_method(surface, study.fit["N"], study.fit["D"], study.fit["loss"])
         se, span = delta.standard_error(lambda s: s.a), delta.interval(lambda s: s.D_opt_at(TARGET_N))
-        out.append(
-            Approach("3: parametric, Huber, delta method", float(surface.a), se, float(surface.D_opt_at(TARGET_N)), span)
-        )
+        out.append(Approach("3: Huber, delta method", float(surface.a), se, float(surface.D_opt_at(TARGET_N)), span))
     except InferenceError:
-        out.append(Approach("3: parametric, Huber", float(surface.a), float("nan"), float(surface.D_opt_at(TARGET_N))))
+        out.append(Approach("3: Huber", float(surface.a), float("nan"), float(surface.D_opt_at(TARGET_N))))
+    columns = (study.fit["N"], study.fit["D"], study.fit["loss"])
+    for name, found in (
+        ("rows", row_bootstrap(*columns, seed=SEED, resamples=RESAMPLES)),
+        ("budgets", clustered_bootstrap(*columns, study.fit["budget"], seed=SEED, resamples=RESAMPLES))
+        if study.fit["budget"].nunique() > 1
+        else ("", None),
+    ):
+        if found is not None:
+            span = found.interval(lambda s: s.D_opt_at(TARGET_N))
+            out.append(
+                Approach(
+                    f"3: Huber, bootstrap of {name}",
+                    float(surface.a),
+                    float(np.std(found.surface.a)),
+                    float(surface.D_opt_at(TARGET_N)),
+                    span,
+                )
+            )
     if study.varpro is not None and not study.varpro.at_bound:
         least = study.varpro.surface
-        out.append(
-            Approach("3: parametric, variable projection", float(least.a), float("nan"), float(least.D_opt_at(TARGET_N)))
-        )
+        out.append(Approach("3: variable projection", float(least.a), float("nan"), float(least.D_opt_at(TARGET_N))))
     draws = study.posterior.draws
     tokens = np.asarray(draws.D_opt_at(TARGET_N))
     out.append(
         Approach(
-            "3: parametric, posterior",
-            float(np.median(draws.a)),
-            float(np.std(draws.a)),
-            float(np.median(tokens)),
-            text.central(tokens),
+            "3: posterior", float(np.median(draws.a)), float(np.std(draws.a)), float(np.median(tokens)), text.central(tokens)
         )
     )
     return tuple(out)

@@ -129,7 +129,7 @@ def contractions(study: Analysis) -> "Markdown":
             {
                 "runs": stage.name,
                 **{LAW[name]: f"{share:.2f}".replace("-", "−") for name, share in left.items()},
-                **{f"cond., {name}": text.significant(value, 2) for name, value in numbers.items()},
+                **{name: text.significant(value, 2) for name, value in numbers.items()},
             }
         )
     return text.table(rows)

@@ -15,6 +15,18 @@ from study.published import chinchilla
 if TYPE_CHECKING:
     from IPython.display import Markdown
 
+SHORT = {
+    "Hoffmann et al. 2022, as printed": "Hoffmann 2022, as printed",
+    "Hoffmann et al. 2022, TeX source": "Hoffmann 2022, TeX source",
+    "Besiroglu et al. 2024": "Besiroglu 2024",
+    "Huber, 4,500 starts": "Huber",
+    "Huber, bootstrap by row": "– bootstrap, rows",
+    "Huber, bootstrap by budget": "– bootstrap, budgets",
+    "Bayes, Student-t": "Student-t",
+    "Bayes, Student-t, g free": "Student-t, g",
+    "Bayes, normal": "normal",
+    "Bayes, Student-t, g free, budget effect": "Student-t, g, budgets",
+}  # methods of `published_fits`, as a table can hold them
 MISSING = "The table of Chinchilla's points is absent and no earlier summary is recorded."
 
 
@@ -34,23 +46,27 @@ def table(study: Analysis) -> "Markdown":
     found = fits(study)
     if found is None:
         return text.absent(MISSING)
-    return text.table(
-        [
+    rows = []
+    for fit in found.fits:
+        again = "bootstrap" in fit.method
+        numbers = {
+            "E": f"{fit.E:.3f}",
+            "A": f"{fit.A:.1f}",
+            "B": f"{fit.B:,.0f}",
+            "α": f"{fit.alpha:.4f}",
+            "β": f"{fit.beta:.4f}",
+        }
+        span = text.ABSENT if fit.ratio_interval is None else text.interval(*fit.ratio_interval)
+        rows.append(
             {
-                "fit": fit.method.replace(" et al.", ""),
-                "points": str(fit.rows) if fit.rows else "published",
-                "E": text.significant(fit.E, 4),
-                "A": text.significant(fit.A, 4),
-                "B": f"{fit.B:,.0f}",
-                "α": f"{fit.alpha:.4f}",
-                "β": f"{fit.beta:.4f}",
-                "a": f"{fit.a:.3f}",
-                "D/N": text.significant(fit.ratio),
-                "D/N, 95 %": text.ABSENT if fit.ratio_interval is None else text.interval(*fit.ratio_interval),
+                "fit": SHORT[fit.method].replace(" ", text.NBSP),
+                "points": str(fit.rows) if fit.rows else text.ABSENT,
+                **{name: "" if again else value for name, value in numbers.items()},
+                "D/N": "" if again else text.significant(fit.ratio),
+                "D/N, 95 %": span,
             }
-            for fit in found.fits
-        ]
-    )
+        )
+    return text.table(rows)
 
 
 @style.drawn

@@ -30,7 +30,7 @@ def plane(study: Analysis) -> Figure:
     cells = [cell for cell in study.grid.cells if cell.split != "tuning"]
     N = np.array([config_counts(cell.config).multiplying for cell in cells], dtype=float)
     D = np.array([cell.config.tokens for cell in cells], dtype=float)
-    sizes = np.geomspace(N.min() / 1.6, N.max() * 1.6, 40)
+    sizes = np.geomspace(N.min() / 2.2, N.max() * 1.6, 40)
     ax.set_xlim(sizes[0], sizes[-1])
     ax.set_ylim(D.min() / 2, D.max() * 2.5)
     for budget in study.budgets:

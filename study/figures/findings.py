@@ -4,7 +4,10 @@ import numpy as np
 
 from study.figures import answer, design, few, forms, sweep, text, training
 from study.figures.analysis import CHINCHILLA_C, IMPORTANCE, NUTS, RULE, TARGET_N, USUAL_BYTES, Analysis
-from study.figures.frames import complete, each, groups, least
+from study.figures.fit import NAMES
+from study.figures.frames import complete, groups, least
+from study.inference.priors import distributions
+from study.inference.spec import HEADLINE
 from study.laws.published import published_law
 
 
@@ -84,7 +87,9 @@ def swept(study: Analysis) -> str:
         )
     count = text.number_word(len(panels))
     if not edge:
-        return f"In all {count} panels the best run lies inside the swept range (a batch of one sequence, the floor, counts)."
+        return (
+            f"In all {count} panels the best run lies inside the swept range (a batch of one sequence, the floor, counts)."
+        )
     return (
         f"In {text.number_word(edge)} of {count} panels the best run lies on the edge of the swept range, so the optimum "
         "there "
@@ -148,15 +153,38 @@ def seeds(study: Analysis) -> str:
 
 
 def gap(study: Analysis) -> str:
-    """Whether runs overfit."""
+    """How far training loss is below validation loss, and whether the distance grows with the tokens seen."""
     rows = complete(study.frame)
     difference = rows["loss"] - rows["train_loss"]
-    middle = float(difference.median())
-    worst = each(rows.assign(gap=difference).nlargest(1, "gap"))[0]
+    growth = float(np.corrcoef(np.log(rows["D"]), difference)[0, 1]) if difference.std() > 0 else 0.0
+    trend = (
+        "It grows with the tokens seen, so part of it is memory."
+        if growth > 0.5
+        else "It does not grow with the tokens seen."
+    )
     return (
-        f"Validation loss is {text.significant(middle, 2)} nats a token above that of a training subset in the median run, "
-        "and "
-        f"{text.significant(worst.gap, 2)} in the worst: every token is seen once, so there is little to overfit."
+        f"A subset of the training text, seen once, has a loss {text.significant(float(difference.median()), 2)} nats a "
+        "token below "
+        f"that of validation in the median run, and {text.significant(float(difference.max()), 2)} at most. {trend}"
+    )
+
+
+def conflict(study: Analysis) -> str:
+    """Which parameters the runs put outside what their prior expected."""
+    known = distributions(HEADLINE, study.bytes_per_token)
+    out = []
+    for name, prior in known.items():
+        low, high = prior.ppf([0.025, 0.975])
+        if not low <= float(np.median(getattr(study.posterior.parameters, name))) <= high:
+            out.append(NAMES[name][0])
+    if not out:
+        return "No parameter's posterior median lies outside its prior's 95 % interval."
+    verb = "lies" if len(out) == 1 else "lie"
+    return (
+        f"**The posterior median of {text.enumeration(out)} {verb} outside the prior's 95 % interval**: the runs and what "
+        "was expected "
+        "of such text disagree, and either the law bends in this range or the prior was wrong. The prior stays as it was "
+        "fixed."
     )
 
 

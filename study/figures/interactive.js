@@ -19,12 +19,12 @@
   };
   const units = [[1e12, " T"], [1e9, " B"], [1e6, " M"], [1e3, " k"]];
   const count = (x) => {
-    if (x >= 1e15) return x.toExponential(1).replace("e+", " × 10^");
+    if (x >= 1e15) return flop(x);
     for (const [unit, name] of units) if (x >= unit) return Number((x / unit).toPrecision(3)) + name;
     return String(Number(x.toPrecision(3)));
   };
   const plain = (x) => String(Number(x.toPrecision(3)));
-  const flop = (x) => x.toExponential(1).replace("e+", " × 10^");
+  const flop = (x) => x.toExponential(1).replace(/^(.*)e\+?(-?\d+)$/, "$1 × 10<sup>$2</sup>");
 
   const solve = () => { // per draw, summarised last
     const rows = { N: [], D: [], C: [], ratio: [], loss: [] };

@@ -18,6 +18,7 @@ from study.inference.spec import HEADLINE, ModelSpec, SpecError
 if TYPE_CHECKING:
     from IPython.display import Markdown
 
+SHORT = {NUTS: "NUTS", IMPORTANCE: "IS"}
 VARIANTS: tuple[tuple[str, ModelSpec], ...] = (
     ("normal noise", replace(HEADLINE, noise="normal")),
     ("noise scale constant in C (g = 0)", replace(HEADLINE, scale_slope=False)),
@@ -100,7 +101,7 @@ def table(study: Analysis) -> "Markdown":
                 "95 %": text.interval(*text.central(variant.tokens), text.count),
                 "× headline": text.significant(float(np.median(variant.tokens)) / base, 2),
                 "a, 95 %": text.interval(*text.central(variant.a)),
-                "drawn by": variant.method,
+                "by": SHORT[variant.method],
             }
             for variant in (head, *found)
         ]

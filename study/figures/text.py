@@ -89,7 +89,7 @@ def markdown(text: str) -> "Markdown":
     """Text as a Markdown output of a cell or an inline value."""
     from IPython.display import Markdown
 
-    return Markdown(text)
+    return Markdown(text.replace(" %", f"{NBSP}%"))
 
 
 def table(rows: "pd.DataFrame | Sequence[Mapping[str, str]]", *, left: tuple[str, ...] = ()) -> "Markdown":

@@ -105,10 +105,6 @@ def optimal_loss(study: Analysis, C: np.ndarray) -> np.ndarray:
 
 def runs_table(study: Analysis) -> "Markdown":
     """Every run of the grid that finished."""
-
-    def loss(row: object) -> str:
-        return f"{row.loss:.4f} ± {row.loss_se:.4f}" if row.status == "complete" else row.status  # type: ignore[attr-defined]
-
     return text.table(
         [
             {
@@ -120,8 +116,7 @@ def runs_table(study: Analysis) -> "Markdown":
                 "seed": str(row.seed),
                 "batch": f"{row.batch_tokens:,}",
                 "LR": text.significant(row.learning_rate, 2),
-                "loss (nats/token)": loss(row).replace(" ", text.NBSP),
-                "bits/byte": text.significant(row.bits_per_byte, 4),
+                "loss (nats/token)": f"{row.loss:.4f}" if row.status == "complete" else row.status,
             }
             for row in each(study.frame.sort_values(["budget", "N", "D", "seed"]))
         ],

@@ -101,10 +101,13 @@ def left_out(study: Analysis) -> str:
 def identified(study: Analysis) -> str:
     """How many directions the runs determined."""
     found = checks.learned(study)
+    least_known = found[-1].describe(len(found[-1].eigenvalues) - 1).replace("-", "−")
+    for name, symbol in (("alpha", "$\\alpha$"), ("beta", "$\\beta$"), ("tA", "$t_A$"), ("tB", "$t_B$"), ("ln E", "ln $E$")):
+        least_known = least_known.replace(name, symbol)
     return (
         f"Three runs reduce the prior variance tenfold in {text.number_word(found[0].learned)} of five directions, all "
         f"{len(few.stages(study)[-1].rows)} in {text.number_word(found[-1].learned)}; what is known least is "
-        f"{found[-1].describe(len(found[-1].eigenvalues) - 1)}."
+        f"{least_known}."
     )
 
 
@@ -204,10 +207,12 @@ def forecast(study: Analysis) -> str:
     if found is None or found.forecast is None:
         return ""
     one = found.forecast
+    few = " That is fewer than promised: the law's own misfit shows." if one.inside["95"] < 0.88 * one.predicted else ""
     return (
         f"Fitted to the {one.fitted} points below {text.power(one.above)} FLOP, the same model predicts the "
         f"{one.predicted} above: "
-        f"{one.inside['50']}, {one.inside['80']} and {one.inside['95']} of them fall inside its 50, 80 and 95 % intervals."
+        f"{one.inside['50']}, {one.inside['80']} and {one.inside['95']} of them fall inside its 50, 80 and 95 % "
+        f"intervals.{few}"
     )
 
 
@@ -217,11 +222,8 @@ def corrected() -> str:
     if isinstance(found, str):
         return f"Porian et al.'s table is not at hand: {found}."
     off = max(abs(weighted - published) for _, published, _, weighted in literature.refits(found[0]))
-    return (
-        f"Weighted least squares on their optimal pairs gives the published exponents to within {text.significant(off, 1)}."
-        if off < 5e-3
-        else f"Weighted least squares on their optimal pairs misses a published exponent by {text.significant(off, 2)}."
-    )
+    verdict = "to every digit shown" if off < 5e-4 else f"but for {text.significant(off, 2)} at most"
+    return f"Weighted least squares on Porian et al.'s optimal pairs gives their published exponents {verdict}."
 
 
 def repeated() -> str:
