@@ -62,7 +62,8 @@ def fit_posterior(table: pd.DataFrame, spec: ModelSpec = HEADLINE, *, seed: int,
     """The posterior of `spec` given the rows of `table` (columns of `study.table`, or at least N, D, loss).
 
     N0, D0 default to the table's geometric means; a design passes its own (`observations.grid_reference`), so that fits of
-    its subsets share one prior. 4 chains of `tune` + `draws`; if they do not converge, once more at target_accept 0.99.
+    its subsets share one prior. 4 chains of `tune` + `draws`; if they do not converge, once more twice as
+    long at target_accept 0.99.
 
     Raises:
         TooFewRunsError, DegenerateDesignError, BadValueError, SpecError: the table cannot be fitted.
@@ -91,8 +92,8 @@ def fit_posterior(table: pd.DataFrame, spec: ModelSpec = HEADLINE, *, seed: int,
                             for value in vars(constants).values()], dtype=float),
         "start": start, "shear": shear, "seeds": np.array([spread, freedom]),
     }
-    for target_accept in (0.95, 0.99):
-        raw, stats = _sample(spec, slots, data, seed=seed, draws=draws, tune=tune, cores=cores,
+    for target_accept, longer in ((0.95, 1), (0.99, 2)):
+        raw, stats = _sample(spec, slots, data, seed=seed, draws=longer * draws, tune=longer * tune, cores=cores,
                              target_accept=target_accept)
         sampled = natural(raw, start, shear, spec.law)
         if "u" in sampled:

@@ -236,3 +236,20 @@ def test_one_isoflop_is_warned_about() -> None:
     table = design().iloc[:7].reset_index(drop=True)
     with pytest.warns(PriorDominatedWarning, match="single isoFLOP"):
         check_design(observations(table, ModelSpec(group=None)))
+
+
+@pytest.mark.slow
+def test_hoffmann_s_form_predicts_chinchilla_s_points_better_than_kaplan_s() -> None:
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # ArviZ announces its 1.0 at import
+        import arviz as az
+    frame = chinchilla()
+    clean = frame[~frame["outlier"]]
+    elpd = [az.loo(fit_posterior(clean, ModelSpec(group=None, scale_slope=False, law=law), seed=0).idata, pointwise=True)
+            for law in ("hoffmann", "kaplan")]
+    assert all(float(loo.pareto_k.max()) < 0.7 for loo in elpd)
+    difference = elpd[0].loo_i.values - elpd[1].loo_i.values
+    assert difference.sum() == pytest.approx(229, abs=3)
+    assert np.sqrt(len(clean)) * difference.std() == pytest.approx(21, abs=1.5)
