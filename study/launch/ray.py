@@ -5,6 +5,7 @@ when its worker or node died (it resumes from its last checkpoint), and alone wr
 """
 
 import importlib.util
+import socket
 import tempfile
 import time
 import uuid
@@ -218,8 +219,11 @@ def _connect(ray: Any, address: str | None, options: Options) -> bool:
     quiet = {"include_dashboard": False} if address is None else {}
     size = {"num_cpus": options.workers * options.threads} if address is None and options.device == "cpu" else {}
     try:
-        ray.init(address=address, log_to_driver=False, configure_logging=False, **quiet, **size)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+        if address and ":" in address:  # Ray ends the whole process where nobody answers
+            host, _, port = address.removeprefix("ray://").rpartition(":")
+            socket.create_connection((host, int(port)), timeout=10).close()
+        ray.init(address=address or "local", log_to_driver=False, configure_logging=False, **quiet, **size)
+    except (OSError, ValueError, RuntimeError) as error:
         why = str(error).strip().splitlines()[0][:200]
         raise LaunchError(f"no Ray cluster at {address or 'this machine'} ({why}): start one with `ray start --head`") from None
     return True
