@@ -63,12 +63,13 @@ def building(directory: Path) -> Iterator[Path | None]:
 
 
 def write_tokens(directory: Path, documents: Iterable[Document], tokenizer: "Tokenizer", vocabulary: int, share: float,
-                 facts: dict[str, Any], *, max_tokens: int | None = None) -> None:
+                 facts: dict[str, Any], *, max_tokens: int | None = None, validation_document_tokens: int | None = None) -> None:
     """Encode `documents` in their order into `directory` and write the manifest.
 
     Each document is followed by the end-of-text token `vocabulary - 1` and goes to the validation stream when its
     hash falls below `share`, else to the train stream. Stops once the train stream (or, when all is validation, that)
-    has `max_tokens`. `facts` joins the manifest.
+    has `max_tokens`. Of a validation document at most `validation_document_tokens` are kept, its end-of-text among
+    them. `facts` joins the manifest.
 
     Raises:
         CorpusError: a split is empty, or an id does not fit the vocabulary.
@@ -77,6 +78,7 @@ def write_tokens(directory: Path, documents: Iterable[Document], tokenizer: "Tok
     count = {side: {"documents": 0, "tokens": 0, "bytes": 0} for side in ("train", "validation")}
     tokenizer.save(str(directory / "tokenizer.json"))
     files = {name: (directory / f"{name}.bin").open("wb") for name in STREAMS}
+    lengths = {i: len(token) for token, i in tokenizer.get_vocab().items()}  # in bytes: a byte-level token has a character a byte
     lines: list[str] = []
     characters = 0
     limited = "validation" if share >= 1 else "train"
@@ -86,12 +88,16 @@ def write_tokens(directory: Path, documents: Iterable[Document], tokenizer: "Tok
                 if max_tokens is not None and count[limited]["tokens"] >= max_tokens:
                     break
                 side = "validation" if document.in_validation(share) else "train"
+                size = len(document.text.encode())
+                if side == "validation" and validation_document_tokens and len(ids) > validation_document_tokens:
+                    ids = np.append(ids[: validation_document_tokens - 1], ids[-1:])
+                    size = sum(lengths[int(i)] for i in ids[:-1])
                 group = np.full(len(ids), document.group(GROUPS), np.uint8)
                 if side == "train":
                     group = group[: max(0, GROUPED_TRAIN_TOKENS - count[side]["tokens"])]
                 files[side].write(ids.tobytes())
                 files[f"{side}_groups"].write(group.tobytes())
-                for key, more in (("documents", 1), ("tokens", len(ids)), ("bytes", len(document.text.encode()))):
+                for key, more in (("documents", 1), ("tokens", len(ids)), ("bytes", size)):
                     count[side][key] += more
                 if characters < _LINES:
                     lines.append(document.text)
@@ -109,7 +115,8 @@ def write_tokens(directory: Path, documents: Iterable[Document], tokenizer: "Tok
         raise CorpusError(f"the tokenizer gives ids beyond a vocabulary of {vocabulary}")
     repeated = line_repetition(lines)
     manifest = {
-        **facts, "vocabulary": vocabulary, "end_of_text": end, "validation_share": share, "groups": GROUPS,
+        **facts, **({"validation_document_tokens": validation_document_tokens} if validation_document_tokens else {}),
+        "vocabulary": vocabulary, "end_of_text": end, "validation_share": share, "groups": GROUPS,
         "counts": count,
         "bytes_per_token": {side: c["bytes"] / c["tokens"] if c["tokens"] else None for side, c in count.items()},
         "line_repetition": {"lines": round(repeated[0], 6), "characters": round(repeated[1], 6)},

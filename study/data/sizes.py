@@ -6,5 +6,5 @@ UNIQUE_TRAIN_TOKENS = {
 }
 CORPUS_SHA256 = {  # of the manifests
     "sotu": "6168d2b8ea46a1c9a15dce5b5ac5f04fef28b716e9efb852090ec6beefea26c8",
-    "python-source": "07bba92b186748ca6fab707aa85d03c65769969e3c763d2296dd1e91977ce2e9",
+    "python-source": "12ba93842a4e8d017361ae6709a77d9ef1634e6f5d238d54f783937defe60acd",
 }

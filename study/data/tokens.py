@@ -183,7 +183,8 @@ def _build_packaged(of: Corpus, directory: Path, wheels: Path, bar: "Progress") 
                                 of.vocabulary)
     bar.remove_task(step)
     tracked = bar.track(documents, description=f"{of.name}: encoding")
-    build.write_tokens(directory, tracked, tokenizer, of.vocabulary, of.validation_share, _facts(of))
+    build.write_tokens(directory, tracked, tokenizer, of.vocabulary, of.validation_share, _facts(of),
+                       validation_document_tokens=of.validation_document_tokens)
 
 
 def _build_hub(of: Corpus, source: hub.HubSource, directory: Path, parquet: Path | None, options: dict[str, Any],

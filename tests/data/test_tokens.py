@@ -1,5 +1,6 @@
 """Token sets: built once, the same everywhere, split by document; and the windows read from them."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_corpus import decoded, make_wheel, pin, prose
+from tiny_corpus import decoded, documents_of, make_wheel, pin, prose
 
 from study.data import corpora, sizes
 from study.data.corpora import Corpus, CorpusError, corpus, packaged_documents
@@ -218,3 +219,19 @@ def test_the_manifest_is_plain_json():
     body = json.loads((tokens.directory / "manifest.json").read_text())
     assert body["counts"]["train"]["tokens"] == len(tokens.train)
     assert body["wheels"] and set(body["sha256"]) >= {"train.bin", "validation.bin", "tokenizer.json"}
+
+
+def test_no_validation_document_is_longer_than_its_limit(tiny: Corpus, monkeypatch: pytest.MonkeyPatch):
+    whole = prepare("tiny")
+    limited = dataclasses.replace(tiny, validation_document_tokens=50)
+    monkeypatch.setitem(corpora.CORPORA, "tiny", limited)
+    cut = prepare("tiny")
+    end = whole.vocabulary - 1
+    assert np.array_equal(cut.train, whole.train) and cut.sha256 != whole.sha256
+    pairs = list(zip(documents_of(whole.validation, end), documents_of(cut.validation, end), strict=True))
+    assert any(len(long) > 50 for long, _ in pairs)
+    for long, short in pairs:
+        assert np.array_equal(short, long if len(long) <= 50 else np.append(long[:49], end))
+    text = decoded(cut, cut.validation)
+    assert cut.validation_bytes_per_token == pytest.approx(sum(len(t.encode()) for t in text) / len(cut.validation), rel=1e-12)
+    assert len(cut.validation_groups) == len(cut.validation)
