@@ -1,5 +1,6 @@
 """Devices: which one, how fast its matrix products are, how a model is compiled for it."""
 
+import os
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -20,7 +21,7 @@ class DeviceError(StudyError):
 
 
 def pick(name: str = "auto") -> torch.device:
-    """cuda, else mps, else cpu for "auto"; otherwise the device named.
+    """cuda, else mps, else cpu for "auto"; otherwise the device named. A process of a team has the GPU of its LOCAL_RANK.
 
     Raises:
         DeviceError: no such device on this machine.
@@ -30,6 +31,8 @@ def pick(name: str = "auto") -> torch.device:
     present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not present.get(name.split(":")[0], False):
         raise DeviceError(f"device {name!r} is not available here: use --device cpu, or auto")
+    if name == "cuda" and "LOCAL_RANK" in os.environ:
+        name = f"cuda:{os.environ['LOCAL_RANK']}"
     return torch.device(name)
 
 
@@ -73,19 +76,28 @@ def fitting_micro_batch(config: RunConfig, device: torch.device, *, processes: i
     Raises:
         DeviceError: not even one sequence fits.
     """
-    shards = processes if sharded else 1
-    part = config.batch_tokens // processes
-    if device.type == "cpu":
-        has = psutil.virtual_memory().total / 2
-        fitting = part if cost.host_memory(config, part) <= has else cost.micro_batch(config, has, shards=shards, devices=processes)
-    else:
-        has = (torch.cuda.get_device_properties(device).total_memory if device.type == "cuda"
-               else torch.mps.recommended_max_memory())
-        fitting = cost.micro_batch(config, has, shards=shards, devices=processes)
+    fitting, has = _fitting(config, device, processes, processes if sharded else 1)
     if fitting is None:
         raise DeviceError(f"{config.run_id} does not fit the {has / 1e9:.0f} GB of {describe(device)}: "
                           "`study plan` says what it needs, --devices-per-run spreads it")
     return fitting
+
+
+def fits(config: RunConfig, device: torch.device, *, processes: int = 1) -> bool:
+    """Whether a run fits this device with its optimiser state whole."""
+    return _fitting(config, device, processes, 1)[0] is not None
+
+
+def _fitting(config: RunConfig, device: torch.device, processes: int, shards: int) -> tuple[int | None, float]:
+    part = config.batch_tokens // processes
+    if device.type == "cpu":
+        has = psutil.virtual_memory().total / 2 / processes
+        if cost.host_memory(config, part) <= has:
+            return part, has
+    else:
+        has = (torch.cuda.get_device_properties(device).total_memory if device.type == "cuda"
+               else torch.mps.recommended_max_memory())
+    return cost.micro_batch(config, has, shards=shards, devices=processes), has
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:

@@ -35,6 +35,7 @@ def join(device: torch.device) -> Team:
     if size == 1:
         return ALONE
     if device.type == "cuda":
+        torch.cuda.set_device(device)
         dist.init_process_group("nccl", device_id=device)
         return Team(dist.get_rank(), size, control=dist.new_group(backend="gloo"))
     dist.init_process_group("gloo")
