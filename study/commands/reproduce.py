@@ -29,7 +29,7 @@ def command(
 
     from rich.console import Console
 
-    from study.figures.text import duration
+    from study.launch.show import duration
     from study.reproduce import answer, start_afresh, steps
 
     console = Console(highlight=False, soft_wrap=True, markup=False)
