@@ -11,7 +11,9 @@ from study.errors import StudyError
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown",
                   help="Train a grid of models, fit a posterior of L(N, D), and render the study as a report.")
 
-COMMANDS = ("corpus", "run", "status", "fit", "verify", "render", "reproduce", "plan", "calibrate")  # in the order `--help` lists them
+COMMANDS = (  # in the order `--help` lists them
+    "corpus", "run", "status", "fit", "verify", "render", "reproduce", "plan", "calibrate",
+)
 
 for _name in COMMANDS:  # `gpu_check` is `study gpu-check`
     app.command(_name.replace("_", "-"))(import_module(f"study.commands.{_name}").command)
