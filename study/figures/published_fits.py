@@ -158,12 +158,8 @@ def record_published(runs: Path) -> Path:
     found = fit_chinchilla()
     path = runs / "published" / "chinchilla.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    body = {
-        "table": "chinchilla",
-        "table_sha256": found.table_sha256,
-        "resamples": RESAMPLES,
-        "fits": [asdict(fit) for fit in found.fits],
-    }
+    body = {"table": "chinchilla", "table_sha256": found.table_sha256, "resamples": RESAMPLES,
+            "forecast": asdict(found.forecast) if found.forecast else None, "fits": [asdict(fit) for fit in found.fits]}
     write_atomic(path, (json.dumps(body, indent=1) + "\n").encode())
     return path
 
