@@ -1,0 +1,71 @@
+"""`study bench`: side-by-side measurements, into runs/bench/."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+class What(StrEnum):
+    """What is measured."""
+
+    train = "train"
+    fit = "fit"
+    render = "render"
+    launch = "launch"
+
+
+def command(
+    what: Annotated[What, typer.Argument(help="train (beside transformers), fit, render or launch (Ray).")],
+    out: Annotated[Path, typer.Option(help="Where WHAT.json goes.")] = Path("runs/bench"),
+    device: Annotated[str, typer.Option(help="train: cpu, cuda or auto.")] = "cpu",
+    threads: Annotated[int, typer.Option(min=1, help="train: threads of compute.")] = 1,
+    widths: Annotated[str, typer.Option(help="train: widths, separated by commas.")] = "32,48,64,96,128,192,256",
+    precision: Annotated[str, typer.Option(help="train: float32 or bfloat16.")] = "float32",
+    turns: Annotated[int, typer.Option(min=1, help="train, render: how often each arm takes its turn.")] = 5,
+) -> None:
+    """Measure on an idle machine what the report says of speed. The file says how busy the machine was.
+
+    Example: `study bench train`
+    """
+    from rich.console import Console
+
+    from study.bench.machine import BenchError, write
+
+    errors = Console(stderr=True, highlight=False)
+    with errors.status("") as status:
+        def progress(line: str) -> None:
+            status.update(f"{line} ...")
+
+        body: dict[str, Any]
+        if what == What.train:
+            from study.bench.train import SHAPES, bench_train
+            from study.training.device import pick
+
+            chosen = [int(part) if part.strip().isdigit() else 0 for part in widths.split(",")]
+            if not set(chosen) <= SHAPES.keys():
+                raise BenchError(f"--widths {widths}: choose from {', '.join(map(str, SHAPES))}")
+            body = bench_train(pick(device), widths=chosen, precision=precision, threads=threads, turns=turns, progress=progress)
+        elif what == What.fit:
+            from study.bench.fit import bench_fit
+
+            body = bench_fit(progress=progress)
+        elif what == What.render:
+            from study.bench.render import bench_render
+
+            body = bench_render(Path.cwd(), repeats=turns, progress=progress)
+        else:
+            from study.bench.launch import bench_launch
+
+            body = bench_launch(progress=progress)
+    path = write(out / f"{what.value}.json", body)
+    console = Console(highlight=False, soft_wrap=True)
+    for key, value in body.items():
+        if isinstance(value, float | int):
+            console.print(f"{key}: {value:.4g}")
+        elif isinstance(value, dict) and key in ("fraction_of_matmul_peak", "seconds", "nuts", "pymc_nuts"):
+            console.print(f"{key}: " + ", ".join(f"{name} {number:.3g}" for name, number in value.items()))
+    if not body["machine"]["idle"]:
+        console.print(f"the machine was busy (load average {body['machine']['load_average']}): these are not figures to quote")
+    console.print(f"wrote {path}")

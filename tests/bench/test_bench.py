@@ -1,0 +1,70 @@
+"""The measurements measure: small ones of each, their arithmetic, and what is said when a peer is missing."""
+
+import json
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from study.bench import fit, machine, render, train
+
+
+def test_a_missing_peer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(train, "find_spec", lambda _: None)
+    with pytest.raises(machine.BenchError, match="transformers, which is not installed: pip install 'study\\[bench\\]'"):
+        train.bench_train(torch.device("cpu"))
+
+
+def test_ratios_are_paired_within_a_turn() -> None:
+    load = np.array([1.0, 0.5, 0.1])  # whatever slows a turn slows every arm of it
+    speeds = {name: (load * speed).tolist() for name, speed in zip(train.ARMS, (100, 300, 50, 150), strict=True)}
+    assert train._ratios(speeds) == pytest.approx({"compiled_vs_eager": 6.0, "compiled_vs_compiled": 2.0, "eager_vs_eager": 2.0})
+    assert machine.geometric_mean([1.0, 4.0, 2.0]) == pytest.approx(2.0)
+
+
+def test_a_file_says_how_busy_the_machine_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.getloadavg", lambda: (3.2, 1.0, 1.0))
+    facts = machine.machine("numpy", "no-such-package")
+    assert facts["load_average"] == 3.2 and not facts["idle"]
+    assert facts["versions"] == {"numpy": np.__version__, "no-such-package": None}
+    path = machine.write(tmp_path / "bench" / "x.json", {"machine": facts})
+    assert json.loads(path.read_text())["machine"] == facts
+    (tmp_path / "file").touch()
+    with pytest.raises(machine.BenchError, match="--out"):
+        machine.write(tmp_path / "file" / "x.json", {})
+
+
+def test_the_simulated_table_holds_the_truth_and_its_noise() -> None:
+    from study.inference.designs import design
+
+    cells = design("three")
+    table = fit.simulated(cells.table, cells.N, cells.D)
+    residual = np.log(table["loss"].to_numpy() / fit.TRUTH.loss(cells.N, cells.D))
+    assert 0 < np.abs(residual).max() < 5 * fit.NOISE
+
+
+@pytest.mark.slow
+def test_inference_is_measured_beside_its_peers() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        body = fit.bench_fit(design="quick", peer_resamples=2, simulations=2, draws=500, progress=lambda _: None)
+    for key in ("nuts_first_seconds", "fast_fit_seconds", "bootstrap_4000_seconds", "scipy_bootstrap_4000_seconds_projected",
+                "sbc_1000_seconds_projected", "study_fit_seconds"):
+        assert body[key] > 0, key
+    assert body["nuts"]["effective_draws"] > 400 and body["pymc_nuts"]["effective_draws"] > 0
+    assert body["nuts_first_seconds"] > body["nuts"]["seconds"], "the first fit compiles"
+
+
+def test_render_is_refused_outside_the_project(tmp_path: Path) -> None:
+    with pytest.raises(machine.BenchError, match="project's root"):
+        render.bench_render(tmp_path)
+
+
+def test_unknown_widths_are_one_line() -> None:
+    done = subprocess.run([sys.executable, "-m", "study.cli", "bench", "train", "--widths", "7"], capture_output=True, text=True,
+                          check=False)
+    assert done.returncode == 2 and "choose from" in done.stderr
