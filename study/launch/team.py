@@ -17,14 +17,15 @@ GRACE_SECONDS = 60.0  # for the others to leave once one has failed
 POLL_SECONDS = 0.2
 
 
-def run_team(count: int, arguments: list[str]) -> int:
+def run_team(count: int, arguments: list[str], module: str = "study.launch.worker") -> int:
     """Start `count` processes of one worker and wait: 0 when all are done, 75 when stopped, else what the first to fail said."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = {**os.environ, "WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    environment = {**os.environ, "WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1",
+                   "MASTER_PORT": str(port)}
     stop = Stop()
-    members = [subprocess.Popen([sys.executable, "-m", "study.launch.worker", *arguments],
+    members = [subprocess.Popen([sys.executable, "-m", module, *arguments],
                                 env={**environment, "RANK": str(rank), "LOCAL_RANK": str(rank)}) for rank in range(count)]
     asked, deadline = False, float("inf")
     while any(member.poll() is None for member in members):

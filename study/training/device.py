@@ -32,7 +32,7 @@ def pick(name: str = "auto") -> torch.device:
     if not present.get(name.split(":")[0], False):
         raise DeviceError(f"device {name!r} is not available here: use --device cpu, or auto")
     if name == "cuda" and "LOCAL_RANK" in os.environ:
-        name = f"cuda:{os.environ['LOCAL_RANK']}"
+        name = f"cuda:{int(os.environ['LOCAL_RANK']) % torch.cuda.device_count()}"
     return torch.device(name)
 
 

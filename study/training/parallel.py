@@ -30,12 +30,17 @@ ALONE = Team()
 
 
 def join(device: torch.device) -> Team:
-    """Join the team that RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT describe (as torchrun sets them)."""
+    """Join the team that RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT describe (as torchrun sets them).
+
+    GPUs talk by NCCL; processes that have to share one, which only a check does, by gloo.
+    """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         return ALONE
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", size))
     if device.type == "cuda":
         torch.cuda.set_device(device)
+    if device.type == "cuda" and torch.cuda.device_count() >= here:
         dist.init_process_group("nccl", device_id=device)
         return Team(dist.get_rank(), size, control=dist.new_group(backend="gloo"))
     dist.init_process_group("gloo")

@@ -1,0 +1,156 @@
+"""What only a GPU can prove, in under ten minutes: speed at the lab's shapes, and that losses are those of the CPU.
+
+`python -m study.bench.gpu FOLDER DEVICE`, started twice by `launch/team.py`, is a process of the data-parallel check.
+"""
+
+import math
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from study import cost
+from study.bench.machine import machine
+from study.config import RunConfig, whole_batches
+from study.counts import config_counts
+from study.data.tokens import TokenSet
+from study.grids_gpu import lab01
+from study.launch.team import run_team
+from study.record import RunRecord, read_record, write_record
+from study.training.device import describe, fitting_micro_batch, matmul_peak, pick
+from study.training.loop import Interrupted, train
+from study.training.parallel import join, leave
+
+STEPS = 30  # of each lab01 shape
+SMALL = RunConfig(corpus="synthetic", vocabulary=1024, width=128, layers=4, heads=4, tokens=4096 * 20, batch_tokens=4096,
+                  learning_rate=3e-3, curve_points=200, eval_tokens=16_384, curve_tokens=4096)  # a curve point a step
+TOLERANCE = {"cpu": 1e-3, "bfloat16": 2e-2, "compile": 1e-3, "accumulation": 1e-4, "resume": 1e-3, "data_parallel": 1e-4}
+
+
+def gpu_check(device: torch.device, *, shapes: Sequence[RunConfig] | None = None, small: RunConfig = SMALL, steps: int = STEPS,
+              compiled: bool = True, progress: Callable[[str], None] = print) -> dict[str, Any]:
+    """Speed, MFU and memory of the lab01 shapes (bfloat16, compiled, synthetic text), and losses against references.
+
+    Losses are compared over the first 20 steps, the largest relative difference against a stated tolerance: the GPU with
+    the CPU in float32 (TF32 off); bfloat16 with float32; compiled with eager; micro-batches with the whole batch; a resumed
+    run with an undisturbed one (attention's backward pass adds in any order on a GPU, so not to the bit); two processes
+    with one. `passed` when each is within its tolerance and every loss of the lab01 shapes fell.
+    """
+    began = time.monotonic()
+    if shapes is None:
+        shapes = [shortened(cell.config, steps) for cell in lab01().cells]
+    facts = {"device": describe(device), "count": torch.cuda.device_count(), "cuda": torch.version.cuda,
+             "tf32": "off: float32 products are float32", "machine": machine("torch", "triton"),
+             "matmul_peak": {name: matmul_peak(device, name, torch.get_num_threads()) for name in ("float32", "bfloat16")},
+             "published_peak": {name: cost.published_peak(describe(device), name) for name in ("float32", "bfloat16")}}
+    throughput = []
+    for config in shapes:
+        progress(f"{config.run_id}: {config.steps} steps")
+        throughput.append(_throughput(config, device))
+    checks: dict[str, dict[str, Any]] = {}
+    for name, found in _comparisons(small, device, compiled, progress):
+        checks[name] = {"difference": found, "tolerance": TOLERANCE[name], "passed": found <= TOLERANCE[name]}
+    checks["losses_fall"] = {"passed": all(row["last_loss"] < row["first_loss"] - 0.1 for row in throughput)}
+    return {**facts, "throughput": throughput, "checks": checks, "passed": all(check["passed"] for check in checks.values()),
+            "seconds": time.monotonic() - began, "about": " ".join((gpu_check.__doc__ or "").split())}
+
+
+def shortened(config: RunConfig, steps: int) -> RunConfig:
+    """A run of the same shape, batch and recipe, cut to `steps` steps and small evaluations."""
+    return replace(config, tokens=steps * config.batch_tokens, curve_points=3, eval_tokens=65_536, curve_tokens=16_384)
+
+
+def synthetic(config: RunConfig, seed: int = 0) -> TokenSet:
+    """Tokens for one run, with something to learn: Zipf's frequencies, three in ten repeating the one before."""
+    random = np.random.default_rng(seed)
+    weights = 1 / np.arange(1, config.vocabulary + 1)
+
+    def stream(count: int) -> np.ndarray:
+        drawn = random.choice(config.vocabulary, size=count, p=weights / weights.sum()).astype(np.uint16)
+        again = np.flatnonzero(random.random(count) < 0.3)
+        drawn[again] = drawn[again - 1]
+        return drawn
+
+    held = whole_batches(2 * config.eval_tokens, config.context) + config.context + 1
+    groups = np.arange(held) // max(1, held // 40)
+    return TokenSet("synthetic", Path(), config.vocabulary, 4.0, 4.0, "", stream(config.tokens + config.context + 1), stream(held),
+                    groups.astype(np.uint8), groups.astype(np.uint8))
+
+
+def _throughput(config: RunConfig, device: torch.device) -> dict[str, Any]:
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    record = train(config, synthetic(config), device)
+    micro = fitting_micro_batch(config, device)
+    timing = record.timing
+    return {"run_id": record.run_id, "width": config.width, "layers": config.layers, "parameters": config_counts(config).total,
+            "batch_tokens": config.batch_tokens, "micro_batch": micro, "steps": config.steps,
+            "tokens_per_second": timing.tokens_per_second, "mfu": timing.mfu, "fraction_of_measured_peak": timing.fraction_of_peak,
+            "seconds": timing.total_wall, "first_loss": math.log(config.vocabulary), "last_loss": record.curve[-1].train_loss,
+            "memory": torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None,
+            "memory_predicted": cost.memory(config, micro, overhead=0.0).total}
+
+
+def _comparisons(small: RunConfig, device: torch.device, compiled: bool,
+                 progress: Callable[[str], None]) -> Iterator[tuple[str, float]]:
+    tokens, cpu = synthetic(small), torch.device("cpu")
+    progress("loss agreement with the CPU")
+    reference = train(small, tokens, cpu)
+    plain = train(small, tokens, device)
+    yield "cpu", difference(plain, reference)
+    yield "bfloat16", difference(train(replace(small, precision="bfloat16"), tokens, device), plain)
+    if compiled:
+        progress("compiled against eager")
+        yield "compile", difference(train(replace(small, compiled=True), tokens, device), plain)
+    progress("micro-batches, and a stop")
+    yield "accumulation", difference(train(small, tokens, device, micro_batch=small.batch_tokens // 4), plain)
+    with tempfile.TemporaryDirectory() as folder:
+        yield "resume", difference(_resumed(small, tokens, device, Path(folder) / "work"), plain)
+        progress("two processes")
+        code = run_team(2, [folder, device.type, *_flat(small)], "study.bench.gpu")
+        yield "data_parallel", (difference(read_record(Path(folder) / small.run_id), plain) if code == 0 else math.inf)
+
+
+def _resumed(config: RunConfig, tokens: TokenSet, device: torch.device, work: Path) -> RunRecord:
+    looks = iter([False] * 5)
+    try:
+        train(config, tokens, device, work=work, stop=lambda: next(looks, None) is None)
+    except Interrupted:
+        return train(config, tokens, device, work=work)
+    raise AssertionError("the run was not stopped")
+
+
+def difference(a: RunRecord, b: RunRecord) -> float:
+    """The largest relative difference between the losses of two runs, at the points of the curve and on the validation set."""
+    pairs = [(x.train_loss, y.train_loss) for x, y in zip(a.curve, b.curve, strict=True)]
+    pairs += [(a.losses["validation"].nats_per_token, b.losses["validation"].nats_per_token)] if a.losses and b.losses else []
+    return max(abs(x - y) / y for x, y in pairs) if a.losses and b.losses else math.inf
+
+
+def _flat(config: RunConfig) -> list[str]:
+    return [f"{key}={value!r}" for key, value in config.to_dict().items()]
+
+
+def main() -> None:
+    """One process of the data-parallel check: train the run given as FIELD=VALUE, the first process writes its record."""
+    import ast
+
+    folder, kind, *fields = sys.argv[1:]
+    config = RunConfig.from_dict({key: ast.literal_eval(value) for key, _, value in (field.partition("=") for field in fields)})
+    torch.set_num_threads(1)
+    device = pick(kind)
+    team = join(device)
+    record = train(config, synthetic(config), device, team=team)
+    if team.rank == 0:
+        write_record(Path(folder) / record.run_id, record)
+    leave(team)
+
+
+if __name__ == "__main__":
+    main()
