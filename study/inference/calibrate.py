@@ -2,10 +2,12 @@
 
 Draw i of a study: theta* from the prior, losses from the model on the design, a fit, and the rank of theta* among
 `RANKED` independent posterior draws, for every parameter (nuisance too) and every derived quantity. Each draw has its own
-random stream, seeded by (`SEED`, i), so a study can stop, resume and be extended. Failures are counted, never redrawn.
+random stream, seeded by (`SEED`, design and model, i), so a study can stop, resume and be extended, and the same truths
+meet both ways of fitting. Failures are counted, never redrawn.
 """
 
 import warnings
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -46,7 +48,7 @@ def quantities(draws: Parameters, design: Design, spec: ModelSpec) -> dict[str, 
 
 def one_draw(draw: int, design: Design, spec: ModelSpec, fit: Fit, seed: int = SEED) -> dict[str, Any]:
     """One row of a study: the ranks of draw number `draw`."""
-    rng = np.random.default_rng([seed, draw])
+    rng = np.random.default_rng([seed, zlib.crc32(repr((design.name, spec.form)).encode()), draw])
     truth = draw_prior(spec, 1, seed=_integer(rng), bytes_per_token=design.bytes_per_token)
     N0, D0 = design.N0, design.D0
     effects = truth.tau * rng.standard_normal((1, len(np.unique(design.width))))

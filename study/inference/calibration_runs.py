@@ -11,6 +11,7 @@ import json
 import multiprocessing
 import os
 import shutil
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -28,7 +29,7 @@ from study.inference.ranks import RANKED
 from study.provenance import cpu_model, git_state, lock_sha256
 from study.record import write_atomic
 
-CHUNK = 25
+CHUNK, SLOW_CHUNK = 25, 4  # draws between two saves; the second for NUTS and coverage
 Progress = Callable[[int, int], None]  # draws done, draws in all
 
 
@@ -53,7 +54,8 @@ def run_calibration(design_name: str, target: str, method: str, draws: int, out:
     record = out / f"{name}.json"
     if record.exists():
         return record
-    rows = _chunks(partial(calibration_chunk, design_name, target, method), draws, out, f"{name}-{SEED}", workers, progress)
+    rows = _chunks(partial(calibration_chunk, design_name, target, method), draws, out, f"{name}-{SEED}", workers, progress,
+                   size=SLOW_CHUNK if method == "nuts" else CHUNK)
     failed = rows["how"] == "failed"
     khat = rows["khat"].dropna()
     _write(out, name, rows.drop(columns="reason"), {
@@ -82,7 +84,8 @@ def run_coverage(design_name: str, replicates: int, out: Path, *, workers: int =
     record = out / f"{name}.json"
     if record.exists():
         return record
-    rows = _chunks(partial(coverage_chunk, design_name), replicates, out, f"{name}-{COVERAGE_SEED}", workers, progress)
+    rows = _chunks(partial(coverage_chunk, design_name), replicates, out, f"{name}-{COVERAGE_SEED}", workers, progress,
+                   size=SLOW_CHUNK)
     _write(out, name, rows, {
         "kind": "coverage", "design": design_name, "seed": COVERAGE_SEED, "replicates": replicates, "resamples": RESAMPLES,
         "levels": list(LEVELS), "truths": [vars(truth) for truth in TRUTHS],
@@ -128,13 +131,13 @@ def _read(out: Path, name: str) -> tuple[dict[str, Any], pd.DataFrame]:
 
 
 def _chunks(work: Callable[[range], pd.DataFrame], count: int, out: Path, name: str, workers: int,
-            progress: Progress | None) -> pd.DataFrame:
+            progress: Progress | None, size: int) -> pd.DataFrame:
     parts = out / ".work" / name
     try:
         parts.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CalibrationError(f"cannot write {parts}: {error.strerror}") from None
-    pieces = [range(begin, min(begin + CHUNK, count)) for begin in range(0, count, CHUNK)]
+    pieces = [range(begin, min(begin + size, count)) for begin in range(0, count, size)]
     paths = {piece: parts / f"{piece.start:06d}-{piece.stop:06d}.csv" for piece in pieces}
     todo = [piece for piece in pieces if not paths[piece].exists()]
     done = count - sum(len(piece) for piece in todo)
@@ -152,11 +155,18 @@ def _chunks(work: Callable[[range], pd.DataFrame], count: int, out: Path, name: 
         for piece in todo:
             keep(piece, work(piece))
     elif todo:
-        with one_thread(), ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        context = multiprocessing.get_context("spawn")
+        with one_thread(), ProcessPoolExecutor(workers, mp_context=context, initializer=_quiet) as pool:
             futures = {pool.submit(work, piece): piece for piece in todo}
             for future in as_completed(futures):
                 keep(futures[future], future.result())
     return pd.concat([pd.read_csv(paths[piece], keep_default_na=True) for piece in pieces], ignore_index=True)
+
+
+def _quiet() -> None:
+    # what these libraries announce at import would break the progress bar
+    warnings.filterwarnings("ignore", category=UserWarning, module="pytensor")
+    warnings.filterwarnings("ignore", category=FutureWarning, module="arviz")
 
 
 @contextmanager
