@@ -22,6 +22,9 @@ with warnings.catch_warnings():
     warnings.filterwarnings("ignore", message="PyTensor could not link to a BLAS")
     import pymc as pm
     import pytensor.tensor as pt
+    from pytensor.configdefaults import config as pytensor_config
+
+pytensor_config.blas__ldflags = ""  # else PyTensor looks for one, and warns, when the first model is compiled
 
 ROWS = ("n", "d", "c", "y", "repeats", "group")  # of the data matrix: ln N/N0, ln D/D0, log10 C/(6 N0 D0), ln L, ...
 HYPERPARAMETERS = tuple(Priors.__dataclass_fields__)
