@@ -62,23 +62,15 @@ def approaches(study: Analysis) -> tuple[Approach, ...]:
     except InferenceError:
         out.append(Approach("3: Huber", float(surface.a), float("nan"), float(surface.D_opt_at(TARGET_N))))
     columns = (study.fit["N"], study.fit["D"], study.fit["loss"])
-    for name, found in (
-        ("rows", row_bootstrap(*columns, seed=SEED, resamples=RESAMPLES)),
-        ("budgets", clustered_bootstrap(*columns, study.fit["budget"], seed=SEED, resamples=RESAMPLES))
-        if study.fit["budget"].nunique() > 1
-        else ("", None),
-    ):
-        if found is not None:
-            span = found.interval(lambda s: s.D_opt_at(TARGET_N))
-            out.append(
-                Approach(
-                    f"3: Huber, bootstrap of {name}",
-                    float(surface.a),
-                    float(np.std(found.surface.a)),
-                    float(surface.D_opt_at(TARGET_N)),
-                    span,
-                )
-            )
+    bootstraps = {"rows": row_bootstrap(*columns, seed=SEED, resamples=RESAMPLES)}
+    if study.fit["budget"].nunique() > 1:
+        bootstraps["budgets"] = clustered_bootstrap(*columns, study.fit["budget"], seed=SEED, resamples=RESAMPLES)
+    for name, found in bootstraps.items():
+        with np.errstate(all="ignore"):  # a resample may see one term only: its answer is then beyond all numbers, or none
+            ends = found.interval(lambda s: s.D_opt_at(TARGET_N))
+        known = None if np.isnan(ends).any() else ends
+        se = float(np.std(found.surface.a))
+        out.append(Approach(f"3: Huber, bootstrap of {name}", float(surface.a), se, float(surface.D_opt_at(TARGET_N)), known))
     if study.varpro is not None and not study.varpro.at_bound:
         least = study.varpro.surface
         out.append(Approach("3: variable projection", float(least.a), float("nan"), float(least.D_opt_at(TARGET_N))))

@@ -11,7 +11,7 @@ from types import MappingProxyType
 import numpy as np
 
 from study.figures import answer as answers
-from study.figures import chinchilla, few, forms, sensitivity, text, training
+from study.figures import chinchilla, few, forms, sensitivity, text
 from study.figures.analysis import CHINCHILLA_C, RULE, TARGET_N, USUAL_BYTES, Analysis
 from study.figures.frames import complete
 from study.inference.spec import HEADLINE
@@ -87,11 +87,11 @@ def design(study: Analysis) -> Mapping[str, Value]:
 
 
 def runs(study: Analysis) -> Mapping[str, Value]:
-    """What was run, and how much seeds differ."""
+    """What was run."""
     frame, finished = study.frame, complete(study.frame)
     seconds = float(frame["seconds"].sum()), float(study.sweep["seconds"].sum()) if len(study.sweep) else 0.0
     flop = float(frame["C_exact"].sum()), float(study.sweep["C_exact"].sum()) if len(study.sweep) else 0.0
-    out = {
+    return {
         "done": _fixed(len(frame), _whole),
         "fitted": _fixed(len(study.fit), _whole),
         "sweep": _fixed(len(study.sweep), _whole),
@@ -102,10 +102,6 @@ def runs(study: Analysis) -> Mapping[str, Value]:
         "best_bits": _measured(float(finished["bits_per_byte"].min())),
         "loss_se": _fixed(float(study.fit["loss_se"].median()), lambda x: text.significant(x, 2)),
     }
-    sd, freedom = training.seed_sd(study)
-    if freedom:
-        out |= {"seed_sd": _measured(100 * sd, lambda x: f"{x:.2f} %"), "seed_freedom": _fixed(freedom, _word)}
-    return out
 
 
 def answer(study: Analysis) -> Mapping[str, Value]:
@@ -190,7 +186,7 @@ def check(study: Analysis) -> Mapping[str, Value]:
     """What the checks found."""
     found, _ = sensitivity.variants(study)
     middles, a = [float(np.median(one.tokens)) for one in found], [float(np.median(one.a)) for one in found]
-    out = {
+    return {
         "variants": _fixed(len(found), _word),
         "lowest_tokens": _measured(min(middles), text.count),
         "highest_tokens": _measured(max(middles), text.count),
@@ -200,9 +196,6 @@ def check(study: Analysis) -> Mapping[str, Value]:
         "huber_a": _measured(float(study.huber.surface.a)),
         "over_laws_95": _ends(forms.equal(study), text.count),
     }
-    if study.isoflop is not None:
-        out["isoflop_a"] = _measured(study.isoflop.N_law.exponent)
-    return out
 
 
 GROUPS: Mapping[str, Callable[[Analysis], Mapping[str, Value]]] = MappingProxyType(

@@ -1,0 +1,106 @@
+"""Each verdict follows its condition: planted posteriors and records that must turn the sentence."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from study.figures import findings, sweep, training, verdicts
+from study.figures.analysis import IMPORTANCE, RULE, TARGET_N, USUAL_BYTES, Analysis, Fitted
+from study.laws.hoffmann import LossSurface
+from study.table import table
+
+
+def planted(quick: Analysis, **draws: float) -> Analysis:
+    """The analysis with a headline whose every draw is near one surface."""
+    rng, size = np.random.default_rng(0), len(quick.posterior.parameters)
+    values = {"E": 1.2, "A": 40.0, "B": 420.0, "alpha": 0.34, "beta": 0.34, **draws}
+    surface = LossSurface(**{name: value * np.exp(1e-3 * rng.standard_normal(size)) for name, value in values.items()})
+    study = replace(quick)
+    study.__dict__["headline"] = Fitted(replace(quick.posterior, draws=surface), IMPORTANCE, "planted")
+    return study
+
+
+@pytest.mark.parametrize(("alpha", "beta", "said"), [
+    (0.2, 0.54, "includes Kaplan et al.'s exponent, 0.73, but excludes Hoffmann et al.'s, 0.50"),
+    (0.34, 0.34, "excludes Kaplan et al.'s exponent, 0.73, but includes Hoffmann et al.'s, 0.50"),
+    (0.30, 0.50, "excludes Kaplan et al.'s exponent, 0.73, and excludes Hoffmann et al.'s, 0.50"),
+])
+def test_the_exponent_is_compared_with_both_papers(quick: Analysis, alpha: float, beta: float, said: str) -> None:
+    assert said in findings.exponent(planted(quick, alpha=alpha, beta=beta))
+
+
+@pytest.mark.parametrize(("ratio", "said"), [(2.0, "above"), (20.0, "inside"), (200.0, "below")])
+def test_the_rule_is_above_inside_or_below(quick: Analysis, ratio: float, said: str) -> None:
+    # with alpha = beta, D_opt = N (B/A)^(1/alpha)
+    study = planted(quick, B=40.0 * ratio**0.34)
+    assert np.median(study.posterior.draws.D_opt_at(TARGET_N)) == pytest.approx(ratio * TARGET_N, rel=0.02)
+    assert f"lies {said} the 95 % interval" in findings.rule(study)
+
+
+def test_the_rule_in_bytes_reads_the_corpus(quick: Analysis) -> None:
+    usual = RULE * USUAL_BYTES
+    study = planted(quick, B=40.0 * (usual / quick.bytes_per_token) ** 0.34)
+    assert "inside the interval" in findings.rule_in_bytes(study)
+
+
+def test_missing_runs_are_counted(quick: Analysis) -> None:
+    assert findings.done(quick) == "All planned runs are recorded."
+    some = dict(list(quick.records.items())[:5])
+    half = replace(quick, records=some, frame=table(quick.grid, some))
+    assert "9 of 14 planned runs are not recorded yet" in findings.done(half)
+
+
+def test_failures_are_counted(quick: Analysis) -> None:
+    assert findings.failures(quick) == "No recorded run diverged or failed."
+    run_id, record = next(iter(quick.records.items()))
+    broken = {**quick.records, run_id: replace(record, status="diverged", reason="loss 9.1 at step 12", losses={})}
+    study = replace(quick, records=broken, frame=table(quick.grid, broken))
+    assert "diverged or failed: one." in findings.failures(study)
+    assert "loss 9.1 at step 12" in training.failures(study).data
+    assert run_id not in set(study.fit["run_id"])
+
+
+def test_seed_noise_is_pooled_within_cells(quick: Analysis) -> None:
+    sd, freedom = training.seed_sd(quick)
+    rows = quick.fit[quick.fit.duplicated(["N", "D"], keep=False)]
+    assert freedom == 2
+    assert sd == pytest.approx(float(np.log(rows["loss"]).std()))
+
+
+def test_a_sweep_on_the_edge_is_said_to_be_one(quick: Analysis, monkeypatch: pytest.MonkeyPatch) -> None:
+    import pandas as pd
+
+    def rows(best: int) -> pd.DataFrame:
+        return pd.DataFrame([{"budget": 1e11, "width": 16, "batch_tokens": batch, "learning_rate": rate,
+                              "loss": 3.0 + abs(k - best) + 0.1 * (batch != 512)}
+                             for batch in (256, 512, 1024) for k, rate in enumerate((0.1, 0.2, 0.4))])
+
+    monkeypatch.setattr(sweep, "swept", lambda _: rows(1))
+    assert findings.swept(quick).startswith("In all one panels")
+    monkeypatch.setattr(sweep, "swept", lambda _: rows(2))
+    assert findings.swept(quick).startswith("In one of one panels the best run lies on the edge")
+
+
+@pytest.mark.parametrize(("shift", "side"), [(-0.2, "better than predicted"), (0.2, "worse than predicted")])
+def test_held_out_runs_are_judged_by_their_predictions(quick: Analysis, monkeypatch: pytest.MonkeyPatch, shift: float,
+                                                       side: str) -> None:
+    study = replace(quick)
+    study.__dict__["held_out"] = quick.fit.head(4).assign(loss=3.0 + shift)
+    draws: Any = 3.0 + 0.01 * np.random.default_rng(0).standard_normal((500, 4))
+    monkeypatch.setattr(verdicts.checks, "predictions", lambda _: draws)
+    said = verdicts.held_out(study)
+    assert side in said and said.startswith("Of four held-out runs, no fell inside")
+
+
+def test_calibration_names_the_quantity_that_departs(quick: Analysis, monkeypatch: pytest.MonkeyPatch) -> None:
+    def body(p: float) -> SimpleNamespace:
+        tests = [{"quantity": "E", "holm": 0.9}, {"quantity": "s", "holm": p}]
+        return SimpleNamespace(body={"draws": 1000, "design": "quick", "tests": tests})
+
+    monkeypatch.setattr(verdicts.calibration, "headline_ranks", lambda _: body(0.4))
+    assert "no departure from uniform ranks" in verdicts.calibrated(quick)
+    monkeypatch.setattr(verdicts.calibration, "headline_ranks", lambda _: body(0.001))
+    assert "ranks of s that are not uniform" in verdicts.calibrated(quick)
