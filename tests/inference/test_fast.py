@@ -1,6 +1,5 @@
 """The fast fit is the posterior: its target has the density of `priors` and `predictive`, its quantiles are NUTS's."""
 
-import warnings
 
 import numpy as np
 import pandas as pd
@@ -12,7 +11,7 @@ from study.inference.designs import THREE
 from study.inference.fast import ImportanceDiagnostics, fit_fast
 from study.inference.fast_target import target
 from study.inference.observations import PriorDominatedWarning, observations
-from study.inference.posterior import Posterior, UnconvergedError, fit_posterior
+from study.inference.posterior import Posterior, fit_posterior
 from study.inference.predictive import log_likelihood
 from study.inference.priors import log_prior
 from study.inference.spec import HEADLINE, ModelSpec
@@ -124,27 +123,26 @@ def quantities(posterior: Posterior) -> dict[str, np.ndarray]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("data", "spec"), [("chinchilla", NORMAL), ("chinchilla", STUDENT), ("cpu", NORMAL),
-                                            ("cpu", HEADLINE), ("three", NORMAL), ("three", HEADLINE)])
+                                            ("cpu", HEADLINE)])
 def test_quantiles_are_those_of_long_chains(data: str, spec: ModelSpec) -> None:
-    """Every quantile within 5 % of a posterior s.d. and three Monte Carlo standard errors of 40,000 effective draws."""
+    """Every quantile within 5 % of a posterior s.d. and three Monte Carlo standard errors of 40,000 effective draws.
+
+    Three runs are not among the data: NUTS passes its gate there too seldom to be a reference, and the fast fit is
+    held to calibration instead (test_calibrate.py).
+    """
     if data == "chinchilla":
         frame = chinchilla()
         table = frame.loc[~frame["outlier"], ["N", "D", "loss"]].reset_index(drop=True)
     else:
-        table = simulated() if data == "cpu" else THREE.table(np.array([4.65, 4.21, 4.35]))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PriorDominatedWarning)
-        quick = fit_fast(table, spec, seed=2, draws=16_000)
-        chains, reached, parts = 0, 0.0, []
-        while reached < 40_000:
-            try:
-                exact = fit_posterior(table, spec, seed=10 + chains, draws=10_000)
-                reached += min(exact.diagnostics.ess_bulk, exact.diagnostics.ess_tail)
-                parts.append(quantities(exact))
-            except UnconvergedError:  # long chains on three runs may diverge once in tens of thousands of steps
-                pass
-            chains += 1
-            assert chains < 60
+        table = simulated()
+    quick = fit_fast(table, spec, seed=2, draws=16_000)
+    chains, reached, parts = 0, 0.0, []
+    while reached < 40_000:
+        exact = fit_posterior(table, spec, seed=10 + chains, draws=10_000)
+        reached += min(exact.diagnostics.ess_bulk, exact.diagnostics.ess_tail)
+        parts.append(quantities(exact))
+        chains += 1
+        assert chains < 10
     assert quick.diagnostics.converged
     ours = quantities(quick)
     levels = np.array([0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975])
