@@ -40,6 +40,7 @@ RULE = 20.0  # tokens a parameter: the rule of thumb read into Hoffmann et al.
 USUAL_BYTES = 4.3  # bytes a token of a usual vocabulary of 32 K to 50 K entries
 SEED = 0
 PRIOR_DRAWS = 4000
+FEWEST = 7  # complete runs that a page can be made of
 NUTS, IMPORTANCE = "NUTS", "importance sampling"
 
 
@@ -240,7 +241,7 @@ def load(name: str | None = None, runs: Path | None = None, *, nuts: bool = True
 
     Raises:
         GridError: no such grid.
-        AnalysisError: fewer than three complete runs to fit.
+        AnalysisError: too few complete runs to fit.
     """
     chosen = grid(name or os.environ.get("STUDY_GRID") or "cpu")
     folder = runs or Path(os.environ.get("STUDY_RUNS") or "runs")
@@ -250,9 +251,12 @@ def load(name: str | None = None, runs: Path | None = None, *, nuts: bool = True
         sweep_records = records_of(tuning, folder)
         sweep = table(tuning, sweep_records)
     frame = table(chosen, records)
-    if len(fit_rows(frame)) < 3:
+    rows = fit_rows(frame)
+    sizes = rows[rows["role"] == "isoflop"].groupby("budget")["N"].nunique()
+    if len(rows) < FEWEST or not (sizes >= 3).any():
         raise AnalysisError(
-            f"{folder}/{chosen.name} holds {len(fit_rows(frame))} complete runs to fit: "
+            f"{folder}/{chosen.name} holds {len(rows)} complete runs to fit, and the page needs {FEWEST} with three sizes "
+            "of one budget: "
             f"train more with `study run --grid {chosen.name}`, or choose other records with STUDY_GRID and STUDY_RUNS"
         )
     return Analysis(chosen, folder, records, frame, sweep, sweep_records, nuts)

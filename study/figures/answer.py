@@ -12,7 +12,7 @@ from study.figures import style, text
 from study.figures.analysis import CHINCHILLA_C, RULE, SEED, TARGET_N, USUAL_BYTES, Analysis
 from study.figures.frames import complete, groups
 from study.figures.training import optimal_loss
-from study.inference.answers import NewExperiment, exact_cost_optimum, expected_loss_allocation, new_experiment_at, penalty
+from study.inference.answers import LEVELS, NewExperiment, exact_cost_optimum, new_experiment, new_experiment_at
 from study.inference.parameters import Array
 from study.laws.published import published_law
 
@@ -170,23 +170,6 @@ def loss(study: Analysis) -> Figure:
     return figure
 
 
-@style.drawn
-def penalties(study: Analysis) -> Figure:
-    """Loss above the optimum of a model too small or too large, at the largest fitted compute and at the target's."""
-    figure, axes = style.canvas(7.2, 3.0, 1, 2, sharey=True)
-    factors = np.geomspace(1 / 8, 8, 33)
-    target = 6 * TARGET_N * float(np.median(study.posterior.draws.D_opt_at(TARGET_N)))
-    for ax, C, name in ((axes[0], study.largest_C, "largest fitted"), (axes[1], target, "at the target")):
-        worse = np.array([penalty(study.posterior.draws, C, float(factor)) for factor in factors])
-        style.fan(ax, factors, worse, style.POSTERIOR)
-        ax.set_xlim(factors[0], factors[-1])
-        style.log_axis(ax, "x", lambda x: f"×{x:g}", most=5)
-        style.panel(ax, f"{name}, {style.power(C)} FLOP", "parameters / $N_{opt}$")
-    axes[0].set_ylim(0, None)
-    axes[0].set_ylabel("loss above the optimum (nats/token)")
-    return figure
-
-
 def answers(study: Analysis) -> "Markdown":
     """D_opt at sizes from inside the grid to beyond the target: posterior, and as a new experiment would measure it."""
     rows = []
@@ -230,51 +213,25 @@ def in_bytes(study: Analysis) -> "Markdown":
 
 
 def by_compute(study: Analysis) -> "Markdown":
-    """N_opt, D_opt and the loss there at budgets from the largest fitted to Chinchilla's."""
+    """N_opt, D_opt and the loss there, from the largest fitted budget to Chinchilla's, and as an experiment would see them."""
     draws, rows = study.posterior.draws, []
-    for C in (study.largest_C, 1e17, 1e19, 1e21, CHINCHILLA_C):
-        if study.largest_C <= C:
-            N, D = draws.N_opt(C), draws.D_opt(C)
-            L = draws.loss(N, D)
+    for C in (C for C in (study.largest_C, 1e18, 1e21, CHINCHILLA_C) if study.largest_C <= C):
+        N, D, seen = draws.N_opt(C), draws.D_opt(C), new_experiment(study.posterior, C, seed=SEED)
+        for name, values, other, form in (
+            ("N_opt", N, seen.N, short),
+            ("D_opt (tokens)", D, seen.D, short),
+            ("loss (nats/token)", draws.loss(N, D), None, text.significant),
+        ):
             rows.append(
                 {
-                    "C (FLOP)": text.power(C, 2),
-                    "N_opt": text.count(float(np.median(N))),
-                    "N, 95 %": text.interval(*text.central(N), short),
-                    "D_opt": text.count(float(np.median(D))),
-                    "D, 95 %": text.interval(*text.central(D), short),
-                    "L (nats/token)": text.significant(float(np.median(L))),
-                    "L, 95 %": text.interval(*text.central(L)),
+                    "C (FLOP)": text.power(C) if name == "N_opt" else "",
+                    "": name,
+                    "median": form(float(np.median(values))),
+                    **{f"{100 * level:g} %": text.interval(*text.central(values, level), form) for level in LEVELS},
+                    "experiment, 95 %": text.ABSENT if other is None else text.interval(*text.central(other), form),
                 }
             )
-    return text.table(rows)
-
-
-def decisions(study: Analysis) -> "Markdown":
-    """What to train at two budgets: the median optimum, the size of least expected loss, and the cost of the rule of thumb."""
-
-    def two(x: float) -> str:
-        return text.significant(x, 2)
-
-    draws, rows = study.posterior.draws, []
-    for name, C in (
-        ("largest fitted", study.largest_C),
-        ("the target's", 6 * TARGET_N * float(np.median(draws.D_opt_at(TARGET_N)))),
-    ):
-        best = expected_loss_allocation(draws, C)
-        by_rule = float(np.sqrt(C / (6 * RULE)))
-        lost = draws.loss(by_rule, C / (6 * by_rule)) - draws.loss(draws.N_opt(C), draws.D_opt(C))
-        rows.append(
-            {
-                "compute": f"{name}, {text.power(C)} FLOP",
-                "median N_opt": text.count(float(np.median(draws.N_opt(C)))),
-                "N of least expected loss": text.count(best.N),
-                "its tokens": text.count(best.D),
-                f"{RULE:g} tokens a parameter lose (nats/token)": two(float(np.median(lost))),
-                "95 %": text.interval(*text.central(lost), two),
-            }
-        )
-    return text.table(rows)
+    return text.table(rows, left=("",))
 
 
 @lru_cache(maxsize=4)
@@ -295,4 +252,4 @@ def short(x: float) -> str:
 
 
 def _levels(draws: Array) -> dict[str, str]:
-    return {f"{100 * level:g} %": text.interval(*text.central(draws, level), short) for level in (0.5, 0.8, 0.95)}
+    return {f"{100 * level:g} %": text.interval(*text.central(draws, level), short) for level in LEVELS}

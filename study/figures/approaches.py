@@ -70,7 +70,9 @@ def approaches(study: Analysis) -> tuple[Approach, ...]:
             ends = found.interval(lambda s: s.D_opt_at(TARGET_N))
         known = None if np.isnan(ends).any() else ends
         se = float(np.std(found.surface.a))
-        out.append(Approach(f"3: Huber, bootstrap of {name}", float(surface.a), se, float(surface.D_opt_at(TARGET_N)), known))
+        out.append(
+            Approach(f"3: Huber, bootstrap of {name}", float(surface.a), se, float(surface.D_opt_at(TARGET_N)), known)
+        )
     if study.varpro is not None and not study.varpro.at_bound:
         least = study.varpro.surface
         out.append(Approach("3: variable projection", float(least.a), float("nan"), float(least.D_opt_at(TARGET_N))))

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from study.errors import StudyError
 from study.figures import style, text
 from study.figures.analysis import CHINCHILLA_C, Analysis
+from study.figures.frames import each
 from study.figures.published_fits import PublishedFit, PublishedStudy, published_study
 from study.published import chinchilla
 
@@ -101,6 +102,33 @@ def ratios(study: Analysis) -> Figure:
     ax.axvline(20, color=style.MUTED, lw=0.8, ls="--")
     style.panel(ax, "", f"tokens a parameter at {style.power(CHINCHILLA_C, 3)} FLOP")
     return figure
+
+
+def dropped(study: Analysis) -> "Markdown":
+    """The points that are left out: size, tokens, loss, and how far each lies off the refit."""
+    found = fits(study)
+    try:
+        rows = chinchilla()
+    except StudyError as error:
+        return text.absent(str(error))
+    if found is None:
+        return text.absent(MISSING)
+    law = huber(found)[0]
+    out = rows[rows["outlier"]]
+    off = np.log(out["loss"]) - np.log(law.E + law.A / out["N"] ** law.alpha + law.B / out["D"] ** law.beta)
+    return text.table(
+        [
+            {
+                "N": text.count(row.N),
+                "D (tokens)": text.count(row.D),
+                "C (FLOP)": text.power(row.C),
+                "D/N": text.significant(row.D / row.N, 2),
+                "loss (nats/token)": f"{row.loss:.3f}",
+                "off the refit (%)": f"{100 * gap:.0f}",
+            }
+            for row, gap in zip(each(out), off, strict=True)
+        ]
+    )
 
 
 @style.drawn

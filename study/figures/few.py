@@ -1,5 +1,6 @@
 """What three runs say, and how the interval shrinks as runs are added."""
 
+import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -12,9 +13,13 @@ from study.figures import style, text
 from study.figures.analysis import SEED, TARGET_N, Analysis
 from study.figures.frames import groups
 from study.inference.baseline import CurveFit, fit_curve_fit
+from study.inference.fast import fit_fast
+from study.inference.observations import PriorDominatedWarning
 from study.inference.parameters import Array
 from study.inference.points import InferenceError
 from study.inference.posterior import Posterior
+from study.inference.spec import ModelSpec
+from study.laws.errata import LAB_RUNS
 
 if TYPE_CHECKING:
     from IPython.display import Markdown
@@ -106,6 +111,53 @@ def shrinkage(study: Analysis) -> Figure:
     style.log_axis(ax, "x")
     style.panel(ax, "", f"$D_{{opt}}$ at {style.short(TARGET_N)} parameters (tokens)")
     return figure
+
+
+@style.drawn
+def parameters(study: Analysis) -> Figure:
+    """Prior, three runs, all runs: marginal densities of what the answer is made of, and of the answer."""
+    figure, axes = style.canvas(7.4, 2.0, 1, 5)
+    with np.errstate(over="ignore"):
+        sets = {
+            "prior": (study.prior, study.prior.surface(*study.reference), style.PRIOR),
+            "three runs": (stages(study)[0].posterior.parameters, stages(study)[0].posterior.draws, style.PREDICTIVE),
+            "all runs": (study.posterior.parameters, study.posterior.draws, style.POSTERIOR),
+        }
+        columns = [
+            ("ln $E$", lambda p, _: np.log(p.E)),
+            (r"ln $\alpha$", lambda p, _: np.log(p.alpha)),
+            (r"ln $\beta$", lambda p, _: np.log(p.beta)),
+            ("$a$", lambda _, s: np.asarray(s.a)),
+            ("log10 $D_{opt}$", lambda _, s: np.log10(s.D_opt_at(TARGET_N))),
+        ]
+        for ax, (name, column) in zip(axes, columns, strict=True):
+            values = {label: column(p, s) for label, (p, s, _) in sets.items()}
+            low, high = np.nanquantile(values["prior"], [0.005, 0.995])
+            low, high = (
+                min(low, *(np.nanquantile(v, 0.01) for v in values.values())),
+                max(high, *(np.nanquantile(v, 0.99) for v in values.values())),
+            )
+            for label, (_, _, colour) in sets.items():
+                density, edges = np.histogram(values[label], np.linspace(low, high, 50), density=True)
+                ax.stairs(density / density.max(), edges, fill=True, color=colour, alpha=0.4)
+            ax.set_yticks([])
+            ax.spines["left"].set_visible(False)
+            style.panel(ax, name)
+    for y, (label, (_, _, colour)) in zip((0.95, 0.83, 0.71), sets.items(), strict=True):
+        axes[0].text(0.02, y, label, transform=axes[0].transAxes, color=colour, fontsize=7, va="top")
+    return figure
+
+
+@lru_cache(maxsize=1)
+def lab() -> Array:
+    """D_opt at the target per draw, from the lab's own three predicted losses at the N and D it names."""
+    rows = pd.DataFrame(
+        {"N": [run.N for run in LAB_RUNS], "D": [run.D for run in LAB_RUNS], "loss": [run.predicted for run in LAB_RUNS]}
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PriorDominatedWarning)  # what the page is about
+        fitted = fit_fast(rows, ModelSpec(group=None), seed=SEED, fallback=False)
+    return np.asarray(fitted.draws.D_opt_at(TARGET_N))
 
 
 @lru_cache(maxsize=4)

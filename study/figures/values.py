@@ -44,6 +44,11 @@ def _ends(draws: object, form: Form = text.significant, level: float = 0.95) -> 
     return Value(text.interval(low, high, form), high - low, True)
 
 
+def _fixed_ends(draws: object) -> Value:
+    low, high = text.central(draws)
+    return Value(text.interval(low, high, text.count), high - low, False)
+
+
 def _whole(number: float) -> str:
     return f"{number:,.0f}"
 
@@ -150,6 +155,8 @@ def three(study: Analysis) -> Mapping[str, Value]:
         "decades_prior": _fixed(spans[1], _tenth),
         "budget": _fixed(float(rows["budget"].iloc[0]), text.power),
         "count": _fixed(len(rows), _word),
+        "lab_95": _fixed_ends(few.lab()),
+        "lab_decades": _fixed(float(np.log10(np.divide(*text.central(few.lab())[::-1]))), _tenth),
     }
 
 
