@@ -23,7 +23,7 @@ from study.design import Cell, Grid
 from study.launch import storage as remote
 from study.launch.local import REFRESH_SECONDS, RESTARTS, LaunchError, writable
 from study.launch.show import Show
-from study.launch.state import GridState, grid_state, progress_note, run_lock, work_directory
+from study.launch.state import GridState, grid_state, progress_note, run_id_of, run_lock, work_directory
 from study.launch.track import tracked
 from study.launch.worker import EX_INTERRUPTED, Options, Stop, finish, train_cell
 from study.record import RunRecord, run_directory
@@ -73,14 +73,15 @@ def run_grid(grid: Grid, runs: Path, options: Options, *, only: Sequence[str] = 
     runs = runs.resolve()
     writable(runs / grid.name)
     done = dict(grid_state(grid, runs).done)
-    waiting = deque(sorted((cell for cell in chosen if cell.config.run_id not in done), key=lambda c: -cost.all_flops(c.config)))
+    left = [cell for cell in chosen if run_id_of(cell.config) not in done]
+    waiting = deque(sorted(left, key=lambda cell: -cost.all_flops(cell.config)))
     if not waiting:
         return grid_state(grid, runs, done)
     import ray
 
     started = _connect(ray, address, options)
     stop, signs, flights = Stop(), _Signs(grid.name, runs, storage, uuid.uuid4().hex[:12]), dict[Any, Flight]()
-    attempts = dict.fromkeys((cell.config.run_id for cell in waiting), 0)
+    attempts = dict.fromkeys((run_id_of(cell.config) for cell in waiting), 0)
     task = ray.remote(max_retries=0, **_needs(ray, options))(_task)
     try:
         with Show(console, grid) as show, tracked(mlflow_uri, grid.name, runs, console) as track:
@@ -131,16 +132,16 @@ def _departures(waiting: deque[Cell], free: int, grid: str, runs: Path, attempts
         if len(flights) >= free:
             break
         cell = waiting.popleft()
-        lock = run_lock(runs, grid, cell.config.run_id)
+        lock = run_lock(runs, grid, run_id_of(cell.config))
         try:
             lock.acquire(timeout=0)
         except Timeout:
             waiting.append(cell)
             continue
-        if (run_directory(runs, grid, cell.config.run_id) / "record.json").exists():  # another launcher's
+        if (run_directory(runs, grid, run_id_of(cell.config)) / "record.json").exists():  # another launcher's
             lock.release()
         else:
-            flights.append(Flight(cell, lock, attempts[cell.config.run_id]))
+            flights.append(Flight(cell, lock, attempts[run_id_of(cell.config)]))
     return flights
 
 
@@ -194,7 +195,7 @@ def _task(trainer: Trainer, cell: Cell, options: Options, signs: _Signs) -> RunR
             seen, looked = signs.asked(), time.monotonic()
         return seen or stop()
 
-    run_id = cell.config.run_id
+    run_id = run_id_of(cell.config)
     try:
         if stopping():
             return None
@@ -249,7 +250,7 @@ def _landed(ray: Any, reference: Any, flight: Flight, attempts: dict[str, int]) 
     Raises:
         LaunchError: the run failed for good.
     """
-    run_id = flight.cell.config.run_id
+    run_id = run_id_of(flight.cell.config)
     try:
         record: RunRecord | None = ray.get(reference)
         return record
@@ -269,5 +270,5 @@ def _is_ours(error: BaseException) -> bool:
 
 
 def _state(grid: Grid, done: dict[str, RunRecord], flights: dict[Any, Flight], signs: _Signs) -> GridState:
-    running = {flight.cell.config.run_id: signs.note(flight.cell.config.run_id) for flight in flights.values()}
-    return GridState(done, running, tuple(cell for cell in grid.cells if cell.config.run_id not in done))
+    running = {run_id_of(flight.cell.config): signs.note(run_id_of(flight.cell.config)) for flight in flights.values()}
+    return GridState(done, running, tuple(cell for cell in grid.cells if run_id_of(cell.config) not in done))

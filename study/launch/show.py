@@ -32,21 +32,24 @@ class Show:
     def __call__(self, state: GridState) -> None:
         if self.known is None:
             self.known, self.flops_at_start = set(state.done), state.flops_left
-        for run_id in [r for r in state.done if r not in self.known]:
+        new = [run_id for run_id in state.done if run_id not in self.known]
+        left = self._time_left(state) if new or self.live else ""
+        for run_id in new:
             self.known.add(run_id)
-            self.console.print(_line(state, run_id, len(self.grid.cells), self._time_left(state)), highlight=False)
+            self.console.print(_line(state, run_id, len(self.known), len(self.grid.cells), left), highlight=False)
         if self.live:
-            self.live.update(self._table(state))
+            self.live.update(self._table(state, left))
 
     def _time_left(self, state: GridState) -> str:
-        done = (self.flops_at_start or 0.0) - state.flops_left
+        flops_left = state.flops_left
+        done = (self.flops_at_start or 0.0) - flops_left
         if done <= 0:
             return "?"
-        return duration((time.monotonic() - self.started) * state.flops_left / done)
+        return duration((time.monotonic() - self.started) * flops_left / done)
 
-    def _table(self, state: GridState) -> Table:
+    def _table(self, state: GridState, left: str) -> Table:
         view = Table(title=f"{self.grid.name}: {len(state.done)} of {len(self.grid.cells)} runs done, "
-                           f"{self._time_left(state)} left", title_justify="left")
+                           f"{left} left", title_justify="left")
         for column in ("run", "step", "loss", "tokens/s"):
             view.add_column(column, justify="left" if column == "run" else "right")
         for run_id, note in state.running.items():
@@ -55,10 +58,10 @@ class Show:
         return view
 
 
-def _line(state: GridState, run_id: str, total: int, left: str) -> str:
+def _line(state: GridState, run_id: str, count: int, total: int, left: str) -> str:
     record = state.done[run_id]
     loss = record.losses["validation"].nats_per_token if record.losses else float("nan")
-    return (f"{len(state.done)}/{total} {run_id} {record.status} loss {loss:.4f} "
+    return (f"{count}/{total} {run_id} {record.status} loss {loss:.4f} "
             f"{record.timing.tokens_per_second:,.0f} tokens/s {duration(record.timing.total_wall)}, {left} left")
 
 

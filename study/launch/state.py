@@ -4,11 +4,13 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
+from study.config import RunConfig
 from study.counts import exact_flops
 from study.design import Cell, Grid
 from study.record import RunRecord, read_record, run_directory
@@ -27,7 +29,7 @@ class GridState:
         """Exact FLOPs still to train, less what running cells have done."""
         total = 0.0
         for cell in self.left:
-            note = self.running.get(cell.config.run_id, {})
+            note = self.running.get(run_id_of(cell.config), {}) if self.running else {}
             total += exact_flops(cell.config) * (1 - note.get("step", 0) / note.get("steps", 1))
         return total
 
@@ -37,6 +39,12 @@ class GridState:
         complete = [record for record in self.done.values() if record.status == "complete"]
         seconds = sum(record.timing.total_wall for record in complete)
         return sum(record.flops_exact for record in complete) / seconds if seconds else None
+
+
+@cache
+def run_id_of(config: RunConfig) -> str:
+    """The config's run_id, hashed once: a launcher asks for thousands every second."""
+    return config.run_id
 
 
 def work_directory(runs: Path, grid: str, run_id: str) -> Path:
@@ -58,7 +66,7 @@ def grid_state(grid: Grid, runs: Path, known: Mapping[str, RunRecord] | None = N
     running: dict[str, dict[str, Any]] = {}
     left = []
     for cell in grid.cells:
-        run_id = cell.config.run_id
+        run_id = run_id_of(cell.config)
         directory = run_directory(runs, grid.name, run_id)
         if run_id in known:
             done[run_id] = known[run_id]
