@@ -23,7 +23,7 @@
     for (const [unit, name] of units) if (x >= unit) return Number((x / unit).toPrecision(3)) + name;
     return String(Number(x.toPrecision(3)));
   };
-  const plain = (x) => String(Number(x.toPrecision(3)));
+  const plain = (x) => (x < 1e3 ? String(Number(x.toPrecision(3))) : count(x));
   const flop = (x) => x.toExponential(1).replace(/^(.*)e\+?(-?\d+)$/, "$1 × 10<sup>$2</sup>");
 
   const solve = () => { // per draw, summarised last

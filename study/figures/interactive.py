@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from study.figures import text
-from study.figures.analysis import CHINCHILLA_C, SEED, TARGET_N, Analysis
+from study.figures.analysis import CHINCHILLA_C, TARGET_N, Analysis
 
 if TYPE_CHECKING:
     from IPython.display import Markdown
@@ -18,7 +18,9 @@ DRAWS = 400
 def payload(study: Analysis) -> dict[str, object]:
     """What the page embeds: per draw ln G, a, E, ln A, ln B, alpha, beta; and what the runs covered."""
     draws = study.posterior.draws
-    pick = np.random.default_rng(SEED).choice(len(draws.alpha), min(DRAWS, len(draws.alpha)), replace=False)
+    size = len(draws.alpha)
+    ranks = ((np.arange(min(DRAWS, size)) + 0.5) * size / min(DRAWS, size)).astype(int)
+    pick = np.argsort(draws.D_opt_at(TARGET_N))[ranks]  # evenly through the answer: its intervals are then those of the page
     columns = {
         "lnG": draws.log_G,
         "a": draws.a,
