@@ -12,11 +12,11 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
                   help="Train a grid of models, fit a posterior of L(N, D), and render the study as a report.")
 
 COMMANDS = (  # in the order `--help` lists them
-    "corpus", "run", "status", "fit", "verify", "render", "reproduce", "plan", "calibrate", "bench", "gpu_check",
+    "corpus", "run", "status", "fit", "verify", "render", "reproduce", "plan", "calibrate", "bench", "gpu-check",
 )
 
-for _name in COMMANDS:  # `gpu_check` is `study gpu-check`
-    app.command(_name.replace("_", "-"))(import_module(f"study.commands.{_name}").command)
+for _name in COMMANDS:
+    app.command(_name)(import_module(f"study.commands.{_name.replace('-', '_')}").command)
 
 
 def main() -> None:

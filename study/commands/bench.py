@@ -1,23 +1,14 @@
 """`study bench`: side-by-side measurements, into runs/bench/."""
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 
-class What(StrEnum):
-    """What is measured."""
-
-    train = "train"
-    fit = "fit"
-    render = "render"
-    launch = "launch"
-
-
 def command(
-    what: Annotated[What, typer.Argument(help="train (beside transformers), fit, render or launch (Ray).")],
+    what: Annotated[Literal["train", "fit", "render", "launch"],
+                    typer.Argument(help="train (beside transformers), fit, render or launch (Ray).")],
     out: Annotated[Path, typer.Option(help="Where WHAT.json goes.")] = Path("runs/bench"),
     device: Annotated[str, typer.Option(help="train: cpu, cuda or auto.")] = "cpu",
     threads: Annotated[int, typer.Option(min=1, help="train: threads of compute.")] = 1,
@@ -39,7 +30,7 @@ def command(
             status.update(f"{line} ...")
 
         body: dict[str, Any]
-        if what == What.train:
+        if what == "train":
             from study.bench.train import SHAPES, bench_train
             from study.training.device import pick
 
@@ -47,11 +38,11 @@ def command(
             if not set(chosen) <= SHAPES.keys():
                 raise BenchError(f"--widths {widths}: choose from {', '.join(map(str, SHAPES))}")
             body = bench_train(pick(device), widths=chosen, precision=precision, threads=threads, turns=turns, progress=progress)
-        elif what == What.fit:
+        elif what == "fit":
             from study.bench.fit import bench_fit
 
             body = bench_fit(progress=progress)
-        elif what == What.render:
+        elif what == "render":
             from study.bench.render import bench_render
 
             body = bench_render(Path.cwd(), repeats=turns, progress=progress)
@@ -59,7 +50,7 @@ def command(
             from study.bench.launch import bench_launch
 
             body = bench_launch(progress=progress)
-    path = write(out / f"{what.value}.json", body)
+    path = write(out / f"{what}.json", body)
     console = Console(highlight=False, soft_wrap=True)
     for key, value in body.items():
         if isinstance(value, float | int):

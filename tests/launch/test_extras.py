@@ -3,10 +3,13 @@
 import json
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from rich.console import Console
 
 from study.errors import StudyError
@@ -101,6 +104,17 @@ def test_storage_mirrors_checkpoints(place: Callable[[Path], str], tmp_path: Pat
     storage.drop(url)
     storage.drop(url)
     assert not storage.marked(f"{url}/stop") and storage.note(url) == {}
+
+
+def test_the_extras_have_a_lock_of_their_own() -> None:
+    root = Path(__file__).resolve().parents[2]
+    extras = tomllib.loads((root / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    lines = (root / "requirements-extras.lock").read_text().splitlines()
+    pins = {canonicalize_name(pin.name): pin.specifier for pin in map(Requirement, [x for x in lines if not x.startswith("#")])}
+    for wanted in (Requirement(line) for name in ("cluster", "track", "bench") for line in extras[name]):
+        (pin,) = pins[canonicalize_name(wanted.name)]
+        assert pin.operator == "==" and wanted.specifier.contains(pin.version)
+    assert "torch" not in pins
 
 
 def test_a_team_whose_command_is_wrong_says_so(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
