@@ -24,7 +24,7 @@ RAY = [sys.executable, "-m", "study.cli", "run", "--ray", "--workers", "2", "--c
 
 # Three nodes of one slot each; a worker in the middle of a run is killed, then the node of another such run.
 DISTURBED = """
-import json, os, signal, sys, threading, time
+import json, sys, threading, time
 from pathlib import Path
 import psutil, ray
 from ray.cluster_utils import Cluster
@@ -61,6 +61,7 @@ def kill():
     victim.kill()
     while not (midway() and here(True)):
         time.sleep(0.02)
+    said["recorded"] = len(list((runs / name).glob("[!.]*/record.json")))
     cluster.remove_node(nodes[-1], allow_graceful=False)
     said["node"] = nodes[-1].node_id
 
@@ -68,6 +69,9 @@ thread = threading.Thread(target=kill, daemon=True)
 thread.start()
 state = run_grid(grid(name), runs, Options(checkpoint_seconds=0.2), console=Console(file=sys.stderr, width=200))
 thread.join(60.0)
+end = time.monotonic() + 120
+while sum(node["Alive"] for node in ray.nodes()) > 2 and time.monotonic() < end:  # the head node hears of it late
+    time.sleep(0.5)
 said |= {"alive": sum(node["Alive"] for node in ray.nodes()), "done": len(state.done), "resumed": sum(
     record.timing.resumed for record in state.done.values())}
 (runs / "said.json").write_text(json.dumps(said))
@@ -96,6 +100,7 @@ def test_a_worker_and_a_node_are_killed(name: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
     said = json.loads((tmp_path / "ray" / "said.json").read_text())
     assert said["worker"] and said["node"] and said["alive"] == 2, f"a worker and a node were to be killed: {said}"
+    assert said["recorded"] < said["done"], "the node was to be killed in the middle of the grid"
     assert said["resumed"] >= 1, "what was killed was to go on from its checkpoint"
     local = [sys.executable, "-m", "study.cli", "run", "--grid", name, "--workers", "2", "--runs", str(tmp_path / "local")]
     subprocess.run(local, check=True, capture_output=True, timeout=3000)
