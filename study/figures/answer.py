@@ -218,17 +218,17 @@ def by_compute(study: Analysis) -> "Markdown":
     for C in (C for C in (study.largest_C, 1e18, 1e21, CHINCHILLA_C) if study.largest_C <= C):
         N, D, seen = draws.N_opt(C), draws.D_opt(C), new_experiment(study.posterior, C, seed=SEED)
         for name, values, other, form in (
-            ("N_opt", N, seen.N, short),
-            ("D_opt (tokens)", D, seen.D, short),
-            ("loss (nats/token)", draws.loss(N, D), None, text.significant),
+            ("$N_{opt}$", N, seen.N, short),
+            ("$D_{opt}$", D, seen.D, short),
+            ("$L$", draws.loss(N, D), None, text.significant),
         ):
             rows.append(
                 {
-                    "C (FLOP)": text.power(C) if name == "N_opt" else "",
+                    "C (FLOP)": text.power(C) if name == "$N_{opt}$" else "",
                     "": name,
                     "median": form(float(np.median(values))),
                     **{f"{100 * level:g} %": text.interval(*text.central(values, level), form) for level in LEVELS},
-                    "experiment, 95 %": text.ABSENT if other is None else text.interval(*text.central(other), form),
+                    "experiment": text.ABSENT if other is None else text.interval(*text.central(other), form),
                 }
             )
     return text.table(rows, left=("",))

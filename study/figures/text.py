@@ -10,6 +10,7 @@ import pandas as pd
 if TYPE_CHECKING:
     from IPython.display import Markdown
 
+RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 UNITS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 ABSENT, NBSP = "—", "\u00a0"
 
@@ -42,10 +43,11 @@ def count(x: float, digits: int = 3) -> str:
 
 
 def power(x: float, digits: int = 2) -> str:
-    r"""`x` as $m \times 10^k$ in math; a round power of ten without its mantissa."""
+    """`x` as m × 10ᵏ, unbreakable; a round power of ten without its mantissa."""
     mantissa, exponent = f"{x:.{digits - 1}e}".split("e")
     short = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
-    return f"$10^{{{int(exponent)}}}$" if short == "1" else rf"${short} \times 10^{{{int(exponent)}}}$"
+    ten = "10" + str(int(exponent)).translate(RAISED)
+    return ten if short == "1" else f"{short}{NBSP}×{NBSP}{ten}".replace("-", "−")
 
 
 def percent(share: float, digits: int = 0) -> str:
