@@ -13,12 +13,17 @@ if TYPE_CHECKING:
     from IPython.display import Markdown
 
 
+def target_compute(study: Analysis) -> float:
+    """6 N D_opt at the target, FLOP, with the median D_opt."""
+    return 6 * TARGET_N * float(np.median(study.posterior.draws.D_opt_at(TARGET_N)))
+
+
 @style.drawn
 def penalties(study: Analysis) -> Figure:
     """Loss above the optimum of a model too small or too large, at the largest fitted compute and at the target's."""
     figure, axes = style.canvas(7.2, 3.0, 1, 2, sharey=True)
     factors = np.geomspace(1 / 8, 8, 33)
-    target = 6 * TARGET_N * float(np.median(study.posterior.draws.D_opt_at(TARGET_N)))
+    target = target_compute(study)
     for ax, C, name in ((axes[0], study.largest_C, "largest fitted"), (axes[1], target, "at the target")):
         worse = np.array([penalty(study.posterior.draws, C, float(factor)) for factor in factors])
         style.fan(ax, factors, worse, style.POSTERIOR)
@@ -37,10 +42,7 @@ def decisions(study: Analysis) -> "Markdown":
         return text.significant(x, 2)
 
     draws, rows = study.posterior.draws, []
-    for name, C in (
-        ("largest fitted", study.largest_C),
-        ("the target's", 6 * TARGET_N * float(np.median(draws.D_opt_at(TARGET_N)))),
-    ):
+    for name, C in (("largest fitted", study.largest_C), ("the target's", target_compute(study))):
         best = expected_loss_allocation(draws, C)
         by_rule = float(np.sqrt(C / (6 * RULE)))
         lost = draws.loss(by_rule, C / (6 * by_rule)) - draws.loss(draws.N_opt(C), draws.D_opt(C))

@@ -153,19 +153,18 @@ def seeds(study: Analysis) -> str:
 
 
 def gap(study: Analysis) -> str:
-    """How far training loss is below validation loss, and whether the distance grows with the tokens seen."""
+    """How far training loss is from validation loss, and whether the distance grows with the tokens seen."""
     rows = complete(study.frame)
     difference = rows["loss"] - rows["train_loss"]
     growth = float(np.corrcoef(np.log(rows["D"]), difference)[0, 1]) if difference.std() > 0 else 0.0
-    trend = (
-        "It grows with the tokens seen, so part of it is memory."
-        if growth > 0.5
-        else "It does not grow with the tokens seen."
-    )
+    middle = float(difference.median())
+    side = "above" if middle > 0 else "below"
+    seen = " and grows with the tokens seen, so part of it is memory" if middle > 0 and growth > 0.5 else ""
     return (
-        f"A subset of the training text, seen once, has a loss {text.significant(float(difference.median()), 2)} nats a "
-        "token below "
-        f"that of validation in the median run, and {text.significant(float(difference.max()), 2)} at most. {trend}"
+        f"In the median run, validation loss lies {text.significant(abs(middle), 2)} nats a token {side} that of a subset "
+        "of the "
+        f"training text, which was seen once; the difference is {text.significant(float(difference.max()), 2)} at "
+        f"most{seen}."
     )
 
 

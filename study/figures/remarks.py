@@ -1,0 +1,152 @@
+"""Verbal findings for captions: what a figure shows, checked on the analysis it is drawn from."""
+
+from functools import lru_cache
+
+import numpy as np
+
+from study.figures import decision, few, text
+from study.figures.analysis import SEED, TARGET_N, Analysis
+from study.figures.frames import complete, each
+from study.inference.answers import penalty
+from study.inference.identify import contraction
+from study.inference.isoflop import vertex_shift
+from study.inference.predictive import predict_losses, prior_predictive
+from study.inference.spec import HEADLINE
+
+SYMBOLS = {"E": "$E$", "tA": "$t_A$", "tB": "$t_B$", "alpha": r"$\alpha$", "beta": r"$\beta$"}
+
+
+def learned(study: Analysis) -> str:
+    """Which of the surface's parameters the runs narrow most and least against the prior."""
+    left = contraction(study.posterior.parameters, study.prior, list(SYMBOLS))
+    order = sorted(left, key=lambda name: left[name])
+    return (
+        f"Against its prior the runs narrow {SYMBOLS[order[-1]]} most, to "
+        f"{text.significant(100 * (1 - left[order[-1]]), 2)} % of the "
+        "variance of its "
+        f"logarithm, and {SYMBOLS[order[0]]} least, to {text.significant(100 * (1 - left[order[0]]), 2)} %."
+    )
+
+
+def tradeoff(study: Analysis) -> str:
+    """The two strongest correlations between parameters of the surface."""
+    values = {name: np.log(getattr(study.posterior.parameters, name)) for name in SYMBOLS}
+    names = list(values)
+    found = [(float(np.corrcoef(values[a], values[b])[0, 1]), a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
+    strongest = sorted(found, key=lambda one: -abs(one[0]))[:2]
+    words = [f"{SYMBOLS[a]} and {SYMBOLS[b]}, {r:+.2f}".replace("-", "−") for r, a, b in strongest]
+    return f"The strongest correlations are those of {words[0]}, and of {words[1]}."
+
+
+def expected(study: Analysis) -> str:
+    """How wide the prior predictive is beside the spread of the measured losses."""
+    N0, D0 = study.reference
+    _, losses = prior_predictive(HEADLINE, study.fit, N0, D0, draws=1000, seed=SEED, bytes_per_token=study.bytes_per_token)
+    low, high = np.quantile(losses, [0.025, 0.975], axis=0)
+    inside = int(((study.fit["loss"] >= low) & (study.fit["loss"] <= high)).sum())
+    factor = float(np.median(high / low))
+    return (
+        f"The prior's 95 % interval for a run spans a factor of {text.significant(factor, 2)} in loss, the runs themselves "
+        f"{text.significant(float(study.fit['loss'].max() / study.fit['loss'].min()), 2)}; {inside} of {len(study.fit)} "
+        "lie inside."
+    )
+
+
+def predicted(study: Analysis) -> str:
+    """How many of the fitted runs fall inside their own predictive intervals."""
+    losses = predict_losses(study.posterior, study.fit, seed=SEED)
+    counts = []
+    for level in (0.5, 0.8, 0.95):
+        low, high = np.quantile(losses, [(1 - level) / 2, (1 + level) / 2], axis=0)
+        counts.append(int(((study.fit["loss"] >= low) & (study.fit["loss"] <= high)).sum()))
+    return f"Of {len(study.fit)} runs, {counts[0]}, {counts[1]} and {counts[2]} lie inside their 50, 80 and 95 % intervals."
+
+
+def residual_tails(study: Analysis) -> str:
+    """Whether the residuals ask for heavy tails: the posterior of nu against its prior."""
+    nu = study.posterior.parameters.nu
+    heavy = float(np.mean(nu < 10))
+    prior = float(np.mean(study.prior.nu < 10))
+    verdict = "ask for heavier tails than the prior expected" if heavy > prior + 0.1 else "do not ask for heavy tails"
+    return f"The residuals {verdict}: the probability of fewer than ten degrees of freedom is {heavy:.2f}, {prior:.2f} a priori."
+
+
+def shared(study: Analysis) -> str:
+    """The largest width effect and whether its interval leaves zero."""
+    middles = np.median(study.posterior.u, axis=0)
+    largest = int(np.argmax(np.abs(middles)))
+    low, high = text.central(study.posterior.u[:, largest])
+    verdict = "its 95 % interval leaves out zero" if low > 0 or high < 0 else "its 95 % interval holds zero"
+    sign = f"{100 * middles[largest]:+.2f}".replace("-", "−")
+    return f"The largest is {sign} % of the loss, at width {float(study.posterior.rows.groups[largest]):g}; {verdict}."
+
+
+def speed(study: Analysis) -> str:
+    """Share of the measured matmul peak at the smallest and at the largest width."""
+    rows = complete(study.frame)
+    share = np.array(
+        [row.C_exact / (t.train_cpu * t.matmul_peak) for row in each(rows) if (t := study.records[row.run_id].timing)]
+    )
+    widths = rows["width"].to_numpy()
+    small, large = (float(np.median(share[widths == width])) for width in (widths.min(), widths.max()))
+    return (
+        f"Runs of width {widths.min()} reach {text.percent(small)} of the measured matmul peak, those of width "
+        f"{widths.max()} "
+        f"{text.percent(large)}: hours are not in proportion to FLOPs."
+    )
+
+
+def flat(study: Analysis) -> str:
+    """What half or twice the optimal size costs, at the largest fitted budget and at the target's."""
+    target = decision.target_compute(study)
+    lost = [
+        max(float(np.median(penalty(study.posterior.draws, C, factor))) for factor in (0.5, 2.0))
+        for C in (study.largest_C, target)
+    ]
+    return (
+        f"Half or twice the optimal size loses at most {text.significant(lost[0], 2)} nats a token at the largest fitted "
+        "compute and "
+        f"{text.significant(lost[1], 2)} at the target's (medians)."
+    )
+
+
+def untouched(study: Analysis) -> str:
+    """Which parameters three runs leave within a factor of two of the prior's variance."""
+    left = contraction(few.stages(study)[0].posterior.parameters, study.prior, list(SYMBOLS))
+    names = [SYMBOLS[name] for name, share in left.items() if share < 0.5]
+    moved = [SYMBOLS[name] for name, share in left.items() if share >= 0.5]
+    if not names:
+        return "Three runs reduce every parameter's prior variance by half or more."
+    tail = f", and reduce that of {text.enumeration(moved)}" if moved else ""
+    return f"Three runs leave more than half of the prior variance of {text.enumeration(names)}{tail}."
+
+
+def added(study: Analysis) -> str:
+    """What more sizes of one budget do to the interval, and what a second budget does."""
+    found = few.stages(study)
+    spans = [float(np.log10(np.divide(*text.central(stage.posterior.draws.D_opt_at(TARGET_N))[::-1]))) for stage in found]
+    one = next((i for i, stage in enumerate(found) if i and stage.rows["budget"].nunique() == 1), None)
+    two = next((i for i, stage in enumerate(found) if stage.rows["budget"].nunique() == 2), None)
+    parts = [f"three runs leave {spans[0]:.1f} decades"]
+    if one is not None:
+        parts.append(f"all {len(found[one].rows)} sizes of that budget {spans[one]:.1f}")
+    if two is not None:
+        parts.append(f"a second budget {spans[two]:.1f}")
+    return f"{text.enumeration(parts).capitalize()}, and all {len(study.fit)} runs {spans[-1]:.1f}."
+
+
+@lru_cache(maxsize=4)
+def _bias(study: Analysis, reach: float) -> np.ndarray:
+    draws = study.posterior.draws
+    x, pick = np.linspace(-np.log(reach), np.log(reach), 7), np.linspace(0, len(draws.alpha) - 1, 400).astype(int)
+    return np.expm1([vertex_shift(float(draws.alpha[i]), float(draws.beta[i]), x) for i in pick])
+
+
+def biased(study: Analysis) -> str:
+    """How far a noiseless parabola's vertex misses the optimum for sizes from a quarter to four times it."""
+    shift = 100 * _bias(study, 4.0)
+    low, high = text.central(shift)
+    return (
+        f"With sizes from a quarter to four times the optimum, the vertex of a parabola without noise lies "
+        f"{text.significant(float(np.median(shift)), 2)} % off {text.interval(low, high, lambda x: text.significant(x, 2))}."
+    )
