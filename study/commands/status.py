@@ -44,8 +44,8 @@ def command(
         console.print(f"{run_id}: step {note['step']:,} of {note['steps']:,}, loss {note['loss']:.3f}, "
                       f"{note['tokens_per_second']:,.0f} tokens/s" if note else f"{run_id}: starting", highlight=False)
     line = f"{len(state.done)} of {len(chosen.cells)} runs done, {state.flops_left:.2e} FLOP left"
-    if (speed := state.flops_per_second) and state.left:
-        hours = state.flops_left / speed / workers / 3600
-        line += f": {hours:.1f} hours with {workers} workers at {speed / 1e9:.0f} GFLOP/s each"
+    if (speed := state.work_per_second) and state.left:
+        hours = state.work_left / speed / workers / 3600
+        line += f": {hours:.1f} hours with {workers} workers at {speed / 1e9:.0f} GFLOP/s each, evaluations included"
         line += f", {price * hours * workers:.2f} dollars" if price is not None else ""
     console.print(line, highlight=False)

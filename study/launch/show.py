@@ -18,7 +18,7 @@ class Show:
         self.live = Live(console=console, refresh_per_second=2, transient=True) if console.is_terminal else None
         self.known: set[str] | None = None
         self.started = time.monotonic()
-        self.flops_at_start: float | None = None
+        self.work_at_start: float | None = None
 
     def __enter__(self) -> "Show":
         if self.live:
@@ -31,7 +31,7 @@ class Show:
 
     def __call__(self, state: GridState) -> None:
         if self.known is None:
-            self.known, self.flops_at_start = set(state.done), state.flops_left
+            self.known, self.work_at_start = set(state.done), state.work_left
         new = [run_id for run_id in state.done if run_id not in self.known]
         left = self._time_left(state) if new or self.live else ""
         for run_id in new:
@@ -41,11 +41,11 @@ class Show:
             self.live.update(self._table(state, left))
 
     def _time_left(self, state: GridState) -> str:
-        flops_left = state.flops_left
-        done = (self.flops_at_start or 0.0) - flops_left
+        work_left = state.work_left
+        done = (self.work_at_start or 0.0) - work_left
         if done <= 0:
             return "?"
-        return duration((time.monotonic() - self.started) * flops_left / done)
+        return duration((time.monotonic() - self.started) * work_left / done)
 
     def _table(self, state: GridState, left: str) -> Table:
         view = Table(title=f"{self.grid.name}: {len(state.done)} of {len(self.grid.cells)} runs done, "

@@ -11,6 +11,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from study.config import RunConfig
+from study.cost import all_flops
 from study.counts import exact_flops
 from study.design import Cell, Grid
 from study.record import RunRecord, read_record, run_directory
@@ -27,18 +28,24 @@ class GridState:
     @property
     def flops_left(self) -> float:
         """Exact FLOPs still to train, less what running cells have done."""
-        total = 0.0
-        for cell in self.left:
-            note = self.running.get(run_id_of(cell.config), {}) if self.running else {}
-            total += exact_flops(cell.config) * (1 - note.get("step", 0) / note.get("steps", 1))
-        return total
+        return sum(exact_flops(cell.config) * (1 - self._share(cell)) for cell in self.left)
 
     @property
-    def flops_per_second(self) -> float | None:
-        """Exact training FLOPs over all seconds (evaluation and compilation included) of the records, a process."""
+    def work_left(self) -> float:
+        """The same with the evaluations, which are most of a small run's work: what time is reckoned from."""
+        return sum(all_flops(cell.config) * (1 - self._share(cell)) for cell in self.left)
+
+    @property
+    def work_per_second(self) -> float | None:
+        """FLOPs, evaluations included, over all seconds of the records, a process."""
         complete = [record for record in self.done.values() if record.status == "complete"]
         seconds = sum(record.timing.total_wall for record in complete)
-        return sum(record.flops_exact for record in complete) / seconds if seconds else None
+        return sum(all_flops(record.config) for record in complete) / seconds if seconds else None
+
+    def _share(self, cell: Cell) -> float:
+        """How much of a cell that is being trained is done."""
+        note = self.running.get(run_id_of(cell.config), {}) if self.running else {}
+        return float(note.get("step", 0) / note.get("steps", 1))
 
 
 @cache

@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 from filelock import Timeout
 
+from study.cost import all_flops
+from study.counts import exact_flops
 from study.data.tokens import prepare
 from study.grids import grid
 from study.launch.local import LaunchError, writable
 from study.launch.show import duration
-from study.launch.state import grid_state, run_lock
+from study.launch.state import GridState, grid_state, run_lock
 from study.record import RunRecord, read_runs
 
 SMOKE = grid("smoke")
@@ -125,7 +127,7 @@ def test_a_done_run_is_never_repeated_and_only_trains_one(undisturbed: list[RunR
     assert done.returncode == 0, done.stderr
     written = (tmp_path / "smoke" / one / "record.json").stat().st_mtime_ns
     state = grid_state(SMOKE, tmp_path)
-    assert list(state.done) == [one] and len(state.left) == 2 and state.flops_per_second
+    assert list(state.done) == [one] and len(state.left) == 2 and state.work_per_second
     finish(tmp_path)
     assert (tmp_path / "smoke" / one / "record.json").stat().st_mtime_ns == written
     assert_equal_but_for_time(tmp_path, undisturbed)
@@ -151,6 +153,17 @@ print("held", flush=True); sys.stdin.read()"""], stdin=subprocess.PIPE, stdout=s
         run_lock(tmp_path, "smoke", run_id).acquire(timeout=0)
     holder.communicate("")
     assert grid_state(SMOKE, tmp_path).running == {}
+
+
+def test_the_time_left_is_reckoned_with_evaluations() -> None:
+    ids = [cell.config.run_id for cell in SMOKE.cells]
+    fresh = GridState({}, {}, SMOKE.cells)
+    halfway = GridState({}, {ids[0]: {"step": 5, "steps": 10}}, SMOKE.cells)
+    first = SMOKE.cells[0].config
+    assert fresh.flops_left == sum(exact_flops(cell.config) for cell in SMOKE.cells)
+    assert fresh.work_left > 1.2 * fresh.flops_left
+    assert fresh.work_left - halfway.work_left == pytest.approx(all_flops(first) / 2)
+    assert fresh.work_per_second is None
 
 
 def test_durations_read_well() -> None:
