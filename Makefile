@@ -3,11 +3,12 @@
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+EXTRAS := .venv-extras
 PYTHON ?= python3
 GRID ?= cpu
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help reproduce report readme test test-all lint lock clean
+.PHONY: help reproduce report readme test test-all test-extras lint lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -16,8 +17,9 @@ help:
 	@echo "make readme      write the answer of README.md from the committed records"
 	@echo "make test        the fast tests, in minutes"
 	@echo "make test-all    lint, the fast tests, then the slow ones"
+	@echo "make test-extras the tests of what needs an extra: Ray, MLflow, transformers"
 	@echo "make lint        ruff, mypy, panache"
-	@echo "make clean       delete build/, _site/ and .venv/ (records are kept)"
+	@echo "make clean       delete build/, _site/, .venv/ and .venv-extras/ (records are kept)"
 
 reproduce: $(INSTALLED)
 	$(BIN)/study reproduce --grid quick
@@ -36,6 +38,11 @@ test: $(INSTALLED)
 test-all: lint
 	$(BIN)/python -m pytest
 
+# what needs an extra, in an environment of its own, so that .venv proves that nothing else does
+test-extras: $(EXTRAS)/.installed
+	STUDY_TEST_EXTRAS=1 $(EXTRAS)/bin/python -m pytest tests/launch/test_ray.py tests/launch/test_track.py \
+		tests/bench/test_train_peer.py tests/bench/test_launch_overhead.py
+
 lint: $(INSTALLED)
 	$(BIN)/ruff check study tests
 	$(BIN)/mypy
@@ -49,6 +56,15 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
+# its packages come first on the path, then those of .venv
+$(EXTRAS)/.installed: requirements-extras.lock $(INSTALLED)
+	@test -x $(EXTRAS)/bin/python || { echo "making $(EXTRAS)"; $(PYTHON) -m venv $(EXTRAS); }
+	@echo "installing requirements-extras.lock into $(EXTRAS)"
+	@$(EXTRAS)/bin/python -m pip install --quiet --no-deps -r requirements-extras.lock
+	@echo "import site; site.addsitedir('$(abspath $(VENV))/lib/python$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')/site-packages')" \
+		> $$($(EXTRAS)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/venv.pth
+	@touch $@
+
 # after `pip install` of something new: torch's local tag (+cpu) is dropped, so that the lock holds for every build of it
 lock:
 	@{ grep '^#' requirements.lock; $(BIN)/python -m pip freeze --all --exclude-editable \
@@ -56,4 +72,4 @@ lock:
 	@mv requirements.lock.new requirements.lock
 
 clean:
-	rm -rf build _site $(VENV)
+	rm -rf build _site $(VENV) $(EXTRAS)
