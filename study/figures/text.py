@@ -1,6 +1,7 @@
 """Numbers as words of the page: counts with a suffix, powers of ten, intervals, tables in Markdown."""
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 UNITS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 ABSENT, NBSP = "—", "\u00a0"
+LINE = 96  # characters of a table across a page of the PDF
 
 
 def significant(x: float, digits: int = 3) -> str:
@@ -98,12 +100,27 @@ def table(rows: "pd.DataFrame | Sequence[Mapping[str, str]]", *, left: tuple[str
     """A Markdown table of strings: the first column and those in `left` to the left, the others to the right."""
     frame = pd.DataFrame(rows)
     columns = [str(name) for name in frame.columns]
-    align = ["left" if i == 0 or name in left else "right" for i, name in enumerate(columns)]
-    lines = ["| " + " | ".join(columns) + " |", "|" + "|".join(":---" if side == "left" else "---:" for side in align) + "|"]
-    lines += [
-        "| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in frame.itertuples(index=False)
+    cells = [[str(cell).replace("|", "\\|") for cell in row] for row in (columns, *frame.itertuples(index=False))]
+    rules = [
+        ":" + "-" * wide if i == 0 or name in left else "-" * wide + ":"
+        for i, (name, wide) in enumerate(zip(columns, widths(cells), strict=True))
     ]
-    return markdown("\n".join(lines))
+    lines = ["| " + " | ".join(row) + " |" for row in cells]
+    return markdown("\n".join([lines[0], "|" + "|".join(rules) + "|", *lines[1:]]))
+
+
+def widths(cells: Sequence[Sequence[str]], line: int = LINE) -> list[int]:
+    """Characters that each column of a table should have, out of about `line`.
+
+    Where a row is long, pandoc makes columns as wide as the dashes under the header say. Each gets what cannot be
+    broken, and shares what is left with the others by how much more its longest cell would take.
+    """
+    shown = [[re.sub(r"[$*`\\{}]|\\text", "", cell) for cell in column] for column in zip(*cells, strict=True)]
+    least = [max(len(word) for cell in column for word in (*cell.split(" "), "")) + 2 for column in shown]
+    most = [max(map(len, column)) + 2 for column in shown]
+    spare, wanted = max(0, line - sum(least)), sum(most) - sum(least)
+    share = min(1.0, spare / wanted) if wanted else 0.0
+    return [a + round(share * (b - a)) for a, b in zip(least, most, strict=True)]
 
 
 def absent(why: str) -> "Markdown":

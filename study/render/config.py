@@ -16,7 +16,7 @@ SHARED = {"lang", "bibliography", "csl", "number-sections", "toc", "toc-depth", 
           *FIGURES}
 FORMATS = {
     "html": {"embed-resources", "html-math-method", "theme", "execute", *EXECUTE, *SHARED},
-    "typst": {"citeproc", "section-numbering", "papersize", "margin", "execute", *EXECUTE, *SHARED},
+    "typst": {"citeproc", "section-numbering", "papersize", "margin", "include-in-header", "execute", *EXECUTE, *SHARED},
 }
 PROJECT = {"type", "render", "output-dir", "execute-dir"}
 QUARTO_YML = {"project", "execute", "format", *SHARED}
@@ -182,6 +182,9 @@ def _check(options: dict[str, Any], known: set[str], where: Where) -> None:
             if key not in FORMATS[name]:
                 raise where("format").error(f"outside the common subset: {name} option {key}")
         _check_fixed(name, own, where)
+        header = own.get("include-in-header", {"text": ""})
+        if not (isinstance(header, dict) and list(header) == ["text"] and isinstance(header["text"], str)):
+            raise where("include-in-header").error("outside the common subset: include-in-header other than text:")
         for key in own.get("execute") or {}:
             if key not in EXECUTE:
                 raise where("format").error(f"outside the common subset: {name} execute option {key}")

@@ -59,8 +59,10 @@ def pdf(job: Job) -> bytes:
     layout = {key: job.options[key] for key in ("papersize", "section-numbering") if key in job.options}
     if isinstance(margin := job.options.get("margin"), dict):
         layout["margin-typst"] = ", ".join(f"{side}: {size}" for side, size in margin.items())
-    page = job.work / "page.typ"
-    _pandoc(job, "typst", page, layout, ["--syntax-highlighting=idiomatic", "--template", str(HERE / "report.typ")])
+    page, header = job.work / "page.typ", job.work / "header.typ"
+    header.write_text(job.options.get("include-in-header", {}).get("text", ""), encoding="utf-8")
+    _pandoc(job, "typst", page, layout, ["--syntax-highlighting=idiomatic", "--template", str(HERE / "report.typ"),
+                                         "--include-in-header", str(header)])
     stamp = datetime.datetime.fromtimestamp(job.epoch, datetime.UTC)
     try:
         compiler = typst.Compiler(str(page), root="/", ignore_system_fonts=True)

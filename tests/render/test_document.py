@@ -123,6 +123,7 @@ def test_paper_has_outline_metadata_and_embedded_fonts_alone(paper: pypdf.PdfRea
     assert paper.metadata is not None
     assert paper.metadata.title == "Every construct of the common subset"
     assert paper.metadata.author == "Ada Example, Bob Sample"
+    assert paper.metadata["/Keywords"] == "by the header"
     titles = [[inner.title for inner in item] if isinstance(item, list) else item.title for item in paper.outline]
     assert titles == ["1 Text", ["1.1 A law", "Not numbered"], "2 Cells", "References"]
     fonts = {str(font.get_object()["/BaseFont"]).split("+")[-1] for page in paper.pages

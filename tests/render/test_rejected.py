@@ -178,6 +178,8 @@ PROJECTS = [
     ("missing document", "- report/index.qmd", "- report/none.qmd", 5, "none.qmd"),
     ("no documents", "  render:\n    - report/index.qmd\n", "", 1, "render"),
     ("book", "lang: en", "book: {}", 8, "book"),
+    ("header from a file", "      text: |\n        #set document(keywords: \"by the header\")\n", "      file: a.typ\n", 31,
+     "include-in-header"),
     ("references by typst", "    citeproc: true\n", "    papersize: a4\n", 1, "citeproc"),
 ]
 
