@@ -17,7 +17,7 @@ from study.grids_gpu import at, gpu, lab01
 from tests.makers import CONFIG
 
 MEASURE = """
-import json, sys
+import ctypes, json, sys
 from pathlib import Path
 import numpy as np, psutil, torch, torch._dynamo
 from study.config import RunConfig
@@ -31,6 +31,7 @@ tokens = TokenSet("sotu", Path(), config.vocabulary, 2.0, 2.0, "", token_stream(
                   token_stream(4000, config.vocabulary, 1), groups, groups)
 torch.set_num_threads(1)
 evaluate.WINDOWS_AT_ONCE = 2
+ctypes.CDLL(None).mlockall(1 | 4)  # MCL_CURRENT | MCL_ONFAULT: the system may not drop idle pages of the libraries meanwhile
 before = psutil.Process().memory_info().rss
 loop.train(config, tokens, torch.device("cpu"), micro_batch=micro, work=Path(work) if work else None, checkpoint_seconds=0.0)
 # of this program alone: getrusage's peak begins at that of the process that started it
