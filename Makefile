@@ -8,12 +8,13 @@ PYTHON ?= python3
 GRID ?= cpu
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help reproduce report readme test test-all test-extras lint lock clean
+.PHONY: help reproduce report publish readme test test-all test-extras lint lock clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make reproduce   train the quick grid, compare it with the committed records, fit, render: build/reproduce/"
 	@echo "make report      render the report from the committed records: _site/report/"
+	@echo "make publish     render the report and keep it as the published edition: report/published/"
 	@echo "make readme      write the answer of README.md from the committed records"
 	@echo "make test        the fast tests, in minutes"
 	@echo "make test-all    lint, the fast tests, then the slow ones"
@@ -26,6 +27,10 @@ reproduce: $(INSTALLED)
 
 report: $(INSTALLED)
 	$(BIN)/study render
+
+# commit the edition alone: its manifest names the commit that it was rendered from
+publish: report
+	$(BIN)/python -m study.publish
 
 # the answer and the picture of README.md, from the committed records
 readme: $(INSTALLED)

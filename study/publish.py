@@ -1,0 +1,94 @@
+"""The published edition of the report: `make publish` copies the rendered page and PDF to report/published/ with a manifest.
+
+The manifest holds the commit the edition was rendered from, the sha256 of each file, and one sha256 over everything that the
+edition is made of, so that a test sees when the sources or the records have moved on.
+"""
+
+import argparse
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from study import provenance
+from study.errors import StudyError
+from study.record import write_atomic
+
+EDITION = Path("report") / "published"
+MANIFEST = EDITION / "manifest.json"
+FILES = ("index.html", "index.pdf")
+SOURCES = ("report", "study", "runs", "_quarto.yml", "requirements.lock")
+
+
+class PublishError(StudyError):
+    """There is nothing to publish, or not from here."""
+
+
+def sources(root: Path) -> Iterator[Path]:
+    """Every file that an edition is made of, sorted; no cache, no checkpoint, no edition, no unfinished run."""
+    for name in SOURCES:
+        top = root / name
+        for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
+            inside = path.relative_to(root)
+            hidden = any(part.startswith((".", "__pycache__")) or part.endswith("_files") for part in inside.parts)
+            if path.is_file() and not hidden and EDITION not in inside.parents:
+                yield path
+
+
+def content_sha256(root: Path) -> str:
+    """sha256 over the names and bytes of `sources`."""
+    digest = hashlib.sha256()
+    for path in sources(root):
+        digest.update(f"{path.relative_to(root).as_posix()}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def stale(root: Path) -> str:
+    """Why the edition is not that of the sources, or "" where it is."""
+    try:
+        manifest: dict[str, Any] = json.loads((root / MANIFEST).read_text())
+        kept = {name: _sha256(root / EDITION / name) for name in manifest["files"]}
+    except (OSError, ValueError, KeyError) as error:
+        return f"no whole edition is there: {error}"
+    if kept != manifest["files"]:
+        return "the edition's files are not those of its manifest"
+    if manifest["content_sha256"] != content_sha256(root):
+        return f"the sources or the records changed after the edition of commit {manifest['commit'][:7]}"
+    return ""
+
+
+def publish(root: Path, rendered: Path) -> Path:
+    """Copy the page and the PDF of `rendered` to report/published/ and write the manifest last.
+
+    Raises:
+        PublishError: a file is missing, or the checkout has changes that no commit holds.
+    """
+    if missing := [name for name in FILES if not (rendered / name).is_file()]:
+        raise PublishError(f"{rendered} holds no {' and no '.join(missing)}: render first")
+    commit, dirty = provenance.git_state()
+    if dirty:
+        raise PublishError("study/ or requirements.lock has changes: commit them, so that the manifest can name what was rendered")
+    (root / EDITION).mkdir(parents=True, exist_ok=True)
+    for name in FILES:
+        shutil.copyfile(rendered / name, root / EDITION / name)
+    files = {name: _sha256(root / EDITION / name) for name in FILES}
+    body = {"commit": commit, "content_sha256": content_sha256(root), "files": files}
+    write_atomic(root / MANIFEST, (json.dumps(body, indent=1) + "\n").encode())
+    return root / MANIFEST
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def main() -> None:
+    """Publish what was rendered in the working directory."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--rendered", type=Path, default=Path("_site") / "report")
+    print(publish(Path.cwd(), parser.parse_args().rendered))
+
+
+if __name__ == "__main__":
+    main()
