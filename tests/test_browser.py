@@ -138,7 +138,7 @@ def test_it_prints(at_desk: Chrome) -> None:
 
 
 def answers(browser: Chrome) -> dict[str, list[str]]:
-    """The interactive answer's first table: row name -> median, 50, 80 and 95 % intervals as printed."""
+    """The interactive answer's first table: row name -> median, 95, 80 and 50 % intervals as printed."""
     rows = script(browser, "[...document.querySelector('#answer-out table').rows].map(r => [...r.cells].map(c => c.innerText))")
     return {row[0]: row[1:] for row in rows[1:]}
 
@@ -162,19 +162,23 @@ def test_the_interactive_answer_is_that_of_study_fit(at_desk: Chrome, tmp_path: 
     shown = answers(at_desk)
     for name, key, form in (("tokens D", "D_opt", text.count), ("tokens a parameter", "tokens_per_parameter", text.significant)):
         exact = fitted["at_N"][key]["posterior"]
-        assert shown[name] == [form(exact["point"]), *(text.interval(*exact[f"ci{level}"], form) for level in (50, 80, 95))]
+        assert shown[name] == [form(exact["point"]), *(text.interval(*exact[f"ci{level}"], form) for level in (95, 80, 50))]
     choose(at_desk, "answer-mode", "C")
     enter(at_desk, "2e20")
     shown = answers(at_desk)
     for name, key in (("tokens D", "D_opt"), ("parameters N", "N_opt")):
         exact = fitted["at_C"][key]["posterior"]
         assert shown[name] == [text.count(exact["point"]),
-                               *(text.interval(*exact[f"ci{level}"], text.count) for level in (50, 80, 95))]
+                               *(text.interval(*exact[f"ci{level}"], text.count) for level in (95, 80, 50))]
+
+
+def test_a_desk_shows_the_whole_answer(at_desk: Chrome) -> None:
+    assert script(at_desk, "[...document.querySelectorAll('.answer .table-scroll')].every(e => e.scrollWidth <= e.clientWidth)")
 
 
 def test_the_page_s_abstract_and_its_interactive_answer_agree(at_desk: Chrome) -> None:
     said = script(at_desk, "document.querySelector('#abstract, main').innerText")
-    median, *_, widest = answers(at_desk)["tokens D"]
+    median, widest, *_ = answers(at_desk)["tokens D"]
     assert f"compute-optimal at {median} tokens" in said and widest in said
 
 

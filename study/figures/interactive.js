@@ -76,7 +76,7 @@
   const table = (caption, head, rows) =>
     `<div class="table-scroll" tabindex="0" role="region" aria-label="${caption}"><${tag}><thead><tr>${head.map((h) => `<th scope="col">${h}</th>`).join("")}</tr></thead><tbody>${rows.join("")}</tbody></${tag}></div>`;
   const row = (name, q, form) =>
-    `<tr><th scope="row">${name}</th><td>${form(q[3])}</td>${[[2, 4], [1, 5], [0, 6]].map(([i, j]) => `<td>[${form(q[i])},${NBSP}${form(q[j])}]</td>`).join("")}</tr>`;
+    `<tr><th scope="row">${name}</th><td>${form(q[3])}</td>${[[0, 6], [1, 5], [2, 4]].map(([i, j]) => `<td>[${form(q[i])},${NBSP}${form(q[j])}]</td>`).join("")}</tr>`;
   const strip = (q) => { // the interval of tokens as a picture
     const lo = Math.floor(Math.log10(q[0])) - 1, hi = Math.ceil(Math.log10(q[6])) + 1;
     const x = (v) => 20 + (560 * (Math.log10(v) - lo)) / (hi - lo), every = Math.ceil((hi - lo) / 10);
@@ -105,7 +105,7 @@
       row("tokens a parameter", summary(rows.ratio), significant)];
     body.push(mode === "N" ? row("compute C (FLOP)", C, power) : row("parameters N", summary(rows.N), count));
     body.push(row("loss (nats/token)", summary(rows.loss), significant));
-    out.innerHTML = strip(D) + table("This study's answer", ["", "median", "50" + NBSP + "%", "80" + NBSP + "%", "95" + NBSP + "%"], body) +
+    out.innerHTML = strip(D) + table("This study's answer", ["", "median", ...["95", "80", "50"].map((level) => level + NBSP + "%")], body) +
       warning(C[3] / d.largestC) + `<h3>The published laws there</h3>` +
       table("The published laws", ["law", ...(mode === "N" ? [] : ["N"]), "tokens D", "tokens a parameter", "its N counts"], data.laws.map(law)) +
       `<p class="said">From ${d.size} posterior draws. Published laws are for other text and other tokens.</p>`;
