@@ -19,7 +19,7 @@ from selenium.webdriver import Chrome, ChromeOptions, ChromeService, Keys
 from selenium.webdriver.common.by import By
 
 from study.figures import text
-from study.render.project import render
+from tests.conftest import Rendered
 
 ROOT = Path(__file__).resolve().parent.parent
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic", "--no-first-run",
@@ -29,12 +29,9 @@ WIDTHS = {"phone": 390, "desk": 1440}
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The quick grid's page."""
-    out = tmp_path_factory.mktemp("site")
-    (path,) = render(ROOT, ("html",), out, {"STUDY_GRID": "quick", "STUDY_RUNS": "runs"})
-    return path
+@pytest.fixture
+def page(changed: Rendered) -> Path:
+    return changed.page
 
 
 @pytest.fixture(scope="module")
@@ -153,8 +150,8 @@ def enter(browser: Chrome, value: str) -> None:
     box.send_keys(value, Keys.ENTER)
 
 
-def test_the_interactive_answer_is_that_of_study_fit(at_desk: Chrome, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "study.cli", "fit", "--grid", "quick", "--runs", str(ROOT / "runs"),
+def test_the_interactive_answer_is_that_of_study_fit(at_desk: Chrome, changed: Rendered, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "study.cli", "fit", "--grid", "quick", "--runs", str(changed.runs),
                "--predict-n", "3e8", "--predict-c", "2e20", "--out", str(tmp_path / "fit")]
     subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
     fitted = json.loads((tmp_path / "fit" / "fit.json").read_text())["answers"]
