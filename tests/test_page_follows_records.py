@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from study.figures.analysis import load
-from study.figures.values import Value
+from study.figures.values import Value, Values
 from tests.conftest import Rendered
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -22,9 +22,9 @@ def text_of(page: str) -> str:
 
 def values(runs: Path) -> dict[str, Value]:
     """The page's own values of the headline and of the runs, as `report/` prints them."""
-    study, prose = load("quick", runs), "".join(path.read_text() for path in (ROOT / "report").glob("*.qmd"))
+    every, prose = Values(load("quick", runs)), "".join(path.read_text() for path in (ROOT / "report").glob("*.qmd"))
     names = set(re.findall(r'v\("([\w.]+)"\)', prose))
-    return {name: study.value(name) for name in names if name.startswith(GROUPS)}
+    return {name: every[name] for name in names if name.startswith(GROUPS)}
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from study.figures.analysis import Analysis, AnalysisError, load
+from study.figures.values import Values
 from study.record import Loss, RunRecord
 from study.render.source import INLINE, Cell, Document, Text, read_document
 
@@ -86,9 +87,9 @@ def run_everything(document: Document, study: Analysis) -> dict[str, Any]:
     """Every cell and inline value in order, as the kernel would, of a given analysis. Expression -> what it gave."""
     setup, *_ = cells(document)
     names: dict[str, Any] = {}
-    code = setup.code.replace("study = load()", "study = None").replace("v = study.show", "")
+    code = setup.code.replace("study = load()", "study = None").replace("v = Values(study)", "")
     exec(code, names)
-    names |= {"study": study, "v": study.show}
+    names |= {"study": study, "v": Values(study)}
     out: dict[str, Any] = {}
     for block in document.blocks:
         if isinstance(block, Cell):
@@ -143,7 +144,7 @@ def tilted(record: RunRecord) -> RunRecord:
 
 @pytest.mark.slow
 def test_a_value_changes_with_the_losses_exactly_when_it_says_so(quick: Analysis) -> None:
-    before, after = quick.values(), quick.perturbed(tilted).values()
+    before, after = Values(quick).every(), Values(quick.perturbed(tilted)).every()
     assert before.keys() == after.keys() and len(before) > 50
     wrong = [name for name, value in before.items()
              if value.depends_on_loss == math.isclose(value.number, after[name].number, rel_tol=1e-9, abs_tol=0.0)]
@@ -155,7 +156,7 @@ def test_a_value_changes_with_the_losses_exactly_when_it_says_so(quick: Analysis
 def test_every_value_of_the_prose_is_in_the_registry(document: Document, quick: Analysis) -> None:
     named = {match[1] for block in document.blocks if isinstance(block, Text) for line in block.lines
              for expression in INLINE.findall(line.text) if (match := re.fullmatch(r'v\("([\w.]+)"\)', expression))}
-    assert named and named <= quick.values().keys()
+    assert named and named <= Values(quick).every().keys()
 
 
 def test_too_few_runs_are_refused_in_one_line(tmp_path: Path) -> None:

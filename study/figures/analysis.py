@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -28,11 +26,6 @@ from study.inference.spec import HEADLINE, ModelSpec
 from study.inference.varpro import VarProFit, fit_varpro
 from study.record import RunRecord
 from study.table import fit_rows, held_out_rows, records_of, table
-
-if TYPE_CHECKING:
-    from IPython.display import Markdown
-
-    from study.figures.values import Value
 
 TARGET_N = 1e9  # parameters: "a 1B model"
 CHINCHILLA_C = 5.76e23  # FLOP: Gopher's budget, which Chinchilla was trained for
@@ -194,39 +187,6 @@ class Analysis:
             return fit_fast(
                 rows, spec, seed=SEED, draws=draws, N0=N0, D0=D0, bytes_per_token=self.bytes_per_token, fallback=False
             )
-
-    @cached_property
-    def _values(self) -> dict[str, "Mapping[str, Value]"]:
-        return {}
-
-    def group(self, name: str) -> "Mapping[str, Value]":
-        """One group of the page's values; see `values.py`."""
-        from study.figures.values import GROUPS
-
-        if name not in self._values:
-            self._values[name] = MappingProxyType(dict(GROUPS[name](self)))
-        return self._values[name]
-
-    def value(self, name: str) -> "Value":
-        """The named value of the page, "group.name".
-
-        Raises:
-            KeyError: there is none, or the records it needs are missing.
-        """
-        group, _, key = name.partition(".")
-        return self.group(group)[key]
-
-    def values(self) -> "Mapping[str, Value]":
-        """Every value that the records allow, by its full name."""
-        from study.figures.values import GROUPS
-
-        return MappingProxyType({f"{group}.{key}": value for group in GROUPS for key, value in self.group(group).items()})
-
-    def show(self, name: str) -> "Markdown":
-        """A value as an inline Markdown output."""
-        from study.figures.text import markdown
-
-        return markdown(self.value(name).text)
 
     def perturbed(self, change: Callable[[RunRecord], RunRecord]) -> "Analysis":
         """The same analysis of changed records."""

@@ -10,9 +10,10 @@ from study.figures import style, text
 from study.figures.analysis import SEED, Analysis
 from study.figures.design import colours
 from study.inference.fast import ImportanceDiagnostics
+from study.inference.likelihood import noise_scale
 from study.inference.parameters import Array, Parameters
 from study.inference.posterior import Posterior
-from study.inference.predictive import noise_scale, predict_losses, prior_predictive
+from study.inference.predictive import predict_losses, prior_predictive
 from study.inference.priors import distributions
 from study.inference.spec import HEADLINE, ModelSpec
 

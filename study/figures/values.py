@@ -1,12 +1,13 @@
 """Every number of the prose, by name: its text on the page, the unrounded number, and whether the losses decide it.
 
-`GROUPS[group](study)` builds the values of one group; `Analysis.value("group.name")` looks one up. A value that needs missing
+`GROUPS[group](study)` builds the values of one group; `Values(study)["group.name"]` looks one up. A value that needs missing
 records is absent: the sentence that uses it comes from `findings.py` or `verdicts.py`, which then say what is missing instead.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +18,9 @@ from study.figures.frames import complete
 from study.inference.spec import HEADLINE
 from study.laws.errata import errata
 from study.laws.published import LAWS, published_law
+
+if TYPE_CHECKING:
+    from IPython.display import Markdown
 
 
 @dataclass(frozen=True)
@@ -208,3 +212,34 @@ def check(study: Analysis) -> Mapping[str, Value]:
 GROUPS: Mapping[str, Callable[[Analysis], Mapping[str, Value]]] = MappingProxyType(
     {"design": design, "runs": runs, "answer": answer, "three": three, "published": published, "check": check}
 )
+
+
+@dataclass(frozen=True, eq=False)
+class Values:
+    """The values of one analysis, each group built once, when one of it is first asked for."""
+
+    study: Analysis
+    _built: dict[str, Mapping[str, Value]] = field(default_factory=dict, repr=False)
+
+    def group(self, name: str) -> Mapping[str, Value]:
+        """One group, by the names of its values."""
+        if name not in self._built:
+            self._built[name] = MappingProxyType(dict(GROUPS[name](self.study)))
+        return self._built[name]
+
+    def __getitem__(self, name: str) -> Value:
+        """The value "group.name".
+
+        Raises:
+            KeyError: there is none, or the records it needs are missing.
+        """
+        group, _, key = name.partition(".")
+        return self.group(group)[key]
+
+    def __call__(self, name: str) -> "Markdown":
+        """The same as an inline Markdown output: `v("group.name")` in the prose."""
+        return text.markdown(self[name].text)
+
+    def every(self) -> Mapping[str, Value]:
+        """Every value that the records allow, by its full name."""
+        return MappingProxyType({f"{group}.{key}": value for group in GROUPS for key, value in self.group(group).items()})

@@ -17,10 +17,11 @@ import pandas as pd
 from study.errors import StudyError
 from study.inference.designs import Design
 from study.inference.fast import ImportanceDiagnostics, fit_fast
+from study.inference.likelihood import log_likelihood
 from study.inference.observations import PriorDominatedWarning
 from study.inference.parameters import Array, Parameters
 from study.inference.posterior import Posterior, fit_posterior
-from study.inference.predictive import log_likelihood, simulate
+from study.inference.predictive import simulate
 from study.inference.priors import draw_prior, free_parameters
 from study.inference.ranks import RANKED, coverage_of_ranks, rank, uniformity
 from study.inference.spec import HEADLINE, ModelSpec

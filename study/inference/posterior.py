@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from study.errors import StudyError
+from study.inference.likelihood import log_likelihood
 from study.inference.observations import Observations, bytes_per_token_of, check_design, observations, reduce_repeats
 from study.inference.parameters import Array, Parameters, Surface, parameters
-from study.inference.predictive import log_likelihood
 from study.inference.priors import free_parameters, priors
 from study.inference.spec import HEADLINE, ModelSpec
 from study.inference.start import starting_point

@@ -1,39 +1,14 @@
-"""Losses a model expects: the pointwise likelihood of ln L, and simulated losses from prior or posterior draws."""
-
-from typing import TYPE_CHECKING
+"""Losses a model expects: simulated from prior or posterior draws."""
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
-from study.inference.observations import Observations, observations
+from study.inference.likelihood import noise_scale
+from study.inference.observations import observations
 from study.inference.parameters import Array, Parameters, Surface
+from study.inference.posterior import Posterior
 from study.inference.priors import draw_prior
 from study.inference.spec import BYTES_PER_TOKEN, ModelSpec
-
-if TYPE_CHECKING:
-    from study.inference.posterior import Posterior
-
-
-def noise_scale(draws: Parameters, C: Array, N0: float, D0: float, repeats: Array | float = 1.0) -> Array:
-    """s_i of ln L for runs of compute C: draws (S,) against C (..., 1) or (..., S)."""
-    misfit = draws.s * np.exp(draws.g * np.log10(np.asarray(C) / (6 * N0 * D0)))
-    return np.asarray(np.sqrt(misfit**2 + draws.s_seed**2 / repeats))
-
-
-def log_likelihood(draws: Parameters, u: Array, rows: Observations, N0: float, D0: float) -> Array:
-    """Log density of each row's ln L given each draw, shape (S, R). Subtract ln L for the density of L.
-
-    u: group effects (S, G) for `rows.groups`.
-    """
-    mean = np.log(draws.surface(N0, D0).loss(rows.N[:, None], rows.D[:, None])) + u.T[rows.group]
-    scale = noise_scale(draws, rows.C[:, None], N0, D0, rows.repeats[:, None])
-    z = (np.log(rows.loss)[:, None] - mean) / scale
-    if np.all(np.isinf(draws.nu)):
-        density = stats.norm.logpdf(z)
-    else:
-        density = stats.t.logpdf(z, draws.nu)
-    return np.asarray(density - np.log(scale)).T
 
 
 def noise(draws: Parameters, scale: Array, rng: np.random.Generator) -> Array:
@@ -52,7 +27,7 @@ def simulate(draws: Parameters, surface: Surface, N: Array, D: Array, C: Array, 
     return np.asarray(np.exp(np.minimum(mean + noise(draws, scale, rng), 700.0)))  # nu near 0 draws noise beyond any float
 
 
-def predict_losses(posterior: "Posterior", table: pd.DataFrame, *, seed: int) -> Array:
+def predict_losses(posterior: Posterior, table: pd.DataFrame, *, seed: int) -> Array:
     """Posterior predictive losses of the rows of `table`, shape (S, R), nats a token.
 
     A row of a fitted group has that group's effect; rows of a new group share a fresh draw of it.

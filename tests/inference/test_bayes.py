@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from study.inference import bayes
+from study.inference.likelihood import log_likelihood
 from study.inference.observations import (
     BadValueError,
     DegenerateDesignError,
@@ -19,7 +20,7 @@ from study.inference.observations import (
 )
 from study.inference.parameters import Parameters, parameters
 from study.inference.posterior import Diagnostics, UnconvergedError, fit_posterior
-from study.inference.predictive import log_likelihood, predict_losses, prior_predictive
+from study.inference.predictive import predict_losses, prior_predictive
 from study.inference.priors import draw_prior, free_parameters, log_prior, priors
 from study.inference.spec import GROUPS, HEADLINE, LAWS, NOISES, ModelSpec, SpecError
 from study.inference.start import starting_point

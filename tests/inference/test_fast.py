@@ -10,9 +10,9 @@ from study.inference import fast
 from study.inference.designs import THREE
 from study.inference.fast import ImportanceDiagnostics, fit_fast
 from study.inference.fast_target import target
+from study.inference.likelihood import log_likelihood
 from study.inference.observations import PriorDominatedWarning, observations
 from study.inference.posterior import Posterior, fit_posterior
-from study.inference.predictive import log_likelihood
 from study.inference.priors import log_prior
 from study.inference.spec import HEADLINE, ModelSpec
 from study.laws.hoffmann import LossSurface
