@@ -24,21 +24,27 @@ def grid(name: str) -> Grid:
     return GRIDS[name]()
 
 
-# The ladder of shapes shared by the CPU grids: width -> (layers, heads). N counts non-embedding + unembedding for V = 1,024.
+# The ladder of shapes shared by the CPU grids: width -> layers. N counts non-embedding + unembedding for V = 1,024.
 LADDER = {
-    12: (2, 1),  # 15.7 k
-    16: (2, 1),  # 22.5 k
-    24: (2, 1),  # 38.4 k
-    32: (2, 2),  # 57.3 k
-    40: (2, 2),  # 79.4 k
-    48: (3, 2),  # 132 k
-    64: (3, 2),  # 213 k
-    80: (4, 4),  # 389 k
-    96: (4, 3),  # 541 k
-    128: (4, 4),  # 918 k
-    160: (5, 5),  # 1.70 M
-    192: (5, 6),  # 2.41 M
+    12: 2,  # 15.7 k
+    16: 2,  # 22.5 k
+    24: 2,  # 38.4 k
+    32: 2,  # 57.3 k
+    40: 2,  # 79.4 k
+    48: 3,  # 132 k
+    64: 3,  # 213 k
+    80: 4,  # 389 k
+    96: 4,  # 541 k
+    128: 4,  # 918 k
+    160: 5,  # 1.70 M
+    192: 5,  # 2.41 M
 }
+
+
+def heads(width: int) -> int:
+    """Heads of a shape: a head has 32 dimensions or a few more, all of a smaller width (runs/README.md: why)."""
+    return max(1, width // 32)
+
 
 PYTHON = RunConfig(corpus="python-source", vocabulary=1024, ood_corpus="sotu", compiled=True,
                    width=16, layers=2, heads=1, tokens=1024, batch_tokens=1024, learning_rate=0.01)
@@ -48,9 +54,9 @@ SOTU = RunConfig(corpus="sotu", vocabulary=512, eval_tokens=2**18, curve_tokens=
 
 def at(base: RunConfig, budget: float, width: int, *, learning_rate: float, batch_tokens: int, seed: int = 0) -> RunConfig:
     """The run of a ladder shape whose exact FLOPs come nearest to `budget` in whole batches."""
-    layers, heads = LADDER[width]
+    layers = LADDER[width]
     tokens = budget / exact_flops_per_token(width, layers, base.vocabulary, base.context)
-    return replace(base, width=width, layers=layers, heads=heads, tokens=whole_batches(tokens, batch_tokens),
+    return replace(base, width=width, layers=layers, heads=heads(width), tokens=whole_batches(tokens, batch_tokens),
                    batch_tokens=batch_tokens, learning_rate=learning_rate, seed=seed)
 
 
@@ -95,6 +101,7 @@ SWEEP_RATES: dict[float, dict[int, tuple[float, ...]]] = {  # budget -> batch ->
     3e11: dict.fromkeys((256, 512, 1024, 2048), (0.4, 0.8, 1.6, 3.2)),
     1e12: {256: (0.4, 0.8, 1.6), 512: (0.4, 0.8, 1.6), 1024: (0.8, 1.6, 3.2), 2048: (0.8, 1.6, 3.2)},
 }
+SWEEP_HEADS = {32: 2, 48: 2}  # the sweep was trained before heads of 16 and 24 dimensions were found to cost loss
 CHECK_WIDTHS = (64, 128)  # two cells of the largest fit budget, at half and twice the rule's learning rate
 
 
@@ -104,7 +111,8 @@ def sweep() -> Grid:
     The rule that follows from them is checked at two cells of the largest fit budget of the `cpu` grid.
     """
     base = replace(PYTHON, ood_corpus="", eval_tokens=2**19, curve_tokens=2**15, curve_points=8)
-    cells = [Cell(at(base, budget, width, learning_rate=rate / width, batch_tokens=batch), "sweep", budget)
+    cells = [Cell(replace(at(base, budget, width, learning_rate=rate / width, batch_tokens=batch),
+                          heads=SWEEP_HEADS.get(width, heads(width))), "sweep", budget)
              for budget, widths in SWEEP_BATCHES.items() for width, batches in widths.items()
              for batch in batches for rate in SWEEP_RATES[budget][batch]]
     for width in CHECK_WIDTHS:
@@ -130,7 +138,7 @@ CPU_HELD_OUT = {1e14: (64, 96, 128, 160, 192)}
 
 def ruled(budget: float, width: int, seed: int = 0) -> RunConfig:
     """The run of a ladder shape at a budget on python-source, by the recipe's rules."""
-    batch = RULE.batch_tokens(budget / exact_flops_per_token(width, LADDER[width][0], PYTHON.vocabulary, PYTHON.context))
+    batch = RULE.batch_tokens(budget / exact_flops_per_token(width, LADDER[width], PYTHON.vocabulary, PYTHON.context))
     return at(PYTHON, budget, width, learning_rate=RULE.learning_rate(width, batch), batch_tokens=batch, seed=seed)
 
 
