@@ -1,11 +1,14 @@
 """The analysis behind the page: records -> table -> fits -> answers, each computed once, when a cell first asks for it."""
 
+import multiprocessing
 import os
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -35,6 +38,7 @@ SEED = 0
 PRIOR_DRAWS = 4000
 FEWEST = 7  # complete runs that a page can be made of
 NUTS, IMPORTANCE = "NUTS", "importance sampling"
+PAGE = (HEADLINE, replace(HEADLINE, law="kaplan"), replace(HEADLINE, law="nesting"), replace(HEADLINE, noise="seed"))  # by NUTS
 
 
 class AnalysisError(StudyError):
@@ -61,6 +65,7 @@ class Analysis:
     sweep: pd.DataFrame  # the same of the sweep; empty when it is not that of this grid's corpus
     sweep_records: Mapping[str, RunRecord]
     nuts: bool = True  # else every posterior that allows it is drawn by importance sampling: for tests
+    begun: Mapping[ModelSpec, "Future[Posterior]"] = field(default_factory=dict)  # see `load`
 
     @cached_property
     def fit(self) -> pd.DataFrame:
@@ -167,13 +172,11 @@ class Analysis:
 
     def drawn(self, spec: ModelSpec) -> Fitted:
         """A model's posterior by NUTS; by importance sampling where NUTS does not converge and the model allows it."""
-        N0, D0 = grid_reference(self.grid, spec)
         if not self.nuts and supported(spec):
             return Fitted(self.refit(self.fit, spec), IMPORTANCE, "NUTS was not asked for")
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", PriorDominatedWarning)
-                return Fitted(fit_posterior(self.fit, spec, seed=SEED, N0=N0, D0=D0), NUTS)
+            begun = self.begun.get(spec)
+            return Fitted(begun.result() if begun else by_nuts(self.fit, spec, self.grid), NUTS)
         except UnconvergedError as error:
             if not supported(spec):
                 raise
@@ -193,11 +196,21 @@ class Analysis:
         records = {run_id: change(record) for run_id, record in self.records.items()}
         swept = {run_id: change(record) for run_id, record in self.sweep_records.items()}
         sweep = table(grid("sweep"), swept) if swept else self.sweep
-        return replace(self, records=records, frame=table(self.grid, records), sweep=sweep, sweep_records=swept)
+        return replace(self, records=records, frame=table(self.grid, records), sweep=sweep, sweep_records=swept, begun={})
 
 
-def load(name: str | None = None, runs: Path | None = None, *, nuts: bool = True) -> Analysis:
+def by_nuts(rows: pd.DataFrame, spec: ModelSpec, design: Grid) -> Posterior:
+    """A posterior by NUTS under the design's own (N0, D0)."""
+    N0, D0 = grid_reference(design, spec)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of PriorDominatedWarning the page speaks, of what its libraries announce it does not
+        return fit_posterior(rows, spec, seed=SEED, N0=N0, D0=D0)
+
+
+def load(name: str | None = None, runs: Path | None = None, *, nuts: bool = True, ahead: bool = False) -> Analysis:
     """The analysis of a grid's records: $STUDY_GRID (default cpu) under $STUDY_RUNS (default runs) where not given.
+
+    ahead: begin the page's fits by NUTS at once, a process a core. Each compiles for ten seconds and more, on one thread.
 
     Raises:
         GridError: no such grid.
@@ -219,7 +232,15 @@ def load(name: str | None = None, runs: Path | None = None, *, nuts: bool = True
             "of one budget: "
             f"train more with `study run --grid {chosen.name}`, or choose other records with STUDY_GRID and STUDY_RUNS"
         )
-    return Analysis(chosen, folder, records, frame, sweep, sweep_records, nuts)
+    study = Analysis(chosen, folder, records, frame, sweep, sweep_records, nuts)
+    return replace(study, begun=_begin(study)) if ahead else study
+
+
+def _begin(study: Analysis) -> Mapping[ModelSpec, "Future[Posterior]"]:
+    pool = ProcessPoolExecutor(os.cpu_count(), mp_context=multiprocessing.get_context("spawn"))
+    begun = {spec: pool.submit(by_nuts, study.fit, spec, study.grid) for spec in PAGE}
+    pool.shutdown(wait=False)
+    return MappingProxyType(begun)
 
 
 def tokens_per_parameter(posterior: Posterior, N: float = TARGET_N) -> Array:
