@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from study.render.project import render
-
 ROOT = Path(__file__).resolve().parent.parent
 
 collect_ignore = [] if shutil.which("chromedriver") or os.environ.get("STUDY_BROWSER") else ["test_browser.py"]
@@ -30,6 +28,8 @@ class Rendered:
 @pytest.fixture(scope="session")
 def changed(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
     """The page of the quick grid with the lowest loss raised by 0.1 nats: minutes to render."""
+    from study.render.project import render  # a second of imports, for these tests alone
+
     out = tmp_path_factory.mktemp("changed")
     shutil.copytree(ROOT / "runs" / "quick", out / "runs" / "quick")
     bodies = {path: json.loads(path.read_text()) for path in out.glob("runs/quick/*/record.json")}

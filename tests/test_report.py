@@ -87,7 +87,7 @@ def run_everything(document: Document, study: Analysis) -> dict[str, Any]:
     """Every cell and inline value in order, as the kernel would, of a given analysis. Expression -> what it gave."""
     setup, *_ = cells(document)
     names: dict[str, Any] = {}
-    code = setup.code.replace("study = load(ahead=True)", "study = None").replace("v = Values(study)", "")
+    code = setup.code.replace("study = load(ahead=sensitivity.BY_NUTS)", "study = None").replace("v = Values(study)", "")
     exec(code, names)
     names |= {"study": study, "v": Values(study)}
     out: dict[str, Any] = {}

@@ -3,12 +3,11 @@
 import multiprocessing
 import os
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -38,7 +37,6 @@ SEED = 0
 PRIOR_DRAWS = 4000
 FEWEST = 7  # complete runs that a page can be made of
 NUTS, IMPORTANCE = "NUTS", "importance sampling"
-PAGE = (HEADLINE, replace(HEADLINE, law="kaplan"), replace(HEADLINE, law="nesting"), replace(HEADLINE, noise="seed"))  # by NUTS
 
 
 class AnalysisError(StudyError):
@@ -65,7 +63,8 @@ class Analysis:
     sweep: pd.DataFrame  # the same of the sweep; empty when it is not that of this grid's corpus
     sweep_records: Mapping[str, RunRecord]
     nuts: bool = True  # else every posterior that allows it is drawn by importance sampling: for tests
-    begun: Mapping[ModelSpec, "Future[Posterior]"] = field(default_factory=dict)  # see `load`
+    # NUTS in other processes, see `load`; no copy inherits them, for its records may be others
+    begun: dict[ModelSpec, "Future[Posterior]"] = field(default_factory=dict, init=False)
 
     @cached_property
     def fit(self) -> pd.DataFrame:
@@ -196,21 +195,22 @@ class Analysis:
         records = {run_id: change(record) for run_id, record in self.records.items()}
         swept = {run_id: change(record) for run_id, record in self.sweep_records.items()}
         sweep = table(grid("sweep"), swept) if swept else self.sweep
-        return replace(self, records=records, frame=table(self.grid, records), sweep=sweep, sweep_records=swept, begun={})
+        return replace(self, records=records, frame=table(self.grid, records), sweep=sweep, sweep_records=swept)
 
 
 def by_nuts(rows: pd.DataFrame, spec: ModelSpec, design: Grid) -> Posterior:
     """A posterior by NUTS under the design's own (N0, D0)."""
     N0, D0 = grid_reference(design, spec)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of PriorDominatedWarning the page speaks, of what its libraries announce it does not
+        warnings.simplefilter("ignore", PriorDominatedWarning)  # the page says it
         return fit_posterior(rows, spec, seed=SEED, N0=N0, D0=D0)
 
 
-def load(name: str | None = None, runs: Path | None = None, *, nuts: bool = True, ahead: bool = False) -> Analysis:
+def load(name: str | None = None, runs: Path | None = None, *, nuts: bool = True,
+         ahead: Sequence[ModelSpec] = ()) -> Analysis:
     """The analysis of a grid's records: $STUDY_GRID (default cpu) under $STUDY_RUNS (default runs) where not given.
 
-    ahead: begin the page's fits by NUTS at once, a process a core. Each compiles for ten seconds and more, on one thread.
+    ahead: models whose fits by NUTS begin at once, a process a core. Each compiles for ten seconds and more, on one thread.
 
     Raises:
         GridError: no such grid.
@@ -233,14 +233,11 @@ def load(name: str | None = None, runs: Path | None = None, *, nuts: bool = True
             f"train more with `study run --grid {chosen.name}`, or choose other records with STUDY_GRID and STUDY_RUNS"
         )
     study = Analysis(chosen, folder, records, frame, sweep, sweep_records, nuts)
-    return replace(study, begun=_begin(study)) if ahead else study
-
-
-def _begin(study: Analysis) -> Mapping[ModelSpec, "Future[Posterior]"]:
-    pool = ProcessPoolExecutor(os.cpu_count(), mp_context=multiprocessing.get_context("spawn"))
-    begun = {spec: pool.submit(by_nuts, study.fit, spec, study.grid) for spec in PAGE}
-    pool.shutdown(wait=False)
-    return MappingProxyType(begun)
+    if ahead:
+        pool = ProcessPoolExecutor(os.cpu_count(), mp_context=multiprocessing.get_context("spawn"))
+        study.begun.update({spec: pool.submit(by_nuts, rows, spec, chosen) for spec in ahead})
+        pool.shutdown(wait=False)
+    return study
 
 
 def tokens_per_parameter(posterior: Posterior, N: float = TARGET_N) -> Array:

@@ -33,6 +33,7 @@ VARIANTS: tuple[tuple[str, ModelSpec], ...] = (
     ("Kaplan's form", replace(HEADLINE, law="kaplan")),
     ("nesting family (κ free)", replace(HEADLINE, law="nesting")),
 )
+BY_NUTS = (HEADLINE, *(spec for _, spec in VARIANTS if not supported(spec)))  # the models that the page draws by NUTS
 
 
 @dataclass(frozen=True)

@@ -219,7 +219,7 @@ class Values:
     """The values of one analysis, each group built once, when one of it is first asked for."""
 
     study: Analysis
-    _built: dict[str, Mapping[str, Value]] = field(default_factory=dict, repr=False)
+    _built: dict[str, Mapping[str, Value]] = field(default_factory=dict, init=False, repr=False)
 
     def group(self, name: str) -> Mapping[str, Value]:
         """One group, by the names of its values."""
