@@ -6,6 +6,8 @@ INSTALLED := $(VENV)/.installed
 EXTRAS := .venv-extras
 PYTHON ?= python3
 GRID ?= cpu
+# tests in two processes: tests/conftest.py says which stay together
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help reproduce report publish readme test test-all test-extras lint lock clean
@@ -37,11 +39,11 @@ readme: $(INSTALLED)
 	$(BIN)/python -m study.readme --grid $(GRID)
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 # tests/conftest.py runs the slow ones last
 test-all: lint
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 # what needs an extra, in an environment of its own, so that .venv proves that nothing else does
 test-extras: $(EXTRAS)/.installed

@@ -1,4 +1,7 @@
-"""The slow tests run last: `make test-all` begins with all of `make test`. One page is rendered for all who look at one."""
+"""The slow tests run last: `make test-all` begins with all of `make test`. One page is rendered for all who look at one.
+
+`make test` and `make test-all` run in two processes, each of which takes whole groups of tests (pytest-xdist's `loadgroup`).
+"""
 
 import json
 import os
@@ -13,8 +16,21 @@ ROOT = Path(__file__).resolve().parent.parent
 collect_ignore = [] if shutil.which("chromedriver") or os.environ.get("STUDY_BROWSER") else ["test_browser.py"]
 
 
+def is_slow(item: pytest.Item) -> bool:
+    return item.get_closest_marker("slow") is not None
+
+
+def group(item: pytest.Item) -> str:
+    """What one process runs in one go: a module's fast tests or its slow ones, which share fixtures, or all that need the page."""
+    if "changed" in getattr(item, "fixturenames", ()):
+        return "page"
+    return f"{item.path.relative_to(ROOT)}{' slow' if is_slow(item) else ''}"
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+    items.sort(key=lambda item: (is_slow(item), group(item) != "page"))  # the longest of the slow groups first
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(group(item)))
 
 
 @dataclass(frozen=True)

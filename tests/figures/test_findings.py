@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from study.figures import findings, sweep, training, verdicts
+from study.figures import findings, remarks, sweep, training, verdicts
 from study.figures.analysis import IMPORTANCE, RULE, TARGET_N, USUAL_BYTES, Analysis, Fitted
 from study.laws.hoffmann import LossSurface
 from study.table import table
@@ -82,6 +82,16 @@ def test_a_sweep_on_the_edge_is_said_to_be_one(quick: Analysis, monkeypatch: pyt
     assert findings.swept(quick).startswith("In all one panels")
     monkeypatch.setattr(sweep, "swept", lambda _: rows(2))
     assert findings.swept(quick).startswith("In one of one panels the best run lies on the edge")
+
+
+def test_other_heads_of_the_sweep_are_told(quick: Analysis) -> None:
+    record = next(iter(quick.records.values()))
+    assert remarks.heads(quick) == ""
+    assert remarks.heads(replace(quick, sweep_records={"same": record})) == ""
+    ours = record.config.heads
+    other = replace(record, config=replace(record.config, heads=2 * ours))
+    told = remarks.heads(replace(quick, sweep_records={"other": other}))
+    assert f"({2 * ours} instead of {ours} at width {record.config.width})" in told
 
 
 @pytest.mark.parametrize(("shift", "side"), [(-0.2, "better than predicted"), (0.2, "worse than predicted")])
