@@ -51,7 +51,7 @@ def test_the_sampled_density_is_that_of_the_priors_and_the_likelihood(law: str, 
     if noise == "seed":
         rows, spread, freedom = reduce_repeats(rows)
     constants = priors(spec, 2.5)
-    start, shear = starting_point(rows, law, constants, N0, D0)
+    start, shear = starting_point(rows, spec, constants, N0, D0)
     shear = np.pad(shear, ((0, 0), (0, 8 - shear.shape[1])))
     model = bayes.build_model(spec.form, 8)
     data = {"rows": np.stack([np.log(rows.N / N0), np.log(rows.D / D0), np.log10(rows.C / (6 * N0 * D0)), np.log(rows.loss),
@@ -90,13 +90,27 @@ def test_the_start_is_a_fit_with_positive_entropy() -> None:
     for law in LAWS:
         spec = ModelSpec(group=None, law=law)
         rows = observations(table, spec)
-        start, shear = starting_point(rows, law, priors(spec, 2.5), N0, D0)
+        start, shear = starting_point(rows, spec, priors(spec, 2.5), N0, D0)
         size = len(bayes.coordinates(law))
         origin = {"x": np.zeros((1, size)), "ln_s": np.array([-4.0]), **({"ln_kappa": np.zeros(1)} if law == "nesting" else {})}
         found = parameters(bayes.natural(origin, start, shear, law))
         assert found.E[0] >= 0 and (law == "kaplan" or found.E[0] > 0.1)
         residual = np.log(found.surface(N0, D0).loss(rows.N, rows.D)) - np.log(rows.loss)
         assert np.sqrt(np.mean(residual**2)) < (0.08 if law == "kaplan" else 0.006)
+
+
+def test_the_start_s_shape_is_that_of_a_posterior_whose_noise_grows_with_compute() -> None:
+    """Whitened by its start, a surface sampled where the noise of the largest runs is ten times that of the smallest is white."""
+    frame, rng = design(), np.random.default_rng(2)
+    scale = 0.002 * np.sqrt(frame["N"] * frame["D"] / (frame["N"] * frame["D"]).min())
+    frame = frame.assign(loss=np.exp(np.log(TRUTH.loss(frame["N"], frame["D"])) + scale * rng.standard_normal(len(frame))))
+    spec = ModelSpec(group=None)
+    constants, rows = priors(spec, 2.5), observations(frame, spec)
+    start, _ = starting_point(rows, spec, constants, N0, D0)
+    factor, drawn = start[:, 1:6], fit_posterior(frame, spec, seed=0, N0=N0, D0=D0, bytes_per_token=2.5)
+    points = np.column_stack([drawn.idata.posterior[name].to_numpy().ravel() for name in bayes.coordinates("hoffmann")])
+    white = np.linalg.solve(factor, np.cov(points.T)) @ np.linalg.inv(factor).T
+    assert np.linalg.cond(white) < 3  # 17 for the shape of noise without a slope
 
 
 def test_prior_draws_have_the_stated_ranges() -> None:
