@@ -29,10 +29,10 @@ def bench_fit(*, design: str = "cpu", peer_resamples: int = 100, simulations: in
     PyMC's own NUTS on the plain model of (ln A, ln B, ln E, alpha, beta) with normal noise and flat-ish priors.
     Simulation-based calibration is projected to 1,000 fits from `simulations`.
     """
-    from study.inference.bootstrap import row_bootstrap
-    from study.inference.calibrate import TARGETS, calibrate
-    from study.inference.designs import design as named
-    from study.inference.fast import fit_fast
+    from study.inference.calibration.designs import design as named
+    from study.inference.calibration.sbc import TARGETS, calibrate
+    from study.inference.classical.bootstrap import row_bootstrap
+    from study.inference.fast.fit import fit_fast
     from study.inference.posterior import fit_posterior
     from study.inference.spec import HEADLINE
 

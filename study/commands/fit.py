@@ -8,7 +8,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from study.fit import Job
+    from study.fit.job import Job
 
 GROUPINGS = ("auto", "width", "budget", "none")
 
@@ -53,7 +53,7 @@ def _job(table: Path | None, grid: str | None, runs: Path, predict_n: float, pre
         if value is not None and not 0 < value < 1e100:
             raise StudyError(f"{option} must be a positive finite number, not {value:g}")
 
-    from study import fit
+    from study.fit import job as fit
 
     if grid is not None:
         if columns:
@@ -68,8 +68,8 @@ def _job(table: Path | None, grid: str | None, runs: Path, predict_n: float, pre
 def _report(job: "Job", console: "Console") -> None:
     from rich.table import Table
 
-    from study import fit
-    from study.inference import prediction
+    from study.fit import job as fit
+    from study.fit import prediction
     from study.inference.answers import summarise
 
     for line in job.notes:

@@ -15,17 +15,17 @@ import pandas as pd
 from study.design import Grid
 from study.errors import StudyError
 from study.grids import GRIDS, grid
-from study.inference.fast import fit_fast
-from study.inference.fast_target import supported
-from study.inference.huber import HuberFit, fit_huber
-from study.inference.isoflop import Envelope, IsoFlop, fit_envelope, fit_isoflop
+from study.inference.classical.huber import HuberFit, fit_huber
+from study.inference.classical.isoflop import Envelope, IsoFlop, fit_envelope, fit_isoflop
+from study.inference.classical.points import InferenceError
+from study.inference.classical.varpro import VarProFit, fit_varpro
+from study.inference.fast.fit import fit_fast
+from study.inference.fast.target import supported
 from study.inference.observations import PriorDominatedWarning, grid_reference
 from study.inference.parameters import Array, Parameters
-from study.inference.points import InferenceError
 from study.inference.posterior import Posterior, UnconvergedError, fit_posterior
 from study.inference.priors import draw_prior
 from study.inference.spec import HEADLINE, ModelSpec
-from study.inference.varpro import VarProFit, fit_varpro
 from study.record import RunRecord
 from study.table import fit_rows, held_out_rows, records_of, table
 

@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 from study.figures import style, text
 from study.figures.analysis import SEED, TARGET_N, Analysis
 from study.figures.design import colours
-from study.inference.bootstrap import clustered_bootstrap, row_bootstrap
-from study.inference.delta import delta_method
-from study.inference.isoflop import PowerLaw, fit_power_law, vertex_shift
-from study.inference.points import InferenceError
+from study.inference.classical.bootstrap import clustered_bootstrap, row_bootstrap
+from study.inference.classical.delta import delta_method
+from study.inference.classical.isoflop import PowerLaw, fit_power_law, vertex_shift
+from study.inference.classical.points import InferenceError
 
 if TYPE_CHECKING:
     from IPython.display import Markdown

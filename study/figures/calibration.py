@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from study.figures import style, text
 from study.figures.analysis import Analysis
 from study.figures.frames import each, groups, least
-from study.inference.ranks import ecdf_envelope
+from study.inference.calibration.ranks import ecdf_envelope
 
 if TYPE_CHECKING:
     from IPython.display import Markdown

@@ -12,11 +12,11 @@ from matplotlib.figure import Figure
 from study.figures import style, text
 from study.figures.analysis import SEED, TARGET_N, Analysis
 from study.figures.frames import groups
-from study.inference.baseline import CurveFit, fit_curve_fit
-from study.inference.fast import fit_fast
+from study.inference.classical.curve_fit import CurveFit, fit_curve_fit
+from study.inference.classical.points import InferenceError
+from study.inference.fast.fit import fit_fast
 from study.inference.observations import PriorDominatedWarning
 from study.inference.parameters import Array
-from study.inference.points import InferenceError
 from study.inference.posterior import Posterior
 from study.inference.spec import ModelSpec
 from study.laws.errata import LAB_RUNS

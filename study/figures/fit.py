@@ -9,7 +9,7 @@ from scipy import stats
 from study.figures import style, text
 from study.figures.analysis import SEED, Analysis
 from study.figures.design import colours
-from study.inference.fast import ImportanceDiagnostics
+from study.inference.fast.fit import ImportanceDiagnostics
 from study.inference.likelihood import noise_scale
 from study.inference.parameters import Array, Parameters
 from study.inference.posterior import Posterior

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from study.errors import StudyError
 from study.figures import style, text
-from study.inference.isoflop import fit_power_law
+from study.inference.classical.isoflop import fit_power_law
 from study.laws.published import DATABLATIONS, published_law
 from study.published import datablations, porian
 

@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 
 from study.errors import StudyError
-from study.inference.bootstrap import Bootstrap, clustered_bootstrap, compute_bins, row_bootstrap
-from study.inference.fast import fit_fast
-from study.inference.huber import fit_huber
+from study.inference.classical.bootstrap import Bootstrap, clustered_bootstrap, compute_bins, row_bootstrap
+from study.inference.classical.huber import fit_huber
+from study.inference.fast.fit import fit_fast
 from study.inference.predictive import predict_losses
 from study.inference.spec import ModelSpec
 from study.laws.hoffmann import LossSurface

@@ -8,8 +8,8 @@ from study.figures import decision, few, text
 from study.figures.analysis import SEED, TARGET_N, Analysis
 from study.figures.frames import complete, each
 from study.inference.answers import penalty
+from study.inference.classical.isoflop import vertex_shift
 from study.inference.identify import contraction
-from study.inference.isoflop import vertex_shift
 from study.inference.predictive import predict_losses, prior_predictive
 from study.inference.spec import HEADLINE
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from study.figures import style, text
 from study.figures.analysis import IMPORTANCE, NUTS, TARGET_N, Analysis, Fitted
 from study.figures.forms import laws
-from study.inference.fast_target import supported
+from study.inference.fast.target import supported
 from study.inference.parameters import Array
 from study.inference.posterior import UnconvergedError
 from study.inference.spec import HEADLINE, ModelSpec, SpecError

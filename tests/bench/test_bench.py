@@ -39,7 +39,7 @@ def test_a_file_says_how_busy_the_machine_was(tmp_path: Path, monkeypatch: pytes
 
 
 def test_the_simulated_table_holds_the_truth_and_its_noise() -> None:
-    from study.inference.designs import design
+    from study.inference.calibration.designs import design
 
     cells = design("three")
     table = fit.simulated(cells.table, cells.N, cells.D)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from study.inference.designs import Design
+from study.inference.calibration.designs import Design
 
 WIDTHS = np.array([16.0, 24, 32, 48, 64, 96, 128, 160, 192, 256])
 SIZES = 36 * WIDTHS**2 + 1024 * WIDTHS

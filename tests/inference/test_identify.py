@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from study.inference.designs import THREE, Design
-from study.inference.fast import fit_fast
+from study.inference.calibration.designs import THREE, Design
+from study.inference.fast.fit import fit_fast
 from study.inference.identify import LAW, condition_numbers, contraction, directions, identify, profile
 from study.inference.observations import Observations, PriorDominatedWarning, observations
 from study.inference.parameters import Parameters, parameters
