@@ -55,7 +55,7 @@ def command(
     for key, value in body.items():
         if isinstance(value, float | int):
             console.print(f"{key}: {value:.4g}")
-        elif isinstance(value, dict) and key in ("fraction_of_matmul_peak", "seconds", "nuts", "pymc_nuts"):
+        elif isinstance(value, dict) and key in ("fraction_of_matmul_peak", "seconds", "nuts", "nuts_headline", "pymc_nuts"):
             console.print(f"{key}: " + ", ".join(f"{name} {number:.3g}" for name, number in value.items()))
     if not body["machine"]["idle"]:
         console.print(f"the machine was busy (load average {body['machine']['load_average']}): these are not figures to quote")
