@@ -104,6 +104,11 @@ def ruled(study: Analysis) -> str:
         return "The rule has not been checked at the largest fitted budget."
     sd, freedom = training.seed_sd(study)
     gain = float(found["gain"].max())
+    if gain <= 0:
+        return (
+            "At the largest fitted budget neither half nor twice the rule's learning rate wins: they lose at least "
+            f"{-gain:.2f} % of the loss."
+        )
     if not freedom:
         return f"At the largest fitted budget half or twice the rule's learning rate gains at most {gain:.2f} % of the loss."
     verdict = "less" if gain <= 200 * sd else "**more**"

@@ -110,6 +110,14 @@ def heads(study: Analysis) -> str:
     )
 
 
+def priced(study: Analysis) -> str:
+    """What the grid's runs cost in money, where every one has a price."""
+    dollars = study.frame["dollars"]
+    if dollars.isna().any():
+        return "No price was set when they ran."
+    return f"At the price that was set, the grid's cost {text.significant(float(dollars.sum()), 2)} dollars."
+
+
 def flat(study: Analysis) -> str:
     """What half or twice the optimal size costs, at the largest fitted budget and at the target's."""
     target = decision.target_compute(study)

@@ -243,8 +243,9 @@ def throughput(study: Analysis) -> Figure:
 
 
 def cost(study: Analysis) -> "Markdown":
-    """FLOPs and hours by budget, and of the sweep."""
+    """FLOPs, hours, speed and price by budget, of the grid, and of the sweep."""
     parts = [(text.power(budget), group) for budget, group in groups(study.frame, "budget")]
+    parts.append(("the grid", study.frame))
     if len(study.sweep):
         parts.append(("tuning sweep", study.sweep))
     return text.table(
@@ -255,10 +256,17 @@ def cost(study: Analysis) -> "Markdown":
                 "exact FLOP": text.power(float(group["C_exact"].sum())),
                 "process-time": text.duration(float(group["seconds"].sum())),
                 "CPU-time": text.duration(float(group["cpu_seconds"].sum())),
+                "GFLOP a CPU-second": text.significant(float(group["C_exact"].sum() / group["cpu_seconds"].sum()) / 1e9, 2),
+                "dollars": _dollars(group),
             }
             for name, group in parts
         ]
     )
+
+
+def _dollars(group: pd.DataFrame) -> str:
+    """The recorded prices of runs, where all have one."""
+    return text.ABSENT if group["dollars"].isna().any() else text.significant(float(group["dollars"].sum()), 2)
 
 
 def failures(study: Analysis) -> "Markdown":

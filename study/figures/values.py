@@ -82,7 +82,6 @@ def design(study: Analysis) -> Mapping[str, Value]:
         "sizes": _fixed(len({cell.config.width for cell in cells}), _word),
         "vocabulary": _fixed(config.vocabulary, _whole),
         "context": _fixed(config.context, _whole),
-        "eval_tokens": _fixed(config.eval_tokens, text.count),
         "bytes_per_token": _fixed(study.bytes_per_token),
         "usual_bytes": _fixed(USUAL_BYTES, _tenth),
         "target_n": _fixed(TARGET_N, text.count),
@@ -109,6 +108,8 @@ def runs(study: Analysis) -> Mapping[str, Value]:
         "total_time": _fixed(sum(seconds), text.duration),
         "best_loss": _measured(float(finished["loss"].min())),
         "best_bits": _measured(float(finished["bits_per_byte"].min())),
+        "eval_tokens": _fixed(min(record.losses["validation"].tokens for record in study.records.values()
+                                  if record.status == "complete"), text.count),
         "loss_se": _fixed(float(study.fit["loss_se"].median()), lambda x: text.significant(x, 2)),
     }
 

@@ -6,6 +6,7 @@ import pandas as pd
 from study.figures import approaches, calibration, checks, chinchilla, few, forms, literature, sensitivity, text
 from study.figures.analysis import TARGET_N, Analysis
 from study.figures.frames import least
+from study.inference.spec import HEADLINE
 
 ERRORS = {
     "E": 0.026,
@@ -120,10 +121,28 @@ def preferred(study: Analysis) -> str:
     gap, error = float(compared.loc[second, "elpd_diff"]), float(compared.loc[second, "dse"])
     clear = "more than" if gap > 2 * error else "within"
     return (
-        f"{forms.NAMES[best]} predicts the runs best, {text.significant(gap, 2)} ± {text.significant(error, 2)} in elpd "
-        "ahead of "
-        f"the next, {forms.NAMES[second]}: {clear} two standard errors."
+        f"{_the(best, start=True)} predicts the runs best, {text.significant(gap, 2)} ± {text.significant(error, 2)} in "
+        "elpd "
+        f"ahead of the next, {_the(second)}: {clear} two standard errors."
     )
+
+
+def favoured(study: Analysis) -> str:
+    """What the form that predicts the runs best answers, where it is not the headline's."""
+    compared = forms.comparison(study)
+    if compared is None or (best := compared.index[0]) == HEADLINE.law:
+        return ""
+    tokens = forms.laws(study)[best].posterior.draws.D_opt_at(TARGET_N)
+    return (
+        f"{_the(best, start=True)}, which predicts the runs best, answers "
+        f"{text.count(float(np.median(tokens)))} {text.interval(*text.central(tokens), text.count)}."
+    )
+
+
+def _the(law: str, *, start: bool = False) -> str:
+    """The name of a form in a sentence."""
+    name = f"the {forms.NAMES[law]}" if law == "nesting" else forms.NAMES[law]
+    return name[0].upper() + name[1:] if start else name
 
 
 def agreed(study: Analysis) -> str:

@@ -61,8 +61,9 @@ def pdf(job: Job) -> bytes:
         layout["margin-typst"] = ", ".join(f"{side}: {size}" for side, size in margin.items())
     page, header = job.work / "page.typ", job.work / "header.typ"
     header.write_text(job.options.get("include-in-header", {}).get("text", ""), encoding="utf-8")
-    _pandoc(job, "typst", page, layout, ["--syntax-highlighting=idiomatic", "--template", str(HERE / "report.typ"),
-                                         "--include-in-header", str(header)])
+    # -smart: quotes as they are, since typst takes the one of "al.'s" for an opening quote
+    _pandoc(job, "typst-smart", page, layout, ["--syntax-highlighting=idiomatic", "--template", str(HERE / "report.typ"),
+                                               "--include-in-header", str(header)])
     stamp = datetime.datetime.fromtimestamp(job.epoch, datetime.UTC)
     try:
         compiler = typst.Compiler(str(page), root="/", ignore_system_fonts=True)

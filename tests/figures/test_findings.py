@@ -5,10 +5,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from study.figures import findings, remarks, sweep, training, verdicts
+from study.figures import findings, remarks, sweep, text, training, verdicts
 from study.figures.analysis import IMPORTANCE, RULE, TARGET_N, USUAL_BYTES, Analysis, Fitted
+from study.figures.values import Values
 from study.laws.hoffmann import LossSurface
 from study.table import table
 
@@ -71,8 +73,6 @@ def test_seed_noise_is_pooled_within_cells(quick: Analysis) -> None:
 
 
 def test_a_sweep_on_the_edge_is_said_to_be_one(quick: Analysis, monkeypatch: pytest.MonkeyPatch) -> None:
-    import pandas as pd
-
     def rows(best: int) -> pd.DataFrame:
         return pd.DataFrame([{"budget": 1e11, "width": 16, "batch_tokens": batch, "learning_rate": rate,
                               "loss": 3.0 + abs(k - best) + 0.1 * (batch != 512)}
@@ -92,6 +92,40 @@ def test_other_heads_of_the_sweep_are_told(quick: Analysis) -> None:
     other = replace(record, config=replace(record.config, heads=2 * ours))
     told = remarks.heads(replace(quick, sweep_records={"other": other}))
     assert f"({2 * ours} instead of {ours} at width {record.config.width})" in told
+
+
+@pytest.mark.parametrize(("gain", "said"), [(-0.59, "neither half nor twice the rule's learning rate wins: they lose at least 0.5"),
+                                            (0.01, "gains at most 0.01 % of the loss, less than twice"),
+                                            (50.0, "gains at most 50.00 % of the loss, **more** than twice")])
+def test_the_rule_is_judged_by_its_check_cells(quick: Analysis, monkeypatch: pytest.MonkeyPatch, gain: float, said: str) -> None:
+    monkeypatch.setattr(sweep, "verification", lambda _: pd.DataFrame({"gain": [gain, -60.0]}))
+    assert said in findings.ruled(quick)
+
+
+def test_the_form_that_predicts_best_is_told_where_it_is_not_the_headline(quick: Analysis, monkeypatch: pytest.MonkeyPatch) -> None:
+    def compared(*order: str) -> None:
+        frame = pd.DataFrame({"elpd_diff": [0.0, 5.0], "dse": [0.0, 1.0]}, index=list(order))
+        monkeypatch.setattr(verdicts.forms, "comparison", lambda _: frame)
+
+    monkeypatch.setattr(verdicts.forms, "laws", lambda study: {"nesting": study.headline})
+    compared("hoffmann", "nesting")
+    assert verdicts.favoured(quick) == ""
+    assert verdicts.preferred(quick).startswith("Hoffmann's form predicts the runs best, 5.0 ± 1.0 in elpd ahead of the next, the")
+    compared("nesting", "hoffmann")
+    middle = text.count(float(np.median(quick.posterior.draws.D_opt_at(TARGET_N))))
+    assert verdicts.favoured(quick).startswith(f"The nesting family, which predicts the runs best, answers {middle} [")
+
+
+def test_prices_are_added_where_every_run_has_one(quick: Analysis) -> None:
+    assert remarks.priced(quick) == "No price was set when they ran."
+    priced = replace(quick, frame=quick.frame.assign(dollars=0.02))
+    assert f"cost {0.02 * len(quick.frame):.2f} dollars" in remarks.priced(priced)
+    assert training.cost(quick).data.count("0.0") < training.cost(priced).data.count("0.0")
+
+
+def test_evaluation_tokens_are_those_that_were_read(quick: Analysis) -> None:
+    read = {record.losses["validation"].tokens for record in quick.records.values()}
+    assert Values(quick)["runs.eval_tokens"].text == text.count(read.pop()) and not read
 
 
 @pytest.mark.parametrize(("shift", "side"), [(-0.2, "better than predicted"), (0.2, "worse than predicted")])
