@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from study.figures import answer, design, few, forms, sweep, text, training
+from study.figures import answer, design, few, forms, remarks, sweep, text, training
 from study.figures.analysis import CHINCHILLA_C, IMPORTANCE, NUTS, RULE, TARGET_N, USUAL_BYTES, Analysis
 from study.figures.fit import NAMES
 from study.figures.frames import complete, groups, least
@@ -89,11 +89,13 @@ def swept(study: Analysis) -> str:
     if not edge:
         return (
             f"In all {count} panels the best run lies inside the swept range (a batch of one sequence, the floor, counts)."
+            + remarks.heads(study)
         )
     return (
         f"In {text.number_word(edge)} of {count} panels the best run lies on the edge of the swept range, so the optimum "
         "there "
         "is only bounded."
+        + remarks.heads(study)
     )
 
 

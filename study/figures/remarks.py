@@ -97,7 +97,7 @@ def speed(study: Analysis) -> str:
 
 
 def heads(study: Analysis) -> str:
-    """Whether the sweep's models have the grid's heads, width by width; said only where they differ."""
+    """Where the sweep's models have other heads than the grid's; nothing where they have the same."""
     ours = {cell.config.width: cell.config.heads for cell in study.grid.cells}
     swept = {record.config.width: record.config.heads for record in study.sweep_records.values()}
     other = [width for width in sorted(swept) if width in ours and swept[width] != ours[width]]
@@ -105,7 +105,7 @@ def heads(study: Analysis) -> str:
         return ""
     cases = text.enumeration([f"{swept[width]} instead of {ours[width]} at width {width}" for width in other])
     return (
-        f"The sweep's models had other numbers of heads than the grid's ({cases}): it was trained first, and its rule is "
+        f" The sweep's models had other numbers of heads than the grid's ({cases}): it was trained first, and its rule is "
         "used with the heads of the grid."
     )
 

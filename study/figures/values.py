@@ -22,6 +22,8 @@ from study.laws.published import LAWS, published_law
 if TYPE_CHECKING:
     from IPython.display import Markdown
 
+WORD = 6  # bytes of a word and its space, about as many as in English
+
 
 @dataclass(frozen=True)
 class Value:
@@ -82,6 +84,7 @@ def design(study: Analysis) -> Mapping[str, Value]:
         "sizes": _fixed(len({cell.config.width for cell in cells}), _word),
         "vocabulary": _fixed(config.vocabulary, _whole),
         "context": _fixed(config.context, _whole),
+        "context_bytes": _fixed(config.context * study.bytes_per_token, text.count),
         "bytes_per_token": _fixed(study.bytes_per_token),
         "usual_bytes": _fixed(USUAL_BYTES, _tenth),
         "target_n": _fixed(TARGET_N, text.count),
@@ -98,6 +101,7 @@ def runs(study: Analysis) -> Mapping[str, Value]:
     """What was run."""
     frame, finished = study.frame, complete(study.frame)
     seconds = float(frame["seconds"].sum()), float(study.sweep["seconds"].sum()) if len(study.sweep) else 0.0
+    best_bits = float(finished["bits_per_byte"].min())
     flop = float(frame["C_exact"].sum()), float(study.sweep["C_exact"].sum()) if len(study.sweep) else 0.0
     return {
         "done": _fixed(len(frame), _whole),
@@ -107,7 +111,8 @@ def runs(study: Analysis) -> Mapping[str, Value]:
         "time": _fixed(seconds[0], text.duration),
         "total_time": _fixed(sum(seconds), text.duration),
         "best_loss": _measured(float(finished["loss"].min())),
-        "best_bits": _measured(float(finished["bits_per_byte"].min())),
+        "best_bits": _measured(best_bits),
+        "word": _measured(2.0 ** (-WORD * best_bits), lambda p: f"{text.significant(100 * p, 2)}{text.NBSP}%"),
         "eval_tokens": _fixed(min(record.losses["validation"].tokens for record in study.records.values()
                                   if record.status == "complete"), text.count),
         "loss_se": _fixed(float(study.fit["loss_se"].median()), lambda x: text.significant(x, 2)),

@@ -130,8 +130,10 @@ def preferred(study: Analysis) -> str:
 def favoured(study: Analysis) -> str:
     """What the form that predicts the runs best answers, where it is not the headline's."""
     compared = forms.comparison(study)
-    if compared is None or (best := compared.index[0]) == HEADLINE.law:
-        return ""
+    if compared is None:
+        return "Which form predicts the runs best is not known."
+    if (best := compared.index[0]) == HEADLINE.law:
+        return f"{_the(best, start=True)}, the headline's, predicts the runs best."
     tokens = forms.laws(study)[best].posterior.draws.D_opt_at(TARGET_N)
     return (
         f"{_the(best, start=True)}, which predicts the runs best, answers "

@@ -109,7 +109,7 @@ def test_the_form_that_predicts_best_is_told_where_it_is_not_the_headline(quick:
 
     monkeypatch.setattr(verdicts.forms, "laws", lambda study: {"nesting": study.headline})
     compared("hoffmann", "nesting")
-    assert verdicts.favoured(quick) == ""
+    assert verdicts.favoured(quick) == "Hoffmann's form, the headline's, predicts the runs best."
     assert verdicts.preferred(quick).startswith("Hoffmann's form predicts the runs best, 5.0 ± 1.0 in elpd ahead of the next, the")
     compared("nesting", "hoffmann")
     middle = text.count(float(np.median(quick.posterior.draws.D_opt_at(TARGET_N))))

@@ -1,0 +1,40 @@
+"""What the page says of the larger grids is what `study plan` computes."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from study import cost
+from study.figures import plans
+from study.figures.analysis import Analysis
+from study.grids import grid
+
+
+def test_the_table_is_study_plan_s(quick: Analysis) -> None:
+    made = cost.plan(grid("lab01"), cost.device("a100"), plans.COUNT, price=plans.PRICE, mfu=cost.ASSUMED_MFU)
+    row = next(line for line in plans.table(quick).data.splitlines() if "lab01" in line and "A100" in line)
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert cells[2] == "3" and cells[5] == "0"
+    assert float(cells[6]) == pytest.approx(made.device_hours, rel=5e-3)
+    assert float(cells[7]) == pytest.approx(made.device_hours * plans.PRICE, rel=5e-3)
+    assert float(cells[9]) == pytest.approx(made.lower_bound / 3600, rel=5e-3)
+
+
+def test_a_measured_share_of_the_peak_replaces_the_assumed_one(quick: Analysis, tmp_path: Path) -> None:
+    assert "reaches 35\N{NO-BREAK SPACE}% of the peak, assumed" in plans.assumed(quick)
+    (tmp_path / "bench").mkdir()
+    (tmp_path / "bench" / "gpu.json").write_text('{"device": "NVIDIA H100 80GB HBM3", "throughput": [{"mfu": 0.5}]}')
+    measured = replace(quick, runs=tmp_path)
+    assert "reaches 50\N{NO-BREAK SPACE}% of the peak, measured" in plans.assumed(measured)
+    assert plans.planned(measured, "gpu", "h100")[0].device_hours < plans.planned(quick, "gpu", "h100")[0].device_hours
+
+
+def test_runs_that_do_not_fit_are_counted(quick: Analysis, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "every run fits" in plans.packed(quick)
+    small = cost.plan(grid("gpu"), cost.device("l4"), plans.COUNT, price=plans.PRICE)
+    left = sum(bool(run.reason) for run in small.runs)
+    assert left > 0
+    monkeypatch.setattr(plans, "planned", lambda *_: (small, ""))
+    assert f"{plans.text.number_word(left)} of its runs do not fit" in plans.packed(quick)
+    assert plans.schedule(quick).axes
