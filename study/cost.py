@@ -77,10 +77,16 @@ def device(name: str, *, peak: float | None = None, memory: float | None = None)
                   memory or (known.memory if known else 0.0), "as given")
 
 
+def recognised(driver_name: str) -> Device | None:
+    """The GPU that its driver calls so, None when it is not in the table."""
+    words = f" {driver_name.replace('-', ' ')} "
+    return next((known for known in DEVICES.values() if f" {known.called.replace('-', ' ')} " in words), None)
+
+
 def published_peak(driver_name: str, precision: str) -> float | None:
     """FLOP/s on the data sheet of the GPU that its driver calls so, None when it is not in the table."""
-    words = f" {driver_name.replace('-', ' ')} "
-    return next((known.peak(precision) for known in DEVICES.values() if f" {known.called.replace('-', ' ')} " in words), None)
+    known = recognised(driver_name)
+    return known.peak(precision) if known is not None else None
 
 
 @dataclass(frozen=True)
@@ -228,8 +234,9 @@ def measured_mfu(path: Path, on: Device) -> tuple[float, str]:
     """(share of the peak, where it is from): the geometric mean that `study gpu-check` wrote, if on this device; else assumed."""
     try:
         body = json.loads(path.read_text())
-        values = [float(row["mfu"]) for row in body["throughput"] if on.called and on.called in body["device"]]
-    except (OSError, ValueError, KeyError, TypeError):
+        known = recognised(body["device"])
+        values = [float(row["mfu"]) for row in body["throughput"]] if known is not None and known.name == on.name else []
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         values = []
     if not values:
         return ASSUMED_MFU, "assumed; `study gpu-check` measures it"

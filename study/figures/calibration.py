@@ -38,9 +38,7 @@ class Recorded:
 
 
 def recorded(study: Analysis, kind: str) -> tuple[Recorded, ...]:
-    """The studies whose file names begin with `kind` ("sbc" or "coverage"), under the analysis's runs or the project's "
-    "own.
-    """
+    """The studies whose file names begin with `kind` ("sbc" or "coverage"), under the analysis's runs or the project's own."""
     for folder in (study.runs / "calibration", Path("runs") / "calibration"):
         paths = sorted(folder.glob(f"{kind}-*.json"))
         if paths:
@@ -100,8 +98,7 @@ def studies(study: Analysis) -> "Markdown":
                 "k-hat > 0.7": text.ABSENT
                 if one.body.get("khat_over_0.7") is None
                 else text.percent(one.body["khat_over_0.7"], 1),
-                "least p (Holm)": f"{text.significant(worst['holm'], 2)}, "
-                "{SYMBOLS.get(worst['quantity'], worst['quantity'])}",
+                "least p (Holm)": f"{text.significant(worst['holm'], 2)}, {SYMBOLS.get(worst['quantity'], worst['quantity'])}",
                 "coverage of D_opt(N)": " / ".join(text.percent(answer[f"coverage_{level}"]) for level in (50, 80, 95)),
             }
         )

@@ -82,11 +82,13 @@ def table(study: Analysis) -> "Markdown":
 
 
 def assumed(study: Analysis) -> str:
-    """What the plan rests on: peaks by data sheets, the share of them that is reached, the price."""
-    made, source = planned(study, "gpu", "h100")
-    peaks = text.enumeration([f"{DEVICES[card].bfloat16 / 1e12:.0f} TFLOP/s ({DEVICES[card].source})" for card in CARDS])
-    reached = f"{text.percent(made.mfu)} of the peak, " + ("assumed" if source.startswith("assumed") else "measured")
-    return f"Peaks in bfloat16 are {peaks}; training reaches {reached}; a device-hour is put at {PRICE} dollars."
+    """What the plan rests on: peaks by data sheets, the share of them that is reached on each, the price."""
+    peaks = []
+    for card in CARDS:
+        made, source = planned(study, "gpu", card)
+        how = "assumed" if source.startswith("assumed") else "measured"
+        peaks.append(f"{DEVICES[card].bfloat16 / 1e12:.0f} TFLOP/s ({DEVICES[card].source}), {text.percent(made.mfu)} of it {how}")
+    return f"Peaks in bfloat16 are {text.enumeration(peaks)}; a device-hour is put at {PRICE} dollars."
 
 
 def packed(study: Analysis) -> str:

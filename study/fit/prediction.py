@@ -85,9 +85,9 @@ def _extrapolation(fits: Fits, D: Array, C: Array, N: float) -> str:
         text = (f"{data} The model asked for is {plain(N_factor)} times that size and its optimum takes {plain(C_factor)} times "
                 f"that compute ({np.log10(C_factor):.1f} decades).")
         if C_factor > 1000:
-            text += (" At such a distance the interval is only as good as the law: a small curvature that these runs cannot "
-                     "show, a different learning-rate rule or a different corpus would move the answer by more than the "
-                     "interval is wide. Read it as what the law says, not as what a run will do.")
+            text += (" At such a distance the interval is only as good as the law: a curvature that these runs cannot show, "
+                     "another learning-rate rule or another corpus could move the answer, and the interval includes none of "
+                     "them. Read it as what the law says, not as what a run will do.")
         elif C_factor > 10:
             text += (" The interval assumes that the same law holds all the way; that is untested, so plan with the predictive "
                      "interval and check the law at an intermediate compute before spending on the target.")

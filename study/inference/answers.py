@@ -72,13 +72,18 @@ class NewExperiment:
 
 
 def new_experiment(posterior: "Posterior", C: ArrayLike, *, seed: int) -> NewExperiment:
-    """Measure N_opt at compute C (one value, or one a draw) with a new isoFLOP experiment in each draw's world."""
+    """Measure N_opt at compute C (one value, or one a draw) with a new isoFLOP experiment in each draw's world.
+
+    Its noise has the scale at C, or that of the largest fitted compute where C is beyond it: ln s grows by g a decade, and
+    seven decades further s would exceed the loss.
+    """
     rng, p, S = np.random.default_rng(seed), posterior.parameters, len(posterior.parameters)
     C = np.broadcast_to(np.asarray(C, dtype=float), (S,))
     offset = np.linspace(-np.log(SPREAD), np.log(SPREAD), SIZES)[:, None]  # of ln N from the draw's optimum, (7, 1)
     N = posterior.draws.N_opt(C) * np.exp(offset)
     effect = p.tau * rng.standard_normal((SIZES, S))  # every size of the experiment is a new shape
-    loss = simulate(p, posterior.draws, N, C / (6.0 * N), C, effect, posterior.N0, posterior.D0, rng)
+    known = np.minimum(C, posterior.rows.C.max())
+    loss = simulate(p, posterior.draws, N, C / (6.0 * N), known, effect, posterior.N0, posterior.D0, rng)
     design = np.column_stack([np.ones(SIZES), offset[:, 0], offset[:, 0] ** 2])
     _, slope, curvature = np.linalg.lstsq(design, loss, rcond=None)[0]
     with np.errstate(divide="ignore", invalid="ignore"):

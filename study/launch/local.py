@@ -63,7 +63,7 @@ def run_grid(grid: Grid, runs: Path, options: Options, *, only: Sequence[str] = 
     restarts = 0
     try:
         with Show(console, grid) as show, tracked(mlflow_uri, grid.name, runs, console) as track:
-            while any(worker.poll() is None for worker in workers):
+            while True:
                 state = grid_state(grid, runs, state.done)
                 show(state)
                 track(state.done)
@@ -75,6 +75,10 @@ def run_grid(grid: Grid, runs: Path, options: Options, *, only: Sequence[str] = 
                         raise LaunchError(_why(worker, logs[i], grid))
                     restarts += 1
                     workers[i] = _start(command, environments[i], logs[i])
+                    if interrupted:  # asked between the check and the start: the new worker has not heard it
+                        workers[i].send_signal(signal.SIGTERM)
+                if all(worker.poll() is not None for worker in workers):  # after the restarts: the last one may have died too
+                    break
                 time.sleep(REFRESH_SECONDS)
             state = grid_state(grid, runs, state.done)
             show(state)

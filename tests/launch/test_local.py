@@ -100,11 +100,13 @@ def test_a_worker_is_killed_in_the_middle_of_a_write(file: str, undisturbed: lis
 
 
 @pytest.mark.slow
-def test_a_killed_worker_is_replaced(undisturbed: list[RunRecord], tmp_path: Path) -> None:
-    launcher = subprocess.Popen([*RUN, str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_killed_worker_is_replaced(undisturbed: list[RunRecord], tmp_path: Path, workers: int) -> None:
+    command = [*RUN, str(tmp_path), "--workers", str(workers)]
+    launcher = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     wait_for(lambda: any((tmp_path / "smoke" / ".work").glob("*/progress.json")))
-    workers = subprocess.run(["pgrep", "-P", str(launcher.pid), "-f", "launch.worker"], capture_output=True, text=True, check=True)
-    os.kill(int(workers.stdout.split()[0]), signal.SIGKILL)
+    found = subprocess.run(["pgrep", "-P", str(launcher.pid), "-f", "launch.worker"], capture_output=True, text=True, check=True)
+    os.kill(int(found.stdout.split()[0]), signal.SIGKILL)
     _, error = launcher.communicate(timeout=300)
     assert launcher.returncode == 0, error
     assert_equal_but_for_time(tmp_path, undisturbed)
