@@ -42,20 +42,27 @@ def facts(study: "Analysis") -> dict[str, Any]:
     import numpy as np
 
     from study.figures.analysis import TARGET_N
+    from study.figures.checks import coverage
 
     draws = study.posterior.draws
     tokens = draws.D_opt_at(TARGET_N)
     ends = {name: [float(x) for x in np.quantile(values, [0.025, 0.5, 0.975])]
             for name, values in (("D_opt", tokens), ("D_over_N", tokens / TARGET_N), ("a", draws.a))}
+    held_out = {"runs": len(study.held_out), "inside_95": coverage(study)[0.95] if len(study.held_out) else 0,
+                "times_beyond_C": float(study.held_out["C"].max() / study.largest_C) if len(study.held_out) else 0.0}
     return {"grid": study.grid.name, "records_sha256": records_sha256(study.runs / study.grid.name), "N": TARGET_N,
-            "runs_fitted": len(study.fit), "held_out_budgets": len(study.held_out_budgets), **ends,
+            "runs_fitted": len(study.fit), "held_out_budgets": len(study.held_out_budgets), "held_out": held_out, **ends,
             "times_beyond_C": 6 * TARGET_N * ends["D_opt"][1] / study.largest_C, "times_beyond_N": TARGET_N / study.largest_N}
 
 
 def block(answer: Mapping[str, Any]) -> str:
     """The README's answer as Markdown, from `facts`."""
-    from study.figures.text import count, interval, significant
+    from study.figures.text import count, interval, number_word, significant
 
+    held_out = answer["held_out"]
+    tested = "" if not held_out["runs"] else (
+        f" Of {number_word(held_out['runs'])} held-out runs at {significant(held_out['times_beyond_C'], 2)} times the largest "
+        f"fitted compute, {number_word(held_out['inside_95'])} fell inside their 95 % predictive interval.")
     tokens, ratio, a = answer["D_opt"], answer["D_over_N"], answer["a"]
     rehearsal = "" if answer["held_out_budgets"] else (
         " That grid is a rehearsal of minutes: it exercises the pipeline, and its interval is accordingly wide.")
@@ -64,7 +71,7 @@ def block(answer: Mapping[str, Any]) -> str:
         f"{significant(ratio[1])} tokens a parameter {interval(ratio[0], ratio[2])}, with N_opt ∝ Cᵃ, a = {significant(a[1])} "
         f"{interval(a[0], a[2])}, from the {answer['runs_fitted']} fitted runs of the grid `{answer['grid']}`.{rehearsal} It lies "
         f"{significant(answer['times_beyond_C'], 2)} times beyond the largest compute fitted and "
-        f"{significant(answer['times_beyond_N'], 2)} times beyond the largest model: what one law says there, no more.\n\n"
+        f"{significant(answer['times_beyond_N'], 2)} times beyond the largest model: what one law says there, no more.{tested}\n\n"
         f"![Compute-optimal tokens against training compute, with the published laws]({PICTURE.as_posix()})\n"
     )
     return text.replace("\N{NO-BREAK SPACE}", " ")  # where a line breaks is the reader's window's affair

@@ -2,13 +2,14 @@
 
 import numpy as np
 
-from study.figures import answer, design, few, forms, remarks, sweep, text, training
+from study.figures import answer, design, few, forms, misfit, remarks, sensitivity, sweep, text, training
 from study.figures.analysis import CHINCHILLA_C, IMPORTANCE, NUTS, RULE, TARGET_N, USUAL_BYTES, Analysis
 from study.figures.fit import NAMES
 from study.figures.frames import complete, groups, least
 from study.inference.priors import distributions
 from study.inference.spec import HEADLINE
 from study.laws.published import published_law
+from study.tune import SMALLEST_BATCH
 
 
 def done(study: Analysis) -> str:
@@ -24,17 +25,20 @@ def done(study: Analysis) -> str:
 
 
 def exponent(study: Analysis) -> str:
-    """Where Kaplan's and Hoffmann's exponents lie in the posterior of a."""
-    low, high = text.central(study.posterior.draws.a)
+    """Where Kaplan's and Hoffmann's exponents lie in the posteriors of a, each with N counted as they count it."""
+    found = {variant.name: variant.a for variant in sensitivity.variants(study)[0]}
 
-    def verdict(key: str) -> tuple[bool, str]:
-        a = published_law(key).a
-        return low <= a <= high, f"{a:.2f}"
+    def verdict(key: str, count: str) -> str:
+        a, draws = published_law(key).a, found[count]
+        low, high = text.central(draws)
+        holds = "includes" if low <= a <= high else "excludes"
+        return f"$a$ = {text.significant(float(np.median(draws)))} {text.interval(low, high)}, which {holds} their {a:.2f}"
 
-    (kaplan, kaplan_a), (hoffmann, hoffmann_a) = verdict("kaplan"), verdict("hoffmann-1")
-    first = f"{'includes' if kaplan else 'excludes'} Kaplan et al.'s exponent, {kaplan_a},"
-    second = f"{'includes' if hoffmann else 'excludes'} Hoffmann et al.'s, {hoffmann_a}"
-    return f"The 95 % interval of $a$ {first} {'and' if kaplan == hoffmann else 'but'} {second}."
+    return (
+        "The exponent depends on what $N$ counts. Counted as Kaplan et al. do, without embeddings, it is "
+        f"{verdict('kaplan', sensitivity.NON_EMBEDDING)}; counted as Hoffmann et al. do, with all parameters, "
+        f"{verdict('hoffmann-1', sensitivity.TOTAL)}."
+    )
 
 
 def rule(study: Analysis) -> str:
@@ -78,25 +82,21 @@ def swept(study: Analysis) -> str:
     rows = sweep.swept(study)
     if not len(rows):
         return "No sweep of this grid's corpus is recorded: the recipe was taken over, not tuned here."
-    panels, edge = groups(rows, ["budget", "width"]), 0
+    panels, edge, floor = groups(rows, ["budget", "width"]), 0, 0
     for _, group in panels:
-        best = least(group, "loss")
-        rates = group[group["batch_tokens"] == best["batch_tokens"]]["learning_rate"]
-        edge += bool(
-            best["learning_rate"] in (rates.min(), rates.max()) or best["batch_tokens"] == group["batch_tokens"].max()
-        )
+        best, batches = least(group, "loss"), group["batch_tokens"]
+        rates, batch = group[batches == best["batch_tokens"]]["learning_rate"], best["batch_tokens"]
+        at_floor = batch == SMALLEST_BATCH
+        outer = batch == batches.max() or (batch == batches.min() and not at_floor)
+        edge, floor = edge + bool(outer or best["learning_rate"] in (rates.min(), rates.max())), floor + bool(at_floor)
     count = text.number_word(len(panels))
-    if not edge:
-        return (
-            f"In all {count} panels the best run lies inside the swept range (a batch of one sequence, the floor, counts)."
-            + remarks.heads(study)
-        )
-    return (
-        f"In {text.number_word(edge)} of {count} panels the best run lies on the edge of the swept range, so the optimum "
-        "there "
-        "is only bounded."
-        + remarks.heads(study)
+    said = (
+        f"In {text.number_word(edge)} of {count} panels the best run lies on the edge of what was swept: a bound, no optimum."
+        if edge
+        else f"In all {count} panels the best learning rate lies inside what was swept, and no best batch is the largest."
     )
+    least_batch = f" In {text.number_word(floor)} the best batch is one sequence, the least there is: a bound too." if floor else ""
+    return f"{said}{least_batch}{remarks.differences(study)}"
 
 
 def ruled(study: Analysis) -> str:
@@ -150,28 +150,27 @@ def seeds(study: Analysis) -> str:
     sd, freedom = training.seed_sd(study)
     if not freedom:
         return "No cell has a second seed yet, so noise between seeds is unknown."
-    s = float(np.median(study.posterior.parameters.s))
-    cause = "misfit of the law, not seeds, sets it" if s > 1.5 * sd else "seeds account for it"
+    off = float(np.sqrt(np.mean(misfit.residuals(study.posterior, study.fit) ** 2)))
+    cause = "misfit of the law, not seeds, sets the noise that it learns" if off > 1.5 * sd else "seeds account for it"
     return (
-        f"Seeds differ by {100 * sd:.2f} % of the loss (pooled s.d., {text.number_word(freedom)} degrees of freedom); the "
-        "noise scale "
-        f"that the fit learns is {100 * s:.2f} %, so {cause}."
+        f"Seeds differ by {100 * sd:.2f} % of the loss (pooled s.d., {text.number_word(freedom)} degrees of freedom); the runs "
+        f"lie {100 * off:.2f} % off the law (r.m.s.), so {cause}."
     )
 
 
 def gap(study: Analysis) -> str:
-    """How far training loss is from validation loss, and whether the distance grows with the tokens seen."""
+    """How far training loss is from validation loss, and how it goes with the tokens seen."""
     rows = complete(study.frame)
     difference = rows["loss"] - rows["train_loss"]
     growth = float(np.corrcoef(np.log(rows["D"]), difference)[0, 1]) if difference.std() > 0 else 0.0
     middle = float(difference.median())
     side = "above" if middle > 0 else "below"
-    seen = " and grows with the tokens seen, so part of it is memory" if middle > 0 and growth > 0.5 else ""
+    trend = "grows with the tokens seen" if growth > 0.5 else "falls with the tokens seen" if growth < -0.5 else \
+        "has no clear trend in the tokens seen"
     return (
-        f"In the median run, validation loss lies {text.significant(abs(middle), 2)} nats a token {side} that of a subset "
-        "of the "
-        f"training text, which was seen once; the difference is {text.significant(float(difference.max()), 2)} at "
-        f"most{seen}."
+        f"In the median run, validation loss lies {text.significant(abs(middle), 2)} nats a token {side} that of a fixed subset "
+        "of the training text, of which a run has seen no more than of the rest; the difference is "
+        f"{text.significant(float(difference.max()), 2)} at most and {trend} (correlation with ln $D$ {text.signed(growth)})."
     )
 
 
@@ -222,17 +221,16 @@ def agreement(study: Analysis) -> str:
 
 
 def extrapolated(study: Analysis) -> str:
-    """The interval under three laws beside the headline's."""
-    compared = forms.comparison(study)
-    low, high = text.central(study.posterior.draws.D_opt_at(TARGET_N))
-    if compared is None:
+    """What other forms of the law answer, singly and mixed."""
+    found = forms.laws(study)
+    if len(found) < 2:
         return "No other law is compared with it on this page."
-    wide_low, wide_high = text.central(forms.equal(study))
-    factor = np.log(wide_high / wide_low) / np.log(high / low)
-    size = f"{text.significant(float(factor), 2)} times as wide in ln" if factor > 1.05 else "no wider"
+    middles = [float(np.median(fitted.posterior.draws.D_opt_at(TARGET_N))) for fitted in found.values()]
+    mixed = forms.equal(study)
     return (
-        f"Over {text.number_word(len(compared))} forms of the law, equally weighted, the interval is "
-        f"{text.interval(wide_low, wide_high, text.count)}, {size}."
+        f"Over {text.number_word(len(found))} forms of the law, equally weighted, it is "
+        f"{text.count(float(np.median(mixed)))} {text.interval(*text.central(mixed), text.count)}; singly their medians run from "
+        f"{text.count(min(middles))} to {text.count(max(middles))}."
     )
 
 

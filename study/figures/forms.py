@@ -38,13 +38,21 @@ def laws(study: Analysis) -> dict[str, Fitted]:
 def comparison(study: Analysis) -> pd.DataFrame | None:
     """PSIS-LOO and stacking weights, all laws as densities of ln L; None unless two were drawn by NUTS."""
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # ArviZ announces its coming refactor, and says when a k-hat is high: the table shows it
+        warnings.simplefilter("ignore")  # ArviZ announces its coming refactor, and says when a k-hat is high: the table shows it
         import arviz as az
 
         found = {name: fitted.posterior.idata for name, fitted in laws(study).items() if fitted.posterior.idata is not None}
         return az.compare(found, ic="loo", method="stacking", var_name="ln_L") if len(found) > 1 else None
+
+
+@lru_cache(maxsize=4)
+def largest_khat(study: Analysis, law: str) -> float:
+    """The largest Pareto k-hat of a law's leave-one-out densities: above 0.7 its elpd is not to be trusted."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import arviz as az
+
+        return float(az.loo(laws(study)[law].posterior.idata, pointwise=True, var_name="ln_L").pareto_k.max())
 
 
 def stacked(study: Analysis) -> Array:
@@ -83,13 +91,14 @@ def law_table(study: Analysis) -> "Markdown":
                 "law": NAMES[name],
                 "elpd − best": text.significant(-float(row["elpd_diff"]), 2),
                 "s.e.": text.significant(float(row["dse"]), 2),
+                "largest k-hat": f"{largest_khat(study, str(name)):.2f}",
                 "weight": f"{float(row['weight']):.2f}",
                 **_answer(np.asarray(draws.D_opt_at(TARGET_N))),
             }
         )
     rows += [
-        {"law": "stacked", "elpd − best": "", "s.e.": "", "weight": "", **_answer(stacked(study))},
-        {"law": "equal weights", "elpd − best": "", "s.e.": "", "weight": "", **_answer(equal(study))},
+        {"law": name, **dict.fromkeys(("elpd − best", "s.e.", "largest k-hat", "weight"), ""), **_answer(mixed(study))}
+        for name, mixed in (("stacked", stacked), ("equal weights", equal))
     ]
     return text.table(rows)
 

@@ -7,13 +7,25 @@ import numpy as np
 from study.figures import decision, few, text
 from study.figures.analysis import SEED, TARGET_N, Analysis
 from study.figures.frames import complete, each
+from study.figures.training import noise_scale, peaks
 from study.inference.answers import penalty
 from study.inference.classical.isoflop import vertex_shift
+from study.inference.fast.fit import KHAT
 from study.inference.identify import contraction
+from study.inference.posterior import ESS, RHAT
 from study.inference.predictive import predict_losses, prior_predictive
 from study.inference.spec import HEADLINE
 
+WORD = 6  # bytes of a word and its space, about as many as in English
 SYMBOLS = {"E": "$E$", "tA": "$t_A$", "tB": "$t_B$", "alpha": r"$\alpha$", "beta": r"$\beta$"}
+
+
+def gate() -> str:
+    """What draws must pass to be reported."""
+    return (
+        f"The gate asks of chains an R-hat below {RHAT}, {ESS} effective draws in bulk and in the tails and no divergence; of "
+        f"importance draws a k-hat of at most {KHAT}."
+    )
 
 
 def learned(study: Analysis) -> str:
@@ -34,7 +46,7 @@ def tradeoff(study: Analysis) -> str:
     names = list(values)
     found = [(float(np.corrcoef(values[a], values[b])[0, 1]), a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
     strongest = sorted(found, key=lambda one: -abs(one[0]))[:2]
-    words = [f"{SYMBOLS[a]} and {SYMBOLS[b]}, {r:+.2f}".replace("-", "−") for r, a, b in strongest]
+    words = [f"{SYMBOLS[a]} and {SYMBOLS[b]}, {text.signed(r)}" for r, a, b in strongest]
     return f"The strongest correlations are those of {words[0]}, and of {words[1]}."
 
 
@@ -77,15 +89,15 @@ def shared(study: Analysis) -> str:
     largest = int(np.argmax(np.abs(middles)))
     low, high = text.central(study.posterior.u[:, largest])
     verdict = "its 95 % interval leaves out zero" if low > 0 or high < 0 else "its 95 % interval holds zero"
-    sign = f"{100 * middles[largest]:+.2f}".replace("-", "−")
-    return f"The largest is {sign} % of the loss, at width {float(study.posterior.rows.groups[largest]):g}; {verdict}."
+    width = float(study.posterior.rows.groups[largest])
+    return f"The largest is {text.signed(100 * middles[largest])} % of the loss, at width {width:g}; {verdict}."
 
 
 def speed(study: Analysis) -> str:
     """Share of the measured matmul peak at the smallest and at the largest width."""
-    rows = complete(study.frame)
+    rows, peak = complete(study.frame), peaks(study)
     share = np.array(
-        [row.C_exact / (t.train_cpu * t.matmul_peak) for row in each(rows) if (t := study.records[row.run_id].timing)]
+        [row.C_exact / (r.timing.train_cpu * peak[r.provenance.cpu]) for row in each(rows) if (r := study.records[row.run_id])]
     )
     widths = rows["width"].to_numpy()
     small, large = (float(np.median(share[widths == width])) for width in (widths.min(), widths.max()))
@@ -94,6 +106,42 @@ def speed(study: Analysis) -> str:
         f"{widths.max()} "
         f"{text.percent(large)}: hours are not in proportion to FLOPs."
     )
+
+
+def noisy(study: Analysis) -> str:
+    """How the batches lie to the gradient noise scale."""
+    rows = complete(study.frame)
+    scales = np.array([noise_scale(study.records[run_id]) for run_id in rows["run_id"]])
+    good = np.isfinite(scales) & (scales > 0)
+    if not good.any():
+        return "No run recorded a gradient noise scale."
+    ratio = scales[good] / rows["batch_tokens"].to_numpy()[good]
+    return (
+        f"{int((ratio > 1).sum())} of {int(good.sum())} runs had a batch below their noise scale, in the median by a factor of "
+        f"{text.significant(float(np.median(ratio)), 2)}."
+    )
+
+
+def downstream(study: Analysis) -> str:
+    """What English text costs the best run: a word of it is what LAMBADA asks for."""
+    losses = [(record.losses["ood"].bits_per_byte, record.config.ood_corpus) if "ood" in record.losses
+              else (record.losses["validation"].bits_per_byte, record.config.corpus)
+              for record in study.records.values() if record.status == "complete"]
+    bits, corpus = min(losses)
+    chance = f"{text.significant(100 * 2.0 ** (-WORD * bits), 2)}{text.NBSP}%"
+    return (
+        f"On English (`{corpus}`) the best run needs {text.significant(bits)} bits a byte, so a word of {text.number_word(WORD)} "
+        f"bytes, LAMBADA's task, has a probability of {chance}."
+    )
+
+
+def differences(study: Analysis) -> str:
+    """In what the sweep's runs differ from the grid's; nothing where they do not."""
+    builds = [{record.provenance.corpus_sha256 for record in records.values()}
+              for records in (study.sweep_records, study.records)]
+    other = len(builds[0] - builds[1]) > 0
+    said = " It read an earlier build of the corpus, so its losses compare with one another only." if other else ""
+    return said + heads(study)
 
 
 def heads(study: Analysis) -> str:
@@ -105,8 +153,8 @@ def heads(study: Analysis) -> str:
         return ""
     cases = text.enumeration([f"{swept[width]} instead of {ours[width]} at width {width}" for width in other])
     return (
-        f" The sweep's models had other numbers of heads than the grid's ({cases}): it was trained first, and its rule is "
-        "used with the heads of the grid."
+        f" Its models had other numbers of heads than the grid's ({cases}): it was trained first, and its rule is used with "
+        "the heads of the grid."
     )
 
 

@@ -19,15 +19,17 @@ if TYPE_CHECKING:
     from IPython.display import Markdown
 
 SHORT = {NUTS: "NUTS", IMPORTANCE: "IS"}
+NON_EMBEDDING, TOTAL = "N without the unembedding", "N total"
+CONSTANT = "noise scale constant in C (g = 0)"
 VARIANTS: tuple[tuple[str, ModelSpec], ...] = (
     ("normal noise", replace(HEADLINE, noise="normal")),
-    ("noise scale constant in C (g = 0)", replace(HEADLINE, scale_slope=False)),
+    (CONSTANT, replace(HEADLINE, scale_slope=False)),
     ("no width effect", replace(HEADLINE, group=None)),
     ("budget effect instead", replace(HEADLINE, group="budget")),
     ("priors half as wide", replace(HEADLINE, prior_scale=0.5)),
     ("priors twice as wide", replace(HEADLINE, prior_scale=2.0)),
-    ("N without the unembedding", replace(HEADLINE, n_convention="non_embedding")),
-    ("N total", replace(HEADLINE, n_convention="total")),
+    (NON_EMBEDDING, replace(HEADLINE, n_convention="non_embedding")),
+    (TOTAL, replace(HEADLINE, n_convention="total")),
     ("C exact in the noise scale", replace(HEADLINE, c_convention="exact")),
     ("seed noise apart from misfit", replace(HEADLINE, noise="seed")),
     ("Kaplan's form", replace(HEADLINE, law="kaplan")),
@@ -44,6 +46,7 @@ class Variant:
     tokens: Array  # D_opt(TARGET_N) per draw
     a: Array
     method: str
+    khat: float = float("nan")  # of importance draws
 
 
 @lru_cache(maxsize=4)
@@ -63,8 +66,8 @@ def variants(study: Analysis) -> tuple[tuple[Variant, ...], tuple[str, ...]]:
         except (UnconvergedError, SpecError, KeyError):
             failed.append(name)
             continue
-        draws = fitted.posterior.draws
-        out.append(Variant(name, np.asarray(draws.D_opt_at(TARGET_N)), np.asarray(draws.a), fitted.method))
+        draws, khat = fitted.posterior.draws, getattr(fitted.posterior.diagnostics, "khat", float("nan"))
+        out.append(Variant(name, np.asarray(draws.D_opt_at(TARGET_N)), np.asarray(draws.a), fitted.method, khat))
     return tuple(out), tuple(failed)
 
 
@@ -110,13 +113,13 @@ def table(study: Analysis) -> "Markdown":
 
 
 @lru_cache(maxsize=4)
-def dropped(study: Analysis) -> tuple[tuple[str, float, float, float], ...]:
-    """Without each fit run in turn: run_id, then the 2.5, 50 and 97.5 % points of D_opt at the target."""
+def dropped(study: Analysis) -> tuple[tuple[str, float, float, float, float], ...]:
+    """Without each fit run in turn: run_id, the 2.5, 50 and 97.5 % points of D_opt at the target, and the draws' k-hat."""
     out = []
     for index, run_id in enumerate(study.fit["run_id"]):
-        tokens = study.refit(study.fit.drop(index=index).reset_index(drop=True), draws=1000).draws.D_opt_at(TARGET_N)
-        low, middle, high = np.quantile(tokens, [0.025, 0.5, 0.975])
-        out.append((str(run_id), float(low), float(middle), float(high)))
+        found = study.refit(study.fit.drop(index=index).reset_index(drop=True), draws=1000)
+        low, middle, high = np.quantile(found.draws.D_opt_at(TARGET_N), [0.025, 0.5, 0.975])
+        out.append((str(run_id), float(low), float(middle), float(high), float(getattr(found.diagnostics, "khat", np.nan))))
     return tuple(out)
 
 
@@ -133,7 +136,7 @@ def drop_one(study: Analysis) -> Figure:
     ax.axhspan(low, high, color=style.POSTERIOR, alpha=0.12, lw=0)
     ax.axhline(float(np.median(study.fast.draws.D_opt_at(TARGET_N))), color=style.POSTERIOR, lw=1)
     for x, (run_id, budget) in enumerate(zip(rows["run_id"], rows["budget"], strict=True)):
-        _, low, middle, high = found[place[run_id]]
+        _, low, middle, high, _ = found[place[run_id]]
         ax.plot([x, x], [low, high], color=palette[budget], lw=1.5)
         ax.plot([x], [middle], "o", color=palette[budget], ms=3.5)
     ax.set_ylim(min(row[1] for row in found) / 1.3, max(row[3] for row in found) * 1.3)

@@ -57,6 +57,11 @@ def percent(share: float, digits: int = 0) -> str:
     return f"{100 * share:.{digits}f}{NBSP}%"
 
 
+def signed(x: float, digits: int = 2) -> str:
+    """With its sign, and a minus that is one."""
+    return f"{x:+.{digits}f}".replace("-", "−")
+
+
 def interval(low: float, high: float, form: Callable[[float], str] = significant) -> str:
     """[low, high]."""
     return f"[{form(low)},{NBSP}{form(high)}]"

@@ -22,8 +22,6 @@ from study.laws.published import LAWS, published_law
 if TYPE_CHECKING:
     from IPython.display import Markdown
 
-WORD = 6  # bytes of a word and its space, about as many as in English
-
 
 @dataclass(frozen=True)
 class Value:
@@ -76,6 +74,7 @@ def design(study: Analysis) -> Mapping[str, Value]:
     budgets = [cell.budget for cell in fitted]
     return {
         "grid": Value(f"`{study.grid.name}`", 0.0, False),
+        "corpus": Value(f"`{study.grid.corpus}`", 0.0, False),
         "fit_cells": _fixed(len(fitted), _whole),
         "held_out_cells": _fixed(len(cells) - len(fitted), _word),
         "budgets": _fixed(len(set(budgets)), _word),
@@ -101,18 +100,20 @@ def runs(study: Analysis) -> Mapping[str, Value]:
     """What was run."""
     frame, finished = study.frame, complete(study.frame)
     seconds = float(frame["seconds"].sum()), float(study.sweep["seconds"].sum()) if len(study.sweep) else 0.0
-    best_bits = float(finished["bits_per_byte"].min())
     flop = float(frame["C_exact"].sum()), float(study.sweep["C_exact"].sum()) if len(study.sweep) else 0.0
     return {
         "done": _fixed(len(frame), _whole),
         "fitted": _fixed(len(study.fit), _whole),
         "sweep": _fixed(len(study.sweep), _whole),
+        "smallest_N": _fixed(float(study.fit["N"].min()), text.count),
+        "largest_N": _fixed(study.largest_N, text.count),
+        "smallest_C": _fixed(float(study.fit["budget"].min()), text.power),
+        "largest_C": _fixed(float(study.fit["budget"].max()), text.power),
         "flop": _fixed(sum(flop), text.power),
         "time": _fixed(seconds[0], text.duration),
         "total_time": _fixed(sum(seconds), text.duration),
         "best_loss": _measured(float(finished["loss"].min())),
-        "best_bits": _measured(best_bits),
-        "word": _measured(2.0 ** (-WORD * best_bits), lambda p: f"{text.significant(100 * p, 2)}{text.NBSP}%"),
+        "best_bits": _measured(float(finished["bits_per_byte"].min())),
         "eval_tokens": _fixed(min(record.losses["validation"].tokens for record in study.records.values()
                                   if record.status == "complete"), text.count),
         "loss_se": _fixed(float(study.fit["loss_se"].median()), lambda x: text.significant(x, 2)),

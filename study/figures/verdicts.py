@@ -5,7 +5,8 @@ import pandas as pd
 
 from study.figures import approaches, calibration, checks, chinchilla, few, forms, literature, sensitivity, text
 from study.figures.analysis import TARGET_N, Analysis
-from study.figures.frames import least
+from study.figures.frames import each, least
+from study.inference.fast.fit import KHAT
 from study.inference.spec import HEADLINE
 
 ERRORS = {
@@ -15,28 +16,6 @@ ERRORS = {
     "alpha": 0.0154,
     "beta": 0.0206,
 }  # Besiroglu et al. 2024, table 1: bootstrap s.e.
-
-
-def held_out(study: Analysis) -> str:
-    """What became of the runs no fit had seen."""
-    rows = study.held_out
-    if not len(rows):
-        return "No run of a held-out budget is recorded, so nothing on this page tests the extrapolation."
-    inside = checks.coverage(study)
-    above = float(np.mean(np.median(checks.predictions(study), axis=0) < rows["loss"].to_numpy()))
-    side = (
-        "worse than predicted"
-        if above > 0.8
-        else "better than predicted"
-        if above < 0.2
-        else "on both sides of the prediction"
-    )
-    return (
-        f"Of {text.number_word(len(rows))} held-out runs, {text.number_word(inside[0.95])} fell inside the 95 % predictive "
-        "interval, "
-        f"{text.number_word(inside[0.8])} inside the 80 % and {text.number_word(inside[0.5])} inside the 50 %; they came "
-        f"out {side}."
-    )
 
 
 def calibrated(study: Analysis) -> str:
@@ -79,6 +58,16 @@ def covered(study: Analysis) -> str:
     )
 
 
+def refitted(study: Analysis) -> str:
+    """Whether the importance draws of the page's refits pass the gate."""
+    khats = [getattr(stage.posterior.diagnostics, "khat", np.nan) for stage in few.stages(study)]
+    khats += [variant.khat for variant in sensitivity.variants(study)[0]] + [row[4] for row in sensitivity.dropped(study)]
+    known = np.array([khat for khat in khats if np.isfinite(khat)])
+    failed = int((known > KHAT).sum())
+    verdict = "all pass the gate" if not failed else f"**{failed} do not pass the gate**"
+    return f"Of {len(known)} refits by importance sampling {verdict}: their largest k-hat is {known.max():.2f}."
+
+
 def sensitive(study: Analysis) -> str:
     """Which choice moves the answer most, against the headline's own width."""
     found, failed = sensitivity.variants(study)
@@ -98,9 +87,13 @@ def sensitive(study: Analysis) -> str:
 def left_out(study: Analysis) -> str:
     """The run that matters most."""
     base = float(np.median(study.fast.draws.D_opt_at(TARGET_N)))
-    run_id, _, middle, _ = max(sensitivity.dropped(study), key=lambda row: abs(np.log(row[2] / base)))
+    run_id, _, middle, _, _ = max(sensitivity.dropped(study), key=lambda row: abs(np.log(row[2] / base)))
     factor = text.significant(max(middle / base, base / middle), 2)
-    return f"Leaving out any one run moves the median by a factor of {factor} at most (without `{run_id}`)."
+    run = next(row for row in each(study.fit) if row.run_id == run_id)
+    return (
+        f"Leaving out any one run moves the median by a factor of {factor} at most: that of {text.count(run.N)} parameters at "
+        f"{text.power(run.budget)} FLOP."
+    )
 
 
 def identified(study: Analysis) -> str:
@@ -162,7 +155,10 @@ def agreed(study: Analysis) -> str:
         if not outside
         else f"of which approach {text.enumeration(list(dict.fromkeys(outside)))} falls outside the posterior's 95 % interval"
     )
-    return f"The approaches that give an answer say {text.count(low)} to {text.count(high)} tokens, {verdict}."
+    ours = float(np.median(study.posterior.draws.D_opt_at(TARGET_N)))
+    place = " The posterior's median is the lowest." if ours <= low else " The posterior's median is the highest." \
+        if ours >= high else ""
+    return f"The approaches that give an answer say {text.count(low)} to {text.count(high)} tokens, {verdict}.{place}"
 
 
 def published_source(study: Analysis) -> str:

@@ -108,12 +108,6 @@ def reduce_repeats(rows: Observations) -> tuple[Observations, float, float]:
     return reduced, spread, float(len(rows) - len(count))
 
 
-def reference(table: pd.DataFrame, spec: ModelSpec) -> tuple[float, float]:
-    """(N0, D0) of a user's table: the geometric means of its rows."""
-    rows = observations(table, spec)
-    return float(np.exp(np.log(rows.N).mean())), float(np.exp(np.log(rows.D).mean()))
-
-
 def grid_reference(grid: Grid, spec: ModelSpec) -> tuple[float, float]:
     """(N0, D0) of a design: geometric means over all its fit cells, so that every subset of runs shares one prior."""
     cells = [cell.config for cell in grid.cells if cell.split == "fit"]

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -50,11 +51,10 @@ def run_grid(grid: Grid, runs: Path, options: Options, *, only: Sequence[str] = 
     logs = [runs / grid.name / ".work" / f"worker-{i}.log" for i in range(count)]
     environments = [_environment(options, devices, i) for i in range(count)]
     workers = [_start(command, environment, log) for environment, log in zip(environments, logs, strict=True)]
-    interrupted = False
+    interrupted = threading.Event()
 
     def ask(*_: object) -> None:
-        nonlocal interrupted
-        interrupted = True
+        interrupted.set()
         for worker in workers:
             if worker.poll() is None:
                 worker.send_signal(signal.SIGTERM)
@@ -68,14 +68,14 @@ def run_grid(grid: Grid, runs: Path, options: Options, *, only: Sequence[str] = 
                 show(state)
                 track(state.done)
                 for i, worker in enumerate(workers):
-                    if worker.poll() in (None, 0, EX_INTERRUPTED) or interrupted:
+                    if worker.poll() in (None, 0, EX_INTERRUPTED) or interrupted.is_set():
                         continue
                     if worker.returncode == 2 or restarts >= RESTARTS:
                         _stop_all(workers)
                         raise LaunchError(_why(worker, logs[i], grid))
                     restarts += 1
                     workers[i] = _start(command, environments[i], logs[i])
-                    if interrupted:  # asked between the check and the start: the new worker has not heard it
+                    if interrupted.is_set():  # asked between the check and the start: the new worker has not heard it
                         workers[i].send_signal(signal.SIGTERM)
                 if all(worker.poll() is not None for worker in workers):  # after the restarts: the last one may have died too
                     break
@@ -88,9 +88,9 @@ def run_grid(grid: Grid, runs: Path, options: Options, *, only: Sequence[str] = 
             signal.signal(number, handler)
         _stop_all(workers)
     for worker, log in zip(workers, logs, strict=True):
-        if worker.returncode not in (0, EX_INTERRUPTED) and not interrupted:
+        if worker.returncode not in (0, EX_INTERRUPTED) and not interrupted.is_set():
             raise LaunchError(_why(worker, log, grid))
-    if interrupted or any(worker.returncode == EX_INTERRUPTED for worker in workers):
+    if interrupted.is_set() or any(worker.returncode == EX_INTERRUPTED for worker in workers):
         console.print("stopped: every run in training was checkpointed; the same command goes on from there")
         sys.exit(EX_INTERRUPTED)
     return state

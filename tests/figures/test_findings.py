@@ -1,6 +1,7 @@
 """Each verdict follows its condition: planted posteriors and records that must turn the sentence."""
 
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from study.figures import findings, remarks, sweep, text, training, verdicts
+from study.figures import findings, misfit, remarks, sensitivity, sweep, text, training, verdicts
 from study.figures.analysis import IMPORTANCE, RULE, TARGET_N, USUAL_BYTES, Analysis, Fitted
 from study.figures.values import Values
 from study.laws.hoffmann import LossSurface
@@ -25,13 +26,16 @@ def planted(quick: Analysis, **draws: float) -> Analysis:
     return study
 
 
-@pytest.mark.parametrize(("alpha", "beta", "said"), [
-    (0.2, 0.54, "includes Kaplan et al.'s exponent, 0.73, but excludes Hoffmann et al.'s, 0.50"),
-    (0.34, 0.34, "excludes Kaplan et al.'s exponent, 0.73, but includes Hoffmann et al.'s, 0.50"),
-    (0.30, 0.50, "excludes Kaplan et al.'s exponent, 0.73, and excludes Hoffmann et al.'s, 0.50"),
-])
-def test_the_exponent_is_compared_with_both_papers(quick: Analysis, alpha: float, beta: float, said: str) -> None:
-    assert said in findings.exponent(planted(quick, alpha=alpha, beta=beta))
+@pytest.mark.parametrize(("bare", "total", "kaplan", "hoffmann"), [(0.73, 0.6, "includes", "excludes"),
+                                                                 (0.6, 0.5, "excludes", "includes")])
+def test_the_exponent_is_compared_in_each_paper_s_own_count(quick: Analysis, monkeypatch: pytest.MonkeyPatch, bare: float,
+                                                            total: float, kaplan: str, hoffmann: str) -> None:
+    found = [sensitivity.Variant(name, np.ones(3), a + 0.01 * np.linspace(-1, 1, 50), IMPORTANCE)
+             for name, a in ((sensitivity.NON_EMBEDDING, bare), (sensitivity.TOTAL, total))]
+    monkeypatch.setattr(sensitivity, "variants", lambda _: (tuple(found), ()))
+    said = findings.exponent(quick)
+    assert f"without embeddings, it is $a$ = {bare:.3f}" in said and f"which {kaplan} their 0.73" in said
+    assert f"all parameters, $a$ = {total:.3f}" in said and f"which {hoffmann} their 0.50" in said
 
 
 @pytest.mark.parametrize(("ratio", "said"), [(2.0, "above"), (20.0, "inside"), (200.0, "below")])
@@ -79,7 +83,8 @@ def test_a_sweep_on_the_edge_is_said_to_be_one(quick: Analysis, monkeypatch: pyt
                              for batch in (256, 512, 1024) for k, rate in enumerate((0.1, 0.2, 0.4))])
 
     monkeypatch.setattr(sweep, "swept", lambda _: rows(1))
-    assert findings.swept(quick).startswith("In all one panels")
+    assert findings.swept(quick).startswith("In all one panels the best learning rate lies inside") and "a bound too" not in \
+        findings.swept(quick)
     monkeypatch.setattr(sweep, "swept", lambda _: rows(2))
     assert findings.swept(quick).startswith("In one of one panels the best run lies on the edge")
 
@@ -135,8 +140,60 @@ def test_held_out_runs_are_judged_by_their_predictions(quick: Analysis, monkeypa
     study.__dict__["held_out"] = quick.fit.head(4).assign(loss=3.0 + shift)
     draws: Any = 3.0 + 0.01 * np.random.default_rng(0).standard_normal((500, 4))
     monkeypatch.setattr(verdicts.checks, "predictions", lambda _: draws)
-    said = verdicts.held_out(study)
-    assert side in said and said.startswith("Of four held-out runs, no fell inside")
+    said = misfit.held_out(study)
+    assert side in said and said.startswith("Of four held-out runs, none fell inside") and "already breaks" in said
+    error = 100 * abs(np.log((3.0 + shift) / 3.0))
+    assert f"The r.m.s. error is {error:.1f} % of the loss" in said
+    study.__dict__["held_out"] = quick.fit.head(4).assign(loss=3.0)
+    monkeypatch.setattr(verdicts.checks, "coverage", lambda _: {0.5: 4, 0.8: 4, 0.95: 4})
+    assert "is inside what the law promised" in misfit.held_out(study)
+
+
+@pytest.mark.parametrize(("shift", "said"), [(-0.1, "of the largest, 4 lie below it**: there the loss falls faster"),
+                                             (0.1, "of the largest, 4 lie above it**: there the loss falls more slowly")])
+def test_a_budget_on_one_side_of_the_law_is_told(quick: Analysis, shift: float, said: str) -> None:
+    study = replace(quick)
+    law, rows = study.posterior.draws, quick.fit
+    middle = np.exp(np.median(np.log(law.loss(rows["N"].to_numpy()[:, None], rows["D"].to_numpy()[:, None])), axis=1))
+    largest = (rows["budget"] == rows["budget"].max()).to_numpy()
+    study.__dict__["fit"] = rows.assign(loss=middle * np.exp(np.where(largest, shift, 0.001 * (-1.0) ** np.arange(len(rows)))))
+    assert largest.sum() == 4
+    found = misfit.by_budget(study)
+    assert found["mean"].iloc[-1] == pytest.approx(100 * shift) and abs(found["mean"].iloc[0]) < 0.2
+    assert said in misfit.missed(study)
+    study = replace(quick)
+    study.__dict__["fit"] = rows.assign(loss=middle * np.exp(0.01 * (-1.0) ** np.arange(len(rows))))
+    assert "lie on both sides of it" in misfit.missed(study)
+
+
+def test_a_noise_scale_that_grows_is_said_to_cover_misfit(quick: Analysis, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens = 5.0 * np.asarray(quick.posterior.draws.D_opt_at(TARGET_N))
+    constant = sensitivity.Variant(sensitivity.CONSTANT, tokens, np.ones(3), IMPORTANCE)
+    monkeypatch.setattr(sensitivity, "variants", lambda _: ((constant,), ()))
+    size = len(quick.posterior.parameters)
+    study = replace(quick)
+    study.__dict__["headline"] = Fitted(replace(quick.posterior, parameters=replace(quick.posterior.parameters, g=np.ones(size))),
+                                        IMPORTANCE, "planted")
+    assert "grows 2.7 times a decade" in misfit._covered(study) and "the answer is 5.0 times as large" in misfit._covered(study)
+    study = replace(quick)
+    study.__dict__["headline"] = Fitted(replace(quick.posterior, parameters=replace(quick.posterior.parameters, g=np.zeros(size))),
+                                        IMPORTANCE, "planted")
+    assert misfit._covered(study) == ""
+
+
+@pytest.mark.slow
+def test_recorded_calibrations_are_shown(quick: Analysis, tmp_path: Path) -> None:
+    from study.figures import calibration
+    from study.inference.calibration.runs import run_calibration, run_coverage
+
+    run_calibration("quick", "A", "fast", 20, tmp_path / "calibration", workers=1)
+    run_coverage("quick", 2, tmp_path / "calibration", workers=1)
+    study = replace(quick, runs=tmp_path)
+    table = calibration.studies(study).data
+    assert "20" in table and "{" not in table and "worst" not in table
+    assert calibration.ranks(study).axes and calibration.coverage(study).axes
+    assert "20 truths drawn from the prior on the design `quick`" in verdicts.calibrated(study)
+    assert "holds the truth" in verdicts.covered(study)
 
 
 def test_calibration_names_the_quantity_that_departs(quick: Analysis, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,9 +88,10 @@ def test_intervals_shrink_as_runs_are_added(study: Analysis) -> None:
     assert three["budget"].nunique() == 1 and three["N"].is_monotonic_increasing and len(three) == 3
 
 
-def test_a_new_experiment_is_less_sure_than_the_law(study: Analysis) -> None:
+def test_a_new_experiment_adds_its_own_noise_to_the_law_s_answer(study: Analysis) -> None:
     law, seen = np.log(study.posterior.draws.D_opt_at(TARGET_N)), np.log(answer.measured(study).D)
-    assert np.std(seen) > np.std(law)
+    assert NOISE < np.std(seen - law) < np.std(law)  # the noise of the runs is small, and what they leave open is not
+    assert np.std(seen) > 0.95 * np.std(law)
 
 
 def test_seeds_and_noise_scales_are_read_from_the_records(study: Analysis) -> None:

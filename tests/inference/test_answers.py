@@ -1,5 +1,6 @@
 """Answers: identities of the optimum, what a new experiment measures, allocations under uncertainty."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,7 +24,8 @@ def world(draws: int = 2000, s: float = 1e-4, tau: float = 0.0, spread: float = 
 
     p: Parameters = parameters({"E": about(1.7), "tA": about(1.0), "tB": about(1.0), "alpha": about(0.35), "beta": about(0.37),
                                 "s": np.full(draws, s), "tau": np.full(draws, tau), "nu": np.full(draws, 5.0)})
-    return SimpleNamespace(draws=p.surface(N0, D0), parameters=p, spec=ModelSpec(), N0=N0, D0=D0)
+    return SimpleNamespace(draws=p.surface(N0, D0), parameters=p, spec=ModelSpec(), N0=N0, D0=D0,
+                           rows=SimpleNamespace(C=np.array([1e15, 1e17])))
 
 
 def test_summaries_are_quantiles_and_hide_nothing() -> None:
@@ -68,6 +70,16 @@ def test_noise_widens_what_an_experiment_measures_and_edges_are_kept() -> None:
     assert edges[0] == 0 and edges[2] > 0.05
     with_group = answers.new_experiment(world(s=0.001, tau=0.02), 1e17, seed=1)
     assert np.log(with_group.N).std() > spreads[0]
+
+
+def test_beyond_the_runs_noise_stays_what_it_was_at_the_largest() -> None:
+    grown = world(s=0.01)
+    grown.parameters = replace(grown.parameters, g=np.ones(len(grown.parameters)))
+    spread = {C: np.log(answers.new_experiment(grown, C, seed=1).N / grown.draws.N_opt(C)).std() for C in (1e15, 1e17, 1e24)}
+    assert spread[1e15] < 0.7 * spread[1e17]
+    far = world(s=0.01 * np.exp(np.log10(1e17 / (6 * N0 * D0))))
+    same = np.log(answers.new_experiment(far, 1e24, seed=1).N / far.draws.N_opt(1e24)).std()
+    assert spread[1e24] == pytest.approx(same, rel=1e-6)
 
 
 def test_an_experiment_at_n_is_run_at_each_draw_s_own_compute() -> None:

@@ -1,4 +1,4 @@
-"""The PyMC model has the density of `priors` and `predictive`, finds planted and published answers, and refuses bad designs."""
+"""The PyMC model has the density of `priors` and `likelihood`, finds planted and published answers, and refuses bad designs."""
 
 import itertools
 from types import SimpleNamespace

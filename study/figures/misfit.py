@@ -1,0 +1,105 @@
+"""Where the law misses the runs it was fitted to, and those it was not: what its parametric interval does not carry."""
+
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+
+from study.figures import checks, sensitivity, text, training
+from study.figures.analysis import TARGET_N, Analysis
+from study.figures.frames import groups
+from study.inference.parameters import Array
+from study.inference.posterior import Posterior
+
+ONE_SIDED = 0.75  # of a budget's runs on one side of the law: with the runs there are, rarely by chance
+
+
+def residuals(posterior: Posterior, rows: pd.DataFrame) -> Array:
+    """ln L minus the law's posterior median of it, (R,): no width effect, no noise."""
+    N, D = rows["N"].to_numpy(), rows["D"].to_numpy()
+    return np.asarray(np.log(rows["loss"].to_numpy()) - np.median(np.log(posterior.draws.loss(N[:, None], D[:, None])), axis=1))
+
+
+@lru_cache(maxsize=4)
+def by_budget(study: Analysis) -> pd.DataFrame:
+    """One row a fitted budget, ascending: budget, runs, mean residual (percent), how many lie below the law."""
+    rows = study.fit.assign(residual=100 * residuals(study.posterior, study.fit))
+    return pd.DataFrame([{"budget": budget, "runs": len(group), "mean": float(group["residual"].mean()),
+                          "below": int((group["residual"] < 0).sum())} for budget, group in groups(rows, "budget")])
+
+
+def missed(study: Analysis) -> str:
+    """Whether the runs of the largest budget lie on one side of the law, and how the law's noise answers."""
+    found = by_budget(study)
+    means = text.enumeration([text.signed(mean, 1) for mean in found["mean"]])
+    last = found.iloc[-1]
+    below = last["below"] / last["runs"]
+    said = f"From the smallest budget to the largest, the runs lie {means} % off the law on average."
+    if ONE_SIDED > below > 1 - ONE_SIDED:
+        return f"{said} Those of the largest lie on both sides of it."
+    side, count = ("below", last["below"]) if below >= ONE_SIDED else ("above", last["runs"] - last["below"])
+    pace = "faster" if side == "below" else "more slowly"
+    return (
+        f"{said} **Of the {int(last['runs'])} of the largest, {int(count)} lie {side} it**: there the loss falls {pace} "
+        f"than the law can follow.{_covered(study)}"
+    )
+
+
+def _covered(study: Analysis) -> str:
+    """What a noise scale that grows with compute does about it."""
+    g = study.posterior.parameters.g
+    constant = next((one for one in sensitivity.variants(study)[0] if one.name == sensitivity.CONSTANT), None)
+    if float(np.mean(g > 0)) < 0.9 or constant is None:
+        return ""
+    factor = float(np.median(constant.tokens) / np.median(study.posterior.draws.D_opt_at(TARGET_N)))
+    return (
+        f" The noise scale grows {text.significant(float(np.exp(np.median(g))), 2)} times a decade of compute to cover "
+        "this, so the runs nearest the question count least; with a constant scale the answer is "
+        f"{text.significant(factor, 2)} times as large."
+    )
+
+
+def held_out(study: Analysis) -> str:
+    """What became of the runs no fit had seen: coverage, and the size of the error beside seeds and beside Huber's fit."""
+    rows = study.held_out
+    if not len(rows):
+        return "No run of a held-out budget is recorded, so nothing on this page tests the extrapolation."
+    inside = checks.coverage(study)
+    predicted, loss = checks.predictions(study), np.log(rows["loss"].to_numpy())
+    off = loss - np.log(np.median(predicted, axis=0))
+    above = float(np.mean(off > 0))
+    side = (
+        "they came out worse than predicted" if above > 0.8
+        else "they came out better than predicted" if above < 0.2
+        else "they lie on both sides of the prediction"
+    )
+    low, high = (np.quantile(predicted, q, axis=0) for q in (0.025, 0.975))
+    sd, freedom = training.seed_sd(study)
+    seeds = f", {text.significant(float(np.sqrt(np.mean(off**2)) / sd), 2)} times the s.d. between seeds" if freedom else ""
+    huber = loss - np.log(study.huber.surface.loss(rows["N"].to_numpy(), rows["D"].to_numpy()))
+    return (
+        f"Of {text.number_word(len(rows))} held-out runs, {_count(inside[0.95])} fell inside the 95 % predictive interval, "
+        f"{_count(inside[0.8])} inside the 80 % and {_count(inside[0.5])} inside the 50 %; "
+        f"{side}. The r.m.s. error is {_percent(off)} of the loss{seeds}; that of Huber's fit is {_percent(huber)}. "
+        f"The 95 % interval's ends lie a factor of {text.significant(float(np.median(high / low)), 3)} apart. {_step(study)}"
+    )
+
+
+def _count(n: int) -> str:
+    return text.number_word(n) if n else "none"
+
+
+def _percent(errors: Array) -> str:
+    return f"{100 * float(np.sqrt(np.mean(errors**2))):.1f} %"
+
+
+def _step(study: Analysis) -> str:
+    """What the held-out budget, a single step beyond the fit, says of the extrapolation to the target."""
+    rows = study.held_out
+    factor = float(rows["C"].max() / study.largest_C)
+    kept = checks.coverage(study)[0.95] >= 0.8 * len(rows)
+    return (
+        f"A step of {text.significant(factor, 2)} times the largest fitted compute "
+        + ("is inside what the law promised; the rest of the way is not tested." if kept
+           else "**already breaks the law's own interval**, so the interval at the target is the law's, not the world's.")
+    )
