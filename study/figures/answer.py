@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from study.counts import config_counts, config_flops_per_token
 from study.figures import style, text
@@ -135,10 +136,10 @@ def ratio(study: Analysis) -> Figure:
     names = (
         *((name, colour) for _, name, colour in COMPARED),
         ("this study", style.POSTERIOR),
-        (f"{RULE:g} tokens a parameter", style.INK),
+        (f"{RULE:g} tokens a parameter, and as many bytes as usual text has", style.INK),
     )
-    for (name, colour), y in zip(names, np.linspace(0.98, 0.74, len(names)), strict=True):
-        axes[0].text(0.98, y, name, transform=axes[0].transAxes, ha="right", va="top", color=colour, fontsize=7.5)
+    handles = [Line2D([], [], color=colour, ls="--" if colour == style.INK else "-", lw=1.4, label=name) for name, colour in names]
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=7.5, frameon=False)
     axes[0].set_ylabel("$D_{opt}/N_{opt}$")
     return figure
 

@@ -139,7 +139,8 @@ def parameters(study: Analysis) -> Figure:
             )
             for label, (_, _, colour) in sets.items():
                 density, edges = np.histogram(values[label], np.linspace(low, high, 50), density=True)
-                ax.stairs(density / density.max(), edges, fill=True, color=colour, alpha=0.4)
+                ax.stairs(density / density.max(), edges, fill=True, color=colour, alpha=0.12)
+                ax.stairs(density / density.max(), edges, color=colour, lw=1.2)
             ax.set_yticks([])
             ax.spines["left"].set_visible(False)
             style.panel(ax, name)

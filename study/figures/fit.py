@@ -94,7 +94,7 @@ def pairs(study: Analysis) -> Figure:
                     ha="center",
                     va="center",
                     transform=ax.transAxes,
-                    fontsize=6 + 5 * abs(correlation),
+                    fontsize=8 + 3 * abs(correlation),
                     color=style.INK if abs(correlation) > 0.5 else style.MUTED,
                 )
                 continue
@@ -104,8 +104,8 @@ def pairs(study: Analysis) -> Figure:
             else:
                 ax.plot(data[j][keep], data[i][keep], ".", ms=1.5, color=style.POSTERIOR, alpha=0.5, rasterized=True)
             ax.set_xticklabels([]) if i < size - 1 else ax.set_xlabel(names[j])
-            if j == 0 and i > 0:
-                ax.set_ylabel(names[i])
+            if j == 0:
+                ax.set_ylabel(names[i])  # E's own too, though its histogram has no scale
             elif i != j:
                 ax.set_yticklabels([])
     return figure

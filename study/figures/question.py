@@ -18,7 +18,7 @@ DRAWN = (
     ("kaplan-surface", "Kaplan 2020, its L(N, D)", style.KAPLAN, "--"),
     ("hoffmann-1", "Hoffmann 2022, approach 1", style.HOFFMANN, ":"),
     ("hoffmann", "Hoffmann 2022, approach 3", style.HOFFMANN, "-"),
-    ("hoffmann-rounded", "the same as printed", style.HOFFMANN, "--"),
+    ("hoffmann-rounded", "Hoffmann 2022, as printed", style.HOFFMANN, "--"),
     ("besiroglu", "Besiroglu 2024", style.REFIT, "-"),
     ("porian-1", "Porian 2024, Kaplan's protocol", style.OTHER, "--"),
     ("porian-5", "Porian 2024, tuned", style.OTHER, "-"),

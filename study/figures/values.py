@@ -81,6 +81,7 @@ def design(study: Analysis) -> Mapping[str, Value]:
         "smallest_budget": _fixed(min(budgets), text.power),
         "largest_budget": _fixed(max(budgets), text.power),
         "sizes": _fixed(len({cell.config.width for cell in cells}), _word),
+        "warmup": _fixed(config.warmup_fraction, text.percent),
         "vocabulary": _fixed(config.vocabulary, _whole),
         "context": _fixed(config.context, _whole),
         "context_bytes": _fixed(config.context * study.bytes_per_token, text.count),
