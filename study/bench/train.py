@@ -20,11 +20,13 @@ from torch import Tensor
 from study.bench.machine import BenchError, geometric_mean, machine
 from study.config import RunConfig
 from study.counts import config_counts, config_flops_per_token
+from study.grids import LADDER, heads
 from study.training.device import describe, functions, matmul_peak
 from study.training.gpt import GPT, initialise
 from study.training.optim import adamw, clip_gradients
 
-SHAPES = {32: (2, 2), 48: (3, 2), 64: (3, 2), 96: (4, 3), 128: (4, 4), 192: (5, 6), 256: (6, 8)}  # width: layers, heads
+LAYERS = {**LADDER, 256: 6}
+SHAPES = {width: (LAYERS[width], heads(width)) for width in (32, 48, 64, 96, 128, 192, 256)}  # the cpu grid's, and one wider
 ARMS = ("study_eager", "study_compiled", "transformers_eager", "transformers_compiled")
 Step = Callable[[Tensor], None]
 
@@ -45,8 +47,8 @@ def bench_train(device: torch.device, *, widths: Sequence[int] = tuple(SHAPES), 
     facts, peaks = machine("torch", "transformers", "numpy"), []
     rows: list[dict[str, Any]] = []
     for width in widths:
-        layers, heads = SHAPES[width]
-        config = RunConfig(corpus="none", vocabulary=vocabulary, width=width, layers=layers, heads=heads, tokens=batch_tokens,
+        layers, H = SHAPES[width]
+        config = RunConfig(corpus="none", vocabulary=vocabulary, width=width, layers=layers, heads=H, tokens=batch_tokens,
                            batch_tokens=batch_tokens, learning_rate=1e-3, context=context, precision=precision)
         progress(f"width {width}: compiling")
         arms = _arms(config, device)
@@ -59,7 +61,7 @@ def bench_train(device: torch.device, *, widths: Sequence[int] = tuple(SHAPES), 
             peaks.append(matmul_peak.__wrapped__(device, precision, threads))
             for name in np.roll(ARMS, turn).tolist():  # nobody is always first
                 speeds[name].append(counts[name] * batch_tokens / _time(arms[name], windows, device, counts[name]))
-        rows.append({"width": width, "layers": layers, "heads": heads, "parameters": config_counts(config).total,
+        rows.append({"width": width, "layers": layers, "heads": H, "parameters": config_counts(config).total,
                      "flops_per_token": config_flops_per_token(config),
                      "tokens_per_second": {name: statistics.median(values) for name, values in speeds.items()},
                      "turns": speeds, "ratios": _ratios(speeds)})
