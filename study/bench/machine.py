@@ -9,11 +9,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from study.errors import StudyError
 from study.provenance import cpu_model, git_state, lock_sha256
 from study.record import write_atomic
 
-IDLE = 0.5  # load average of the last minute below which a machine counts as idle
+IDLE = 0.1  # share of the processors' time, while nothing is being measured, below which a machine counts as idle
 
 
 class BenchError(StudyError):
@@ -21,10 +23,13 @@ class BenchError(StudyError):
 
 
 def machine(*packages: str) -> dict[str, Any]:
-    """The processor, its load now, Python, the versions of `packages` and the code's commit."""
+    """The processor, how busy others keep it, Python, the versions of `packages` and the code's commit.
+
+    Called where this process has nothing to do: it looks on for a second. (A load average would count our own work for minutes.)
+    """
     commit, dirty = git_state()
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else math.nan
-    return {"cpu": cpu_model(), "cores": os.cpu_count(), "load_average": round(load, 2), "idle": load < IDLE,
+    busy = psutil.cpu_percent(interval=1.0) / 100
+    return {"cpu": cpu_model(), "cores": os.cpu_count(), "busy": round(busy, 3), "idle": busy < IDLE,
             "python": platform.python_version(), "system": platform.platform(),
             "versions": {name: _version(name) for name in packages},
             "git_commit": commit, "git_dirty": dirty, "lock_sha256": lock_sha256()}

@@ -58,5 +58,5 @@ def command(
         elif isinstance(value, dict) and key in ("fraction_of_matmul_peak", "seconds", "nuts", "nuts_headline", "pymc_nuts"):
             console.print(f"{key}: " + ", ".join(f"{name} {number:.3g}" for name, number in value.items()))
     if not body["machine"]["idle"]:
-        console.print(f"the machine was busy (load average {body['machine']['load_average']}): these are not figures to quote")
+        console.print(f"the machine was busy ({body['machine']['busy']:.0%} of it with other work): these are not figures to quote")
     console.print(f"wrote {path}")

@@ -27,9 +27,9 @@ def test_ratios_are_paired_within_a_turn() -> None:
 
 
 def test_a_file_says_how_busy_the_machine_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.getloadavg", lambda: (3.2, 1.0, 1.0))
+    monkeypatch.setattr("psutil.cpu_percent", lambda interval: 62.0)
     facts = machine.machine("numpy", "no-such-package")
-    assert facts["load_average"] == 3.2 and not facts["idle"]
+    assert facts["busy"] == 0.62 and not facts["idle"]
     assert facts["versions"] == {"numpy": np.__version__, "no-such-package": None}
     path = machine.write(tmp_path / "bench" / "x.json", {"machine": facts})
     assert json.loads(path.read_text())["machine"] == facts
