@@ -2,8 +2,10 @@
 
 import math
 import platform
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -36,6 +38,21 @@ class Interrupted(StudyError):
     """The run was asked to stop; a checkpoint holds all it did."""
 
 
+@contextmanager
+def flushed_denormals() -> Iterator[None]:
+    """Denormals are zero meanwhile: those of a nearly dead unit's gradients would slow every product.
+
+    Only meanwhile: what is computed later in this process may need that x - y = 0 means x = y.
+    """
+    already = sys.float_info.min / 2 == 0.0
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(already)
+
+
+@flushed_denormals()
 def train(config: RunConfig, tokens: TokenSet, device: torch.device, *, ood: TokenSet | None = None, work: Path | None = None,
           checkpoint_seconds: float = 120.0, micro_batch: int | None = None, price_per_hour: float | None = None,
           stop: Callable[[], bool] = lambda: False, team: Team = ALONE) -> RunRecord:
@@ -52,7 +69,6 @@ def train(config: RunConfig, tokens: TokenSet, device: torch.device, *, ood: Tok
         checkpoint.CheckpointError: a checkpoint could not be written.
     """
     check_fit(config, tokens, ood, team)
-    torch.set_flush_denormal(True)  # denormal gradients of a nearly dead unit would slow every product
     torch.set_float32_matmul_precision("highest")
     model = GPT(config).to(device)
     initialise(model, config.seed)

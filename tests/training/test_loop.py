@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -36,6 +37,15 @@ def test_a_run_learns_and_repeats_to_the_bit(tokens: TokenSet) -> None:
     assert first.curve[-1].tokens == config.tokens
     assert first.losses["validation"].tokens == 1024 and first.losses["train"].tokens == 512
     assert not same(first, loop.train(replace(config, seed=1), tokens, CPU))
+
+
+def test_a_run_leaves_denormals_as_they_were(tokens: TokenSet) -> None:
+    assert sys.float_info.min / 2 > 0.0
+    loop.train(CONFIG, tokens, CPU)
+    assert sys.float_info.min / 2 > 0.0
+    with loop.flushed_denormals():
+        loop.train(CONFIG, tokens, CPU)
+        assert sys.float_info.min / 2 == 0.0
 
 
 def test_micro_batches_change_nothing_but_rounding(tokens: TokenSet) -> None:
