@@ -131,7 +131,8 @@ def _evaluate(theta: Array, n: Array, d: Array, w: Array, y: Array, delta: float
 
 def _step(gradient: Array, hessian: Array, metric: Array, mu: Array) -> tuple[Array, Array, Array]:
     """The damped step (S, 5), the decrease its quadratic model predicts (S,), and the undamped Newton decrement (S,)."""
-    scale = 1 / np.sqrt(np.maximum(np.einsum("sii->si", metric), 1e-300))  # unit diagonal: ridge and units are comparable
+    # unit diagonal: ridge and units are comparable; below 1e-150 the ridge alone, before the squares of a dead term underflow
+    scale = 1 / np.sqrt(np.maximum(np.einsum("sii->si", metric), 1e-150))
     eye = np.eye(5)
     W = metric * scale[:, :, None] * scale[:, None, :] + 1e-10 * eye
     root = np.linalg.inv(np.linalg.cholesky(W))  # W^-1 = root' root

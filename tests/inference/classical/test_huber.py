@@ -8,6 +8,7 @@ from study.inference.classical.points import InferenceError, Points, points
 from study.laws.hoffmann import LossSurface
 from study.laws.published import BESIROGLU
 from study.published import chinchilla
+from study.training.loop import flushed_denormals
 
 DESIGN_N, DESIGN_D = (grid.ravel() for grid in np.meshgrid(np.geomspace(1e7, 1e10, 6), np.geomspace(1e9, 1e12, 6)))
 
@@ -43,6 +44,15 @@ def test_chinchilla_known_answer(clean: Points) -> None:
     assert fit.starts == 4500 and fit.reached > 0.99
     published = objective(log_parameters(BESIROGLU), clean, np.ones(clean.size), 1e-3)[0]
     assert fit.objective < published  # the published constants are a likelihood's, not the Huber optimum
+
+
+def test_squares_that_underflow_do_not_stop_it(clean: Points) -> None:
+    best = log_parameters(fit_huber(clean.N, clean.D, clean.loss).surface)
+    dead = np.tile(best, (20, 1))
+    dead[:, 2] = -np.linspace(345, 360, 20)  # E of 1e-150 to 1e-156: its square is denormal, its products are not
+    with flushed_denormals():
+        found = minimise(clean, dead, delta=1e-3)
+    assert np.isfinite(found.objective).all()
 
 
 def test_five_outliers_move_the_answer() -> None:
