@@ -10,8 +10,9 @@ import numpy as np
 from study.inference.fast.kernels import HALF_LN_2PI, Index, compiled, log_constant, misfit, residuals, rows_of
 from study.inference.parameters import Array
 
-QUADRATURE = np.arange(-5.0, 5.01, 0.25)  # x, with u = mode + width sinh(x)
-FINE = np.arange(-5.0, 5.001, 0.125)  # the same for drawing u
+STEP = 0.25
+NODES = np.arange(-5.0, 5.01, STEP)  # x, with u = mode + width sinh(x)
+SINH, COSH = np.sinh(NODES), np.cosh(NODES)
 REWEIGHTINGS = 8
 
 
@@ -31,6 +32,30 @@ def effect_mode(residual: Array, inverse_s: Array, inverse_nu: float, tau: float
 
 
 @compiled
+def log_integrand(residual: Array, inverse_s: Array, inverse_nu: float, tau: float, begin: int, end: int, mode: float,
+                  width: float, misfits: Array, out: Array) -> None:
+    """ln of one group's noise and prior at u = mode + width sinh(x), less that at the mode, at each node x.
+
+    Nodes whose prior alone is e^-25 below the mode's keep that bound. `misfits` is space of the nodes' number.
+    """
+    normal = inverse_nu < 1e-9
+    misfits[:] = 0.0 if normal else 1.0
+    for i in range(begin, end):  # the nodes innermost, many to an instruction; what overflows has no density
+        r, precision = residual[i] - mode, inverse_s[i] * inverse_s[i]
+        if normal:
+            for k in range(len(NODES)):
+                misfits[k] += ((r - width * SINH[k]) ** 2 - r * r) * precision
+        else:
+            at_mode = 1.0 / (1.0 + inverse_nu * r * r * precision)
+            for k in range(len(NODES)):
+                misfits[k] *= (1.0 + inverse_nu * (r - width * SINH[k]) ** 2 * precision) * at_mode
+    for k in range(len(NODES)):
+        out[k] = 0.5 * (mode * mode - (mode + width * SINH[k]) ** 2) / (tau * tau)
+        if out[k] > -25.0:
+            out[k] -= 0.5 * misfits[k] if normal else 0.5 * (1.0 / inverse_nu + 1.0) * math.log(misfits[k])
+
+
+@compiled
 def log_likelihood(phi: Array, psi: Array, n: Array, d: Array, y: Array, c: Array, first: Index) -> Array:
     """ln p(y | phi, psi), the group effects integrated out, shape (M,).
 
@@ -39,7 +64,7 @@ def log_likelihood(phi: Array, psi: Array, n: Array, d: Array, y: Array, c: Arra
     """
     rows, groups = len(y), len(first) - 1
     xa, xb, inverse_s, residual = np.empty(rows), np.empty(rows), np.empty(rows), np.empty(rows)
-    value, exponent = np.empty(len(phi)), np.empty(len(QUADRATURE))
+    value, exponent, misfits = np.empty(len(phi)), np.empty(len(NODES)), np.empty(len(NODES))
     for m in range(len(phi)):
         inverse_nu, tau = phi[m, 4], phi[m, 5]
         total = rows_of(phi[m], n, d, c, xa, xb, inverse_s) + rows * log_constant(inverse_nu)
@@ -54,27 +79,24 @@ def log_likelihood(phi: Array, psi: Array, n: Array, d: Array, y: Array, c: Arra
             if inverse_nu < 1e-9:
                 total += math.log(width / tau) - peak
                 continue
-            highest = -math.inf
-            for k in range(len(QUADRATURE)):
-                u = mode + width * math.sinh(QUADRATURE[k])
-                exponent[k] = peak - 0.5 * (u / tau) ** 2  # a bound of the logarithm of the integrand
-                if exponent[k] > -25.0:
-                    exponent[k] -= misfit(residual, u, inverse_s, inverse_nu, begin, end)
-                highest = max(highest, exponent[k])
-            integral = 0.0
-            for k in range(len(QUADRATURE)):
-                integral += math.exp(exponent[k] - highest) * math.cosh(QUADRATURE[k])
-            total += math.log(integral * (QUADRATURE[1] - QUADRATURE[0]) * width / tau) - HALF_LN_2PI - peak + highest
+            log_integrand(residual, inverse_s, inverse_nu, tau, begin, end, mode, width, misfits, exponent)
+            highest, integral = exponent.max(), 0.0
+            for k in range(len(NODES)):
+                integral += math.exp(exponent[k] - highest) * COSH[k]
+            total += math.log(integral * STEP * width / tau) - HALF_LN_2PI - peak + highest
         value[m] = total
     return value
 
 
 @compiled
 def draw_effects(phi: Array, psi: Array, uniform: Array, n: Array, d: Array, y: Array, c: Array, first: Index) -> Array:
-    """One draw of the K group effects for each (phi, psi) from uniforms (M, K), by the inverse of their c.d.f."""
+    """One draw of the K group effects for each (phi, psi) from uniforms (M, K).
+
+    By the inverse of their c.d.f., the density in x linear between the nodes.
+    """
     rows, groups = len(y), len(first) - 1
     xa, xb, inverse_s, residual = np.empty(rows), np.empty(rows), np.empty(rows), np.empty(rows)
-    out, mass = np.zeros((len(phi), groups)), np.empty(len(FINE))
+    out, mass, misfits = np.zeros((len(phi), groups)), np.empty(len(NODES)), np.empty(len(NODES))
     for m in range(len(phi)):
         inverse_nu, tau = phi[m, 4], phi[m, 5]
         if tau <= 0.0:
@@ -84,22 +106,15 @@ def draw_effects(phi: Array, psi: Array, uniform: Array, n: Array, d: Array, y: 
         for group in range(groups):
             begin, end = first[group], first[group + 1]
             mode, width = effect_mode(residual, inverse_s, inverse_nu, tau, begin, end)
-            peak = misfit(residual, mode, inverse_s, inverse_nu, begin, end) + 0.5 * (mode / tau) ** 2
-            highest, total = -math.inf, 0.0
-            for k in range(len(FINE)):
-                u = mode + width * math.sinh(FINE[k])
-                mass[k] = peak - 0.5 * (u / tau) ** 2
-                if mass[k] > -25.0:
-                    mass[k] -= misfit(residual, u, inverse_s, inverse_nu, begin, end)
-                highest = max(highest, mass[k])
-            for k in range(len(FINE)):
-                mass[k] = math.exp(mass[k] - highest) * math.cosh(FINE[k])
+            log_integrand(residual, inverse_s, inverse_nu, tau, begin, end, mode, width, misfits, mass)
+            highest, total = mass.max(), 0.0
+            for k in range(len(NODES)):
+                mass[k] = math.exp(mass[k] - highest) * COSH[k]
                 total += mass[k]
-            left = uniform[m, group] * total
-            k = 0
-            while k < len(FINE) - 1 and left > mass[k]:
-                left -= mass[k]
+            left, k = uniform[m, group] * total, 0
+            while k < len(NODES) - 2 and left > 0.5 * (mass[k] + mass[k + 1]):
+                left -= 0.5 * (mass[k] + mass[k + 1])
                 k += 1
-            x = FINE[k] + (left / mass[k] - 0.5) * (FINE[1] - FINE[0]) if mass[k] > 0.0 else FINE[k]
-            out[m, group] = mode + width * math.sinh(x)
+            part = 2.0 * left / max(mass[k] + math.sqrt(max(mass[k] ** 2 + 2.0 * (mass[k + 1] - mass[k]) * left, 0.0)), 1e-300)
+            out[m, group] = mode + width * math.sinh(NODES[k] + STEP * min(part, 1.0))
     return out
