@@ -1,5 +1,6 @@
 """How long inference takes, beside what a user would write with scipy and PyMC, on one simulated table of a design's cells."""
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -16,14 +17,14 @@ import pandas as pd
 from study.bench.machine import machine
 from study.laws.hoffmann import LossSurface
 
-RESAMPLES, SIMULATIONS = 4000, 1000
+RESAMPLES = 4000
 TRUTH = LossSurface(0.75, 30.0, 400.0, 0.30, 0.35)  # any surface will do
 NOISE = 0.004  # of ln L
 
 Points = tuple[np.ndarray, np.ndarray, np.ndarray]  # N, D, loss
 
 
-def bench_fit(*, design: str = "cpu", peer_resamples: int = 100, simulations: int = 30, draws: int = 1000,
+def bench_fit(*, design: str = "cpu", peer_resamples: int = 100, simulations: int = 1000, draws: int = 1000,
               progress: Callable[[str], None] = print) -> dict[str, Any]:
     """Seconds of each part and effective draws a second, with a peer where there is one.
 
@@ -31,10 +32,11 @@ def bench_fit(*, design: str = "cpu", peer_resamples: int = 100, simulations: in
     PyMC's own NUTS on the plain model of (ln A, ln B, ln E, alpha, beta) with normal noise and flat-ish priors, beside
     `nuts`, ours with normal noise alone; `nuts_headline` is the headline model, on the same table.
     The bootstraps are of the 240 Chinchilla points, or of the design's table where those cannot be had.
-    Simulation-based calibration is projected to 1,000 fits from `simulations`.
+    Simulation-based calibration makes `simulations` fast fits, a worker process a core, the start of the processes included.
     """
     from study.inference.calibration.designs import design as named
-    from study.inference.calibration.sbc import TARGETS, calibrate
+    from study.inference.calibration.runs import run_calibration
+    from study.inference.calibration.sbc import TARGETS
     from study.inference.classical.bootstrap import row_bootstrap
     from study.inference.fast.fit import fit_fast
     from study.inference.posterior import fit_posterior
@@ -68,10 +70,11 @@ def bench_fit(*, design: str = "cpu", peer_resamples: int = 100, simulations: in
         out["scipy_bootstrap_4000_seconds_projected"] = _scipy_loop(points, peer_resamples) * RESAMPLES / peer_resamples
         out["scipy_resamples_measured"] = peer_resamples
         progress("calibration")
-        calibrate(cells, HEADLINE, range(1))
-        out["sbc_1000_seconds_projected"] = (_timed(lambda: calibrate(cells, HEADLINE, range(1, 1 + simulations)))[0]
-                                             * SIMULATIONS / simulations)
-        out["sbc_fits_measured"] = simulations
+        workers = os.cpu_count() or 1
+        with tempfile.TemporaryDirectory() as folder:
+            out["sbc_seconds"], _ = _timed(partial(run_calibration, design, "headline", "fast", simulations, Path(folder),
+                                                   workers=workers))
+        out["sbc_fits"], out["sbc_workers"] = simulations, workers
     progress("study fit")
     out["study_fit_seconds"] = _study_fit(table)
     return {**out, "about": " ".join((bench_fit.__doc__ or "").split())}

@@ -27,7 +27,7 @@ def test_ratios_are_paired_within_a_turn() -> None:
 
 
 def test_a_file_says_how_busy_the_machine_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("psutil.cpu_percent", lambda interval: 62.0)
+    monkeypatch.setattr("psutil.cpu_percent", lambda **_: 62.0)
     facts = machine.machine("numpy", "no-such-package")
     assert facts["busy"] == 0.62 and not facts["idle"]
     assert facts["versions"] == {"numpy": np.__version__, "no-such-package": None}
@@ -53,9 +53,9 @@ def test_inference_is_measured_beside_its_peers() -> None:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        body = fit.bench_fit(design="quick", peer_resamples=2, simulations=2, draws=500, progress=lambda _: None)
+        body = fit.bench_fit(design="quick", peer_resamples=2, simulations=20, draws=500, progress=lambda _: None)
     for key in ("fast_fit_seconds", "bootstrap_4000_seconds", "scipy_bootstrap_4000_seconds_projected",
-                "sbc_1000_seconds_projected", "study_fit_seconds"):
+                "sbc_seconds", "study_fit_seconds"):
         assert body[key] > 0, key
     for name in ("nuts", "nuts_headline"):
         assert body[name]["effective_draws"] > 400
