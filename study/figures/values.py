@@ -14,7 +14,7 @@ import numpy as np
 from study.figures import answer as answers
 from study.figures import chinchilla, few, forms, sensitivity, text
 from study.figures.analysis import CHINCHILLA_C, RULE, TARGET_N, USUAL_BYTES, Analysis
-from study.figures.frames import complete
+from study.figures.frames import complete, paired_errors
 from study.inference.spec import HEADLINE
 from study.laws.errata import errata
 from study.laws.published import LAWS, published_law
@@ -118,7 +118,16 @@ def runs(study: Analysis) -> Mapping[str, Value]:
         "eval_tokens": _fixed(min(record.losses["validation"].tokens for record in study.records.values()
                                   if record.status == "complete"), text.count),
         "loss_se": _fixed(float(study.fit["loss_se"].median()), lambda x: text.significant(x, 2)),
+        **_paired(study),
     }
+
+
+def _paired(study: Analysis) -> Mapping[str, Value]:
+    errors = paired_errors(study.isoflop_rows, study.records)
+    if not errors:
+        return dict.fromkeys(("pair_se", "pair_se_largest"), Value("unknown", 0.0, False))
+    return {"pair_se": _measured(float(np.median(errors)), lambda x: text.significant(x, 2)),
+            "pair_se_largest": _measured(max(errors), lambda x: text.significant(x, 2))}
 
 
 def answer(study: Analysis) -> Mapping[str, Value]:
