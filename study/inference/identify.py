@@ -8,14 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
 from study.inference.observations import Observations
 from study.inference.parameters import Array, Parameters
 from study.inference.posterior import Posterior
-from study.inference.priors import draw_prior, free_parameters
 
 LAW = ("E", "tA", "tB", "alpha", "beta")
 LEARNED = 0.5  # an eigenvalue below this: most of the prior variance is gone
@@ -75,25 +73,6 @@ def condition_numbers(posterior: Posterior) -> dict[str, float]:
         "slopes": (p.E + p.tA + p.tB, np.log(p.alpha * p.tA), np.log(p.beta * p.tB), np.log(p.alpha), np.log(p.beta)),
     }
     return {name: float(np.linalg.cond(np.corrcoef(np.stack(columns)))) for name, columns in forms.items()}
-
-
-def identify(posteriors: Sequence[Posterior], *, seed: int, prior_draws: int = 20_000) -> pd.DataFrame:
-    """One row a posterior (of 3, 7, 14 ... runs): how far each direction and each parameter has moved from the prior.
-
-    Columns: runs, learned (directions), eigenvalue_1.. (ascending), contraction_<parameter>, condition_naive,
-    condition_centred, condition_slopes.
-    """
-    rows = []
-    for posterior in posteriors:
-        prior = draw_prior(posterior.spec, prior_draws, seed=seed, bytes_per_token=posterior.bytes_per_token)
-        found = directions(posterior.parameters, prior)
-        names = [name for name in free_parameters(posterior.spec) if name != "kappa"]
-        rows.append({
-            "runs": len(posterior.rows), "learned": found.learned,
-            **{f"eigenvalue_{k + 1}": float(value) for k, value in enumerate(found.eigenvalues)},
-            **{f"contraction_{name}": value for name, value in contraction(posterior.parameters, prior, names).items()},
-            **{f"condition_{name}": value for name, value in condition_numbers(posterior).items()}})
-    return pd.DataFrame(rows)
 
 
 def profile(rows: Observations, name: str, values: Array, *, N0: float, D0: float, scale: float | None = None,

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from study.inference.classical.points import InferenceError, points
-from study.laws.hoffmann import FLOPS_PER_PARAMETER_TOKEN, LossSurface
+from study.laws.hoffmann import FLOPS_PER_PARAMETER_TOKEN
 
 Array = NDArray[np.float64]
 
@@ -153,14 +153,3 @@ def vertex_shift(alpha: float, beta: float, x: ArrayLike) -> float:
     at = np.asarray(x, dtype=float)
     c2, c1, _ = np.polyfit(at, beta * np.exp(-alpha * at) + alpha * np.exp(beta * at), 2)
     return float(-0.5 * c1 / c2)
-
-
-def noiseless_isoflop(surface: LossSurface, budgets: ArrayLike, x: ArrayLike, *, drift: float = 0.0) -> IsoFlop:
-    """Approach 2 on the exact losses of a surface at sizes N_opt(C) exp(x + drift ln(C / C_first)).
-
-    With `drift` the design's centre follows the wrong exponent a + drift.
-    """
-    C = np.asarray(budgets, dtype=float)[:, None]
-    sizes = surface.N_opt(C) * np.exp(np.asarray(x, dtype=float) + drift * np.log(C / C[0]))
-    loss = surface.loss(sizes, C / (FLOPS_PER_PARAMETER_TOKEN * sizes))
-    return fit_isoflop(sizes.ravel(), np.broadcast_to(C, sizes.shape).ravel(), loss.ravel())
