@@ -186,7 +186,7 @@ def answers(study: Analysis) -> "Markdown":
                 {
                     "N": text.count(N) if first else "",
                     "": kind,
-                    "D_opt (tokens)": text.count(float(np.median(values))),
+                    "$D_{opt}$ (tokens)": text.count(float(np.median(values))),
                     **_levels(values),
                     "D/N": text.significant(float(np.median(values)) / N),
                 }
@@ -203,7 +203,7 @@ def in_bytes(study: Analysis) -> "Markdown":
         rows.append(
             {
                 "N": text.count(N),
-                "D_opt (bytes)": text.count(float(np.median(draws)) * study.bytes_per_token),
+                "$D_{opt}$ (bytes)": text.count(float(np.median(draws)) * study.bytes_per_token),
                 "95 %": text.interval(*text.central(draws * study.bytes_per_token), short),
                 "bytes a parameter": text.significant(float(np.median(draws)) * study.bytes_per_token / N),
                 "C (FLOP)": text.power(C),

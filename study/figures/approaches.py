@@ -105,7 +105,7 @@ def approach_table(study: Analysis) -> "Markdown":
                 "approach": found.name,
                 "a": number(found.a),
                 "s.e.": number(found.se, 2),
-                f"D_opt at {text.count(TARGET_N)} (tokens)": text.count(found.tokens)
+                f"$D_{{opt}}$ at {text.count(TARGET_N)} (tokens)": text.count(found.tokens)
                 if np.isfinite(found.tokens)
                 else text.ABSENT,
                 "95 %": text.ABSENT if found.interval is None else text.interval(*found.interval, text.count),

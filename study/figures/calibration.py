@@ -23,7 +23,7 @@ SYMBOLS = {
     "beta": "β",
     "nu": "ν",
     "tau": "τ",
-    "D_opt_at": "D_opt(N)",
+    "D_opt_at": "$D_{opt}(N)$",
     "loss_opt": "L at optimum",
     "log_likelihood": "ln likelihood",
 }
@@ -99,7 +99,7 @@ def studies(study: Analysis) -> "Markdown":
                 if one.body.get("khat_over_0.7") is None
                 else text.percent(one.body["khat_over_0.7"], 1),
                 "least p (Holm)": f"{text.significant(worst['holm'], 2)}, {SYMBOLS.get(worst['quantity'], worst['quantity'])}",
-                "coverage of D_opt(N)": " / ".join(text.percent(answer[f"coverage_{level}"]) for level in (50, 80, 95)),
+                "coverage of $D_{opt}(N)$": " / ".join(text.percent(answer[f"coverage_{level}"]) for level in (50, 80, 95)),
             }
         )
     return text.table(rows, left=("model", "drawn by", "least p (Holm)"))

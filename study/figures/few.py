@@ -216,7 +216,7 @@ def growth(study: Analysis) -> "Markdown":
         rows.append(
             {
                 "runs": stage.name,
-                "D_opt (tokens)": text.count(float(np.median(tokens))),
+                "$D_{opt}$ (tokens)": text.count(float(np.median(tokens))),
                 "95 %": text.interval(low, high, text.count),
                 "decades": text.significant(np.log10(high / low), 2),
                 "a, 95 %": text.interval(*text.central(a)),

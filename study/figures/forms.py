@@ -104,7 +104,7 @@ def law_table(study: Analysis) -> "Markdown":
 
 
 def _answer(tokens: Array) -> dict[str, str]:
-    return {"D_opt (tokens)": text.count(float(np.median(tokens))), "95 %": text.interval(*text.central(tokens), text.count)}
+    return {"$D_{opt}$ (tokens)": text.count(float(np.median(tokens))), "95 %": text.interval(*text.central(tokens), text.count)}
 
 
 @style.drawn

@@ -101,7 +101,7 @@ def table(study: Analysis) -> "Markdown":
         [
             {
                 "choice": variant.name,
-                "D_opt (tokens)": text.count(float(np.median(variant.tokens))),
+                "$D_{opt}$ (tokens)": text.count(float(np.median(variant.tokens))),
                 "95 %": text.interval(*text.central(variant.tokens), text.count),
                 "× headline": text.significant(float(np.median(variant.tokens)) / base, 2),
                 "a, 95 %": text.interval(*text.central(variant.a)),

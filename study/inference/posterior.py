@@ -104,7 +104,7 @@ def fit_posterior(table: pd.DataFrame, spec: ModelSpec = HEADLINE, *, seed: int,
     else:
         raise UnconvergedError(
             f"NUTS did not converge on {len(rows)} runs (R-hat {diagnostics.rhat:.3f}, smallest effective sample "
-            f"{min(diagnostics.ess_bulk, diagnostics.ess_tail):.0f}, {diagnostics.divergences} divergences): "
+            f"{min(diagnostics.ess_bulk, diagnostics.ess_tail):.0f}, divergences: {diagnostics.divergences}): "
             "add runs, or fit a simpler model")
     joined = {name: value.reshape(-1, *value.shape[2:]) for name, value in sampled.items()}
     values = parameters(joined)
