@@ -146,19 +146,22 @@ def test_sigterm_to_every_process(tmp_path: Path) -> None:
 
 
 def test_checkpoints_on_storage_need_no_shared_folder(tmp_path: Path) -> None:
-    url = f"file://{tmp_path}/storage"
-    command = [*RAY, "--grid", "smoke", "--runs", str(tmp_path / "runs"), "--storage", url]
+    longer = [cell.config.run_id for cell in grid("quick").cells if cell.config.seed > 0]  # ten seconds or more each
+    command = [*RAY, "--grid", "quick", "--runs", str(tmp_path / "runs"), "--storage", f"file://{tmp_path}/storage"]
+    command += [word for run_id in longer for word in ("--only", run_id)]
     launcher = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    wait_for(lambda: any((tmp_path / "storage" / "smoke").glob("*/0*.json")))
+    wait_for(lambda: any((tmp_path / "storage" / "quick").glob("*/0*.json")))
     launcher.send_signal(signal.SIGTERM)
     launcher.communicate(timeout=200)
     assert launcher.returncode == 75
-    assert not list((tmp_path / "runs" / "smoke" / ".work").glob("*/*.safetensors"))
+    assert not list((tmp_path / "runs" / "quick" / ".work").glob("*/*.safetensors"))
+    kept = {path.parent.name for path in (tmp_path / "storage" / "quick").glob("*/*.safetensors")}
     again = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert again.returncode == 0, again.stderr
-    records = read_runs(tmp_path / "runs" / "smoke")
-    assert len(records) == 3 and any(record.timing.resumed for record in records)
-    assert list((tmp_path / "storage" / "smoke").iterdir()) == []
+    records = read_runs(tmp_path / "runs" / "quick")
+    assert kept and {record.run_id for record in records if record.timing.resumed} == kept
+    assert sorted(record.run_id for record in records) == sorted(longer)
+    assert list((tmp_path / "storage" / "quick").iterdir()) == []
 
 
 def test_what_cannot_be_is_one_line(tmp_path: Path) -> None:
