@@ -23,6 +23,7 @@ SYMBOLS = {
     "beta": "β",
     "nu": "ν",
     "tau": "τ",
+    "N_opt": "$N_{opt}$",
     "D_opt_at": "$D_{opt}(N)$",
     "loss_opt": "L at optimum",
     "log_likelihood": "ln likelihood",

@@ -15,6 +15,7 @@ from study.figures import answer as answers
 from study.figures import chinchilla, few, forms, sensitivity, text
 from study.figures.analysis import CHINCHILLA_C, RULE, TARGET_N, USUAL_BYTES, Analysis
 from study.figures.frames import complete, paired_errors
+from study.inference.posterior import ends_error
 from study.inference.spec import HEADLINE
 from study.laws.errata import errata
 from study.laws.published import LAWS, published_law
@@ -141,6 +142,7 @@ def answer(study: Analysis) -> Mapping[str, Value]:
     return {
         "tokens": _measured(middle, text.count),
         "tokens_95": _ends(tokens, text.count),
+        "ends_error": _measured(ends_error(study.posterior, tokens), text.percent),
         "tokens_80": _ends(tokens, text.count, 0.8),
         "tokens_50": _ends(tokens, text.count, 0.5),
         "bytes": _measured(middle * study.bytes_per_token, text.count),

@@ -44,10 +44,10 @@ def covered(study: Analysis) -> str:
         return "No coverage study is recorded."
     table = calibration.answer_rows(found)
     ours = table[table["method"].str.startswith("posterior, headline")].set_index("scenario")["covered_95"]
-    parts = [f"{text.percent(share)} in “{name}”" for name, share in ours.items()]
+    parts = [f"{text.percent(share)} of “{name}”" for name, share in ours.items()]
     dense = table[table["scenario"] == "dense"].set_index("method")
     rivals = dense[[not str(name).startswith("posterior") for name in dense.index]]
-    said = f"The headline's 95 % interval of the answer holds the truth {text.enumeration(parts)}."
+    said = f"The headline's 95 % interval of the answer holds the truth in {text.enumeration(parts)}."
     if not len(rivals) or "dense" not in ours:
         return said
     nearest = rivals.iloc[int(np.argmin(np.abs(rivals["covered_95"] - 0.95)))]

@@ -142,6 +142,14 @@ def _diagnose(sampled: dict[str, Array], stats: dict[str, Array]) -> Diagnostics
                        float(az.ess(data, method="tail")["x"].min()), int(stats["diverging"].sum()))
 
 
+def ends_error(posterior: Posterior, values: Array, level: float = 0.95) -> float:
+    """The larger Monte Carlo s.e. of the two ends of a central interval of ln `values` (S,): the relative error of an end."""
+    import arviz as az
+
+    chains = np.log(values).reshape(CHAINS if posterior.idata is not None else 1, -1)
+    return max(float(az.mcse(chains, method="quantile", prob=prob)) for prob in ((1 - level) / 2, (1 + level) / 2))
+
+
 def inference_data(posterior: Posterior) -> Any:
     """An arviz.InferenceData of a posterior without one (importance draws, equally weighted): one chain of S draws."""
     free = {name: getattr(posterior.parameters, name)[None] for name in free_parameters(posterior.spec)}

@@ -9,6 +9,7 @@ import pytest
 
 from study.inference import answers
 from study.inference.parameters import Parameters, parameters
+from study.inference.posterior import ends_error
 from study.inference.spec import ModelSpec
 from study.laws.hoffmann import LossSurface
 
@@ -24,7 +25,7 @@ def world(draws: int = 2000, s: float = 1e-4, tau: float = 0.0, spread: float = 
 
     p: Parameters = parameters({"E": about(1.7), "tA": about(1.0), "tB": about(1.0), "alpha": about(0.35), "beta": about(0.37),
                                 "s": np.full(draws, s), "tau": np.full(draws, tau), "nu": np.full(draws, 5.0)})
-    return SimpleNamespace(draws=p.surface(N0, D0), parameters=p, spec=ModelSpec(), N0=N0, D0=D0,
+    return SimpleNamespace(draws=p.surface(N0, D0), idata=None, parameters=p, spec=ModelSpec(), N0=N0, D0=D0,
                            rows=SimpleNamespace(C=np.array([1e15, 1e17])))
 
 
@@ -87,6 +88,12 @@ def test_an_experiment_at_n_is_run_at_each_draw_s_own_compute() -> None:
     found = answers.new_experiment_at(posterior, 1e9, seed=1)
     assert np.allclose(found.C, 6e9 * posterior.draws.D_opt_at(1e9))
     assert np.median(np.abs(np.log(found.N / 1e9))) < 0.2
+
+
+def test_the_error_of_an_interval_s_ends_is_that_of_its_quantiles() -> None:
+    spread = 0.3 * np.random.default_rng(0).standard_normal(4000)
+    density = np.exp(-0.5 * 1.96**2) / np.sqrt(2 * np.pi) / 0.3
+    assert ends_error(world(draws=10), np.exp(spread)) == pytest.approx(np.sqrt(0.025 * 0.975 / 4000) / density, rel=0.3)
 
 
 def test_expected_loss_is_lowest_where_it_says() -> None:
