@@ -45,7 +45,7 @@ def prior_to_posterior(study: Analysis) -> Figure:
         low, high = min(low, float(draws.min())), max(high, float(draws.max()))
         scale = np.log if name in LOGARITHMIC else np.asarray
         back = np.exp if name in LOGARITHMIC else np.asarray
-        x = np.linspace(scale(low), scale(high), 400)
+        x = np.linspace(scale(low), scale(high), 150)
         prior = known[name].pdf(back(x)) * (back(x) if name in LOGARITHMIC else 1)
         kernel = stats.gaussian_kde(scale(draws))(x)
         ax.fill_between(back(x), 0, prior / prior.max() * 0.6, color=style.PRIOR, alpha=0.35, lw=0)

@@ -8,6 +8,7 @@ from typing import Any
 
 from study.render.execute import ANSI, Result
 from study.render.source import Cell, Line, Text
+from study.render.svg import compact
 
 IMAGES = {"image/svg+xml": "svg", "image/png": "png", "image/jpeg": "jpg"}
 CELL_FILE = re.compile(r"\S*ipykernel_\d+/\d+\.py")  # a warning names it, and it differs on every run
@@ -69,7 +70,7 @@ def _shown(result: Result, merged: Mapping[str, Any], files: Path, stem: str) ->
             texts.append(_fenced(f"{output.ename}: {ANSI.sub('', output.evalue)}", ".cell-output"))
         elif kind:
             path = files / f"{stem}-{len(images) + 1}.{IMAGES[kind]}"
-            path.write_bytes(data[kind].encode() if kind == "image/svg+xml" else base64.b64decode(data[kind]))
+            path.write_bytes(compact(data[kind]).encode() if kind == "image/svg+xml" else base64.b64decode(data[kind]))
             images.append(path)
         elif "text/markdown" in data:
             texts.append(data["text/markdown"])
