@@ -36,7 +36,7 @@ def test_every_element_stays_and_every_place_is_within_a_hundredth(drawn: str) -
     assert tags[0] == tags[1]
     for name in ("d", "x", "y", "transform", "style", "clip-path"):
         for before, after in zip(attributes(drawn, name), attributes(small, name), strict=True):
-            old, new = ([part.strip("()") for part in value.replace("(", " ").split()] for value in (before, after))
+            old, new = (re.findall(r"-?[\d.]+(?:e[+-]?\d+)?|[A-Za-z]|[^\s\w]", value) for value in (before, after))
             assert len(old) == len(new)
             for a, b in zip(old, new, strict=True):
                 assert a == b or abs(float(a) - float(b)) < 0.01, name
