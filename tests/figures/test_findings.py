@@ -189,8 +189,8 @@ def test_recorded_calibrations_are_shown(quick: Analysis, tmp_path: Path) -> Non
     run_calibration("quick", "A", "fast", 20, tmp_path / "calibration", workers=1)
     run_coverage("quick", 2, tmp_path / "calibration", workers=1)
     study = replace(quick, runs=tmp_path)
-    table = calibration.studies(study).data
-    assert "20" in table and "{'" not in table and "worst" not in table
+    table = calibration.studies(study).data.replace("$D_{opt}(N)$", "")
+    assert "20" in table and "{" not in table and "worst" not in table
     assert calibration.ranks(study).axes and calibration.coverage(study).axes
     assert "20 truths drawn from the prior on the design `quick`" in verdicts.calibrated(study)
     assert "holds the truth" in verdicts.covered(study)
