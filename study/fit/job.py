@@ -64,7 +64,8 @@ def table_job(path: Path, columns: str, group: str, drop_highest: int) -> Job:
         TableError: see `read_table`.
         StudyError: a width effect was asked for and the table has no widths.
     """
-    read = read_table(path, columns=parse_columns(columns), drop_highest=drop_highest)
+    keep = {"auto": ("width",), "none": ()}.get(group, (group,))
+    read = read_table(path, columns=parse_columns(columns), drop_highest=drop_highest, keep=("bytes_per_token", *keep))
     notes = [f"{len(read.frame)} runs from {path}: " + ", ".join(f"{name} = {source}" for name, source in read.columns.items())]
     if "D" not in read.columns:
         notes.append("D = C / (6 N)")

@@ -1,6 +1,7 @@
 """A user's own table of runs: a CSV with N, D and loss under whatever names, or C in place of D."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ ALIASES = {
     "C": ("c", "flops", "flop", "compute", "training_flops", "training_flop", "train_flops"),
     "loss": ("loss", "val_loss", "validation_loss", "valid_loss", "eval_loss", "final_loss"),
 }
-KEPT = ("width", "budget")  # what a group effect reads
+KEPT = ("bytes_per_token", "width", "budget")  # what a prior or a group effect reads
 
 
 class TableError(StudyError):
@@ -27,17 +28,19 @@ class TableError(StudyError):
 class UserTable:
     """The rows to fit and those left out."""
 
-    frame: pd.DataFrame  # line, N, D, loss, and width and budget where given
+    frame: pd.DataFrame  # line, N, D, loss, and those of `KEPT` that the file has
     dropped: pd.DataFrame  # the same columns: the highest losses, left out on request
     columns: dict[str, str]  # which column of the file each was read from
 
 
-def read_table(path: Path, *, columns: dict[str, str] | None = None, drop_highest: int = 0) -> UserTable:
+def read_table(path: Path, *, columns: dict[str, str] | None = None, drop_highest: int = 0,
+               keep: Sequence[str] = KEPT) -> UserTable:
     """Read and check a table. `line` is the line of the file.
 
     Args:
         columns: our names to the file's, where they are not among `ALIASES` (any case; spaces and hyphens as underscores).
         drop_highest: rows of highest loss to leave out.
+        keep: which of `KEPT` to read; the others are not looked at.
 
     Raises:
         TableError: the file or a value cannot be read, a column is missing or ambiguous, or a number is not positive.
@@ -49,9 +52,13 @@ def read_table(path: Path, *, columns: dict[str, str] | None = None, drop_highes
     except (ValueError, pd.errors.ParserError) as error:  # of an empty file, of another encoding, of ragged rows
         reason = str(error).splitlines()[0]
         raise TableError(f"{path} is not a readable CSV table: {reason}") from None
+    if not isinstance(raw.index, pd.RangeIndex):  # rows longer than the header: pandas takes their first fields as labels
+        if not any(list(raw.index) == list(range(first, first + len(raw))) for first in (0, 1)):
+            raise TableError(f"{path} is not a readable CSV table: its rows have more fields than its header names")
+        raw = raw.reset_index(drop=True)  # the numbers of the rows
     raw.insert(0, "line of the file", np.arange(2, len(raw) + 2))
     raw = raw[raw.drop(columns="line of the file").notna().any(axis=1)]
-    found = _columns(path, [str(name) for name in raw.columns[1:]], columns or {})
+    found = _columns(path, [str(name) for name in raw.columns[1:]], columns or {}, keep)
     line = raw["line of the file"].to_numpy()
     values = {name: _numbers(path, raw[source], source, line) for name, source in found.items()}
     if "D" not in values:
@@ -88,14 +95,16 @@ def parse_columns(text: str) -> dict[str, str]:
     return pairs
 
 
-def _columns(path: Path, header: list[str], given: dict[str, str]) -> dict[str, str]:
+def _columns(path: Path, header: list[str], given: dict[str, str], keep: Sequence[str]) -> dict[str, str]:
     found = {}
+    if "C" in given and "D" in given:
+        raise TableError("--columns names both C and D: the law reads D, and C only in its place")
     for name, source in given.items():
         if source not in header:
             raise TableError(f"{path} has no column {source!r} for {name}: it has {', '.join(header)}")
         found[name] = source
-    for name in (*ALIASES, *KEPT):
-        if name in found:
+    for name in (*ALIASES, *keep):
+        if name in found or (name == "D" and "C" in given):
             continue
         matches = [name] if name in header else [column for column in header if column not in found.values()
                                                  and re.sub(r"[\s-]+", "_", column.strip().lower()) in ALIASES.get(name, (name,))]

@@ -22,7 +22,24 @@ def test_names_are_recognised(tmp_path: Path, header: str) -> None:
 
 def test_compute_stands_for_tokens_only_where_there_are_none(tmp_path: Path) -> None:
     assert read_table(write(tmp_path, "N,flops,loss\n1e6,6e13,3\n")).frame["D"].tolist() == [1e7]
-    assert read_table(write(tmp_path, "N,flops,D,loss\n1e6,6e13,5,3\n")).frame["D"].tolist() == [5]
+    both = write(tmp_path, "N,flops,D,loss\n1e6,6e13,5,3\n")
+    assert read_table(both).frame["D"].tolist() == [5]
+    assert read_table(both, columns={"C": "flops"}).frame["D"].tolist() == [1e7]
+    with pytest.raises(TableError, match="both C and D"):
+        read_table(both, columns={"C": "flops", "D": "D"})
+
+
+def test_only_what_is_asked_for_is_read(tmp_path: Path) -> None:
+    path = write(tmp_path, "N,D,loss,width,bytes_per_token\n1e6,2e7,3.5,small,3.1\n")
+    assert read_table(path, keep=("bytes_per_token",)).frame["bytes_per_token"].tolist() == [3.1]
+    with pytest.raises(TableError, match="column width: 'small' is not a number"):
+        read_table(path)
+
+
+def test_numbers_of_rows_without_a_name_are_not_a_column(tmp_path: Path) -> None:
+    for first in (0, 1):
+        path = write(tmp_path, f"N,D,loss\n{first},1e6,2e7,3.5\n{first + 1},2e6,4e7,3.2\n")
+        assert read_table(path).frame[["line", "N", "D", "loss"]].to_numpy().tolist() == [[2, 1e6, 2e7, 3.5], [3, 2e6, 4e7, 3.2]]
 
 
 def test_an_exact_name_wins_over_an_alias_and_columns_over_both(tmp_path: Path) -> None:
@@ -50,6 +67,9 @@ def test_the_highest_losses_are_dropped_and_kept_apart(tmp_path: Path) -> None:
     ("N,D,loss\n1,inf,2\n", "not finite"),
     ("", "not a readable CSV"),
     ("N,D,loss\n1,1,1\n1,1,1,1,1\n", "not a readable CSV"),
+    ("N,D,loss\n1e6,1e8,7.65,2.29\n2e6,1e8,7.65,2.2\n", "more fields than its header"),
+    ("N,D,loss\n1e6,1e8,3,\n2e6,1e8,2,\n", "more fields than its header"),
+    ("N,D,loss\n1,1,1e6,1e8,3\n2,2,1e6,1e8,2\n", "more fields than its header"),
 ])
 def test_bad_tables_say_where(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(TableError, match=words) as caught:
