@@ -1,6 +1,7 @@
 """Render with Quarto itself, where it is installed."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -26,8 +27,10 @@ def render_with_quarto(executable: str, root: Path, formats: Sequence[str] = ("h
     Arguments and output paths as for `project.render`. Quarto only warns about an unresolved reference.
 
     Raises:
-        RenderError: quarto fails, or writes a document elsewhere.
+        RenderError: quarto cannot be run, fails, or writes a document elsewhere.
     """
+    if shutil.which(executable) is None:
+        raise RenderError(f"cannot run {executable}: set QUARTO_PATH to the quarto executable, or leave it unset")
     root = root.resolve()
     project = read_project(root)
     written: list[Path] = []

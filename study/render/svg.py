@@ -1,4 +1,4 @@
-"""Figures of a fifth fewer bytes: what matplotlib writes beyond what can be seen is left out."""
+"""Figures of a quarter fewer bytes: what matplotlib writes beyond what can be seen is left out."""
 
 import re
 

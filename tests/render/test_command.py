@@ -86,6 +86,15 @@ def test_quarto_gets_the_format_and_the_folder(
     assert (root / "called.txt").read_text() == f"render report --to typst --output-dir ../out | {sys.executable}\n"
 
 
+def test_a_quarto_that_is_not_there_is_said_and_deletes_nothing(project: Callable[..., Path], tmp_path: Path) -> None:
+    root = project("Text.\n")
+    (root / "_site/report").mkdir(parents=True)
+    (page := root / "_site/report/index.html").write_text("from an earlier render")
+    ran = study(root, QUARTO_PATH=str(tmp_path / "absent"))
+    assert ran.returncode == 1 and "QUARTO_PATH" in ran.stderr and len(ran.stderr.strip().splitlines()) == 1
+    assert page.read_text() == "from an earlier render"
+
+
 FAILURES = [(WRITES.format(out="_site") + "; exit 3", "exit code 3"), ("true", "was not written")]
 
 
