@@ -29,6 +29,7 @@ from study.inference.calibration.sbc import FITS, SEED, TARGETS, calibrate, rank
 from study.provenance import cpu_model, git_state, lock_sha256
 from study.record import write_atomic
 
+FEWEST = 20  # draws with a rank that can be tested
 CHUNK, SLOW_CHUNK = 25, 4  # draws between two saves; the second for NUTS and coverage
 Progress = Callable[[int, int], None]  # draws done, draws in all
 
@@ -47,8 +48,8 @@ def run_calibration(design_name: str, target: str, method: str, draws: int, out:
     """
     if target not in TARGETS or method not in FITS:
         raise CalibrationError(f"target {target!r} by {method!r}: choose from {', '.join(TARGETS)} and {', '.join(FITS)}")
-    if draws < 20:
-        raise CalibrationError(f"{draws} draws say nothing about ranks: use at least 20, better 1000")
+    if draws < FEWEST:
+        raise CalibrationError(f"{draws} draws say nothing about ranks: use at least {FEWEST}, better 1000")
     design(design_name)
     name = f"sbc-{design_name}-{target}-{method}"
     record = out / f"{name}.json"
@@ -65,7 +66,7 @@ def run_calibration(design_name: str, target: str, method: str, draws: int, out:
         "khat_over_0.7": float((khat > 0.7).mean()) if len(khat) else None,
         "khat_largest": float(khat.max()) if len(khat) else None,
         "failures": rows.loc[failed, ["draw", "reason"]].to_dict("records"),
-        "tests": rank_tests(rows).to_dict("records")})
+        "tests": rank_tests(rows).to_dict("records") if (~failed).sum() >= FEWEST else []})
     shutil.rmtree(out / ".work" / f"{name}-{SEED}", ignore_errors=True)
     return record
 
@@ -106,30 +107,6 @@ def coverage_chunk(design_name: str, replicates: range) -> pd.DataFrame:
     return pd.concat([replicate(chosen, number) for number in replicates], ignore_index=True)
 
 
-def read_calibration(out: Path, design_name: str, target: str, method: str) -> tuple[dict[str, Any], pd.DataFrame]:
-    """The record and the ranks of a finished study.
-
-    Raises:
-        CalibrationError: it has not been run.
-    """
-    return _read(out, f"sbc-{design_name}-{target}-{method}")
-
-
-def read_coverage(out: Path, design_name: str) -> tuple[dict[str, Any], pd.DataFrame]:
-    """The record and the rows of a finished coverage study.
-
-    Raises:
-        CalibrationError: it has not been run.
-    """
-    return _read(out, f"coverage-{design_name}")
-
-
-def _read(out: Path, name: str) -> tuple[dict[str, Any], pd.DataFrame]:
-    if not (out / f"{name}.json").exists():
-        raise CalibrationError(f"{out / name}.json does not exist: run `study calibrate` first")
-    return json.loads((out / f"{name}.json").read_text()), pd.read_csv(out / f"{name}.csv")
-
-
 def _chunks(work: Callable[[range], pd.DataFrame], count: int, out: Path, name: str, workers: int,
             progress: Progress | None, size: int) -> pd.DataFrame:
     parts = out / ".work" / name
@@ -160,7 +137,7 @@ def _chunks(work: Callable[[range], pd.DataFrame], count: int, out: Path, name: 
             futures = {pool.submit(work, piece): piece for piece in todo}
             for future in as_completed(futures):
                 keep(futures[future], future.result())
-    return pd.concat([pd.read_csv(paths[piece], keep_default_na=True) for piece in pieces], ignore_index=True)
+    return pd.concat([pd.read_csv(paths[piece]) for piece in pieces], ignore_index=True)
 
 
 def _quiet() -> None:

@@ -2,8 +2,8 @@
 
 Draw i of a study: theta* from the prior, losses from the model on the design, a fit, and the rank of theta* among
 `RANKED` independent posterior draws, for every parameter (nuisance too) and every derived quantity. Each draw has its own
-random stream, seeded by (`SEED`, design and model, i), so a study can stop, resume and be extended, and the same truths
-meet both ways of fitting. Failures are counted, never redrawn.
+random stream, seeded by (`SEED`, design and model, i), so a study can stop and resume, and the same truths meet both ways of
+fitting. Failures are counted, never redrawn.
 """
 
 import warnings
@@ -17,11 +17,11 @@ import pandas as pd
 from study.errors import StudyError
 from study.inference.calibration.designs import Design
 from study.inference.calibration.ranks import RANKED, coverage_of_ranks, rank, uniformity
-from study.inference.fast.fit import ImportanceDiagnostics, fit_fast
+from study.inference.fast.fit import fit_fast
 from study.inference.likelihood import log_likelihood
 from study.inference.observations import PriorDominatedWarning
 from study.inference.parameters import Array, Parameters
-from study.inference.posterior import Posterior, fit_posterior
+from study.inference.posterior import ImportanceDiagnostics, Posterior, fit_posterior
 from study.inference.predictive import simulate
 from study.inference.priors import draw_prior, free_parameters
 from study.inference.spec import HEADLINE, ModelSpec
@@ -73,7 +73,7 @@ def one_draw(draw: int, design: Design, spec: ModelSpec, fit: Fit, seed: int = S
         u[0, posterior.rows.group] = effects[0][design.group]
     row["log_likelihood"] = rank(float(log_likelihood(truth, u, posterior.rows, N0, D0).sum()),
                                  log_likelihood(sampled, posterior.u[keep], posterior.rows, N0, D0).sum(axis=1))
-    diagnostics: Any = posterior.diagnostics
+    diagnostics = posterior.diagnostics
     if isinstance(diagnostics, ImportanceDiagnostics):
         return {**row, "how": "fast", "khat": diagnostics.khat, "effective": diagnostics.effective}
     return {**row, "how": "nuts", "effective": diagnostics.ess_bulk}

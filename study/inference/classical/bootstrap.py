@@ -84,9 +84,14 @@ def residual_bootstrap(N: ArrayLike, D: ArrayLike, loss: ArrayLike, *, seed: int
     if data.size <= 5:
         raise InferenceError(f"{data.size} points leave no residuals after five parameters: use another interval")
     fit = fit_huber(N, D, loss, delta=delta)
+    log_loss = resampled(data, fit, resamples, np.random.default_rng(seed))
+    return _bootstrap("residual", data, fit, data.size, log_loss=log_loss)
+
+
+def resampled(data: Points, fit: HuberFit, resamples: int, rng: np.random.Generator) -> Array:
+    """ln L of the fit plus centred, inflated residuals drawn with replacement, (resamples, K)."""
     residuals = (fit.residuals - fit.residuals.mean()) * np.sqrt(data.size / (data.size - 5))
-    drawn = np.random.default_rng(seed).choice(residuals, size=(resamples, data.size))
-    return _bootstrap("residual", data, fit, data.size, log_loss=data.log_loss - fit.residuals + drawn)
+    return data.log_loss - fit.residuals + rng.choice(residuals, size=(resamples, data.size))
 
 
 def compute_bins(C: ArrayLike, bins: int = 9) -> NDArray[np.intp]:

@@ -1,5 +1,6 @@
 """Coverage: the scenarios are what they say, the intervals are scored right, and outliers hurt those they should."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from study.errors import StudyError
 from study.inference.calibration import coverage
 from study.inference.calibration.coverage import NOISE, SHARED, TRUTHS, derived_quantities, replicate, simulated, summary
 from study.inference.calibration.designs import Design
-from study.inference.calibration.runs import read_coverage, run_coverage
+from study.inference.calibration.runs import run_coverage
 from tests.inference.stand_in import stand_in
 
 METHODS = {"posterior, headline", "posterior, normal", "delta method, Huber", "delta method, least squares", "row bootstrap",
@@ -84,6 +85,6 @@ def test_a_coverage_study_is_recorded(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(coverage, "RESAMPLES", 20)
     monkeypatch.setattr("study.inference.calibration.runs.replicate", quick)
     record = run_coverage("cpu", 2, tmp_path, workers=1)
-    body, rows = read_coverage(tmp_path, "cpu")
+    body, rows = json.loads(record.read_text()), pd.read_csv(record.with_suffix(".csv"))
     assert record.name == "coverage-cpu.json" and body["replicates"] == 2 and len(body["truths"]) == len(TRUTHS)
     assert len(rows) == 2 * 5 * 6 and {row["method"] for row in body["coverage"]} < METHODS

@@ -12,11 +12,11 @@ from study.errors import StudyError
 from study.inference.calibration import runs as calibration_runs
 from study.inference.calibration import sbc
 from study.inference.calibration.designs import THREE, design
-from study.inference.calibration.runs import CalibrationError, read_calibration, run_calibration
-from study.inference.calibration.sbc import INFORMATION, SEED, TARGETS, calibrate, one_draw, rank_tests
+from study.inference.calibration.runs import CalibrationError, run_calibration
+from study.inference.calibration.sbc import FITS, INFORMATION, SEED, TARGETS, calibrate, one_draw, rank_tests
 from study.inference.fast.fit import fit_fast
 from study.inference.parameters import Parameters
-from study.inference.posterior import Diagnostics, Posterior
+from study.inference.posterior import Diagnostics, Posterior, UnconvergedError
 from study.inference.priors import free_parameters
 
 A = TARGETS["A"]
@@ -115,8 +115,7 @@ def test_an_interrupted_study_resumes_and_a_finished_one_rests(tmp_path: Path, m
     seen: list[int] = []
     record = run_calibration("three", "A", "fast", 20, tmp_path, workers=1, progress=lambda *count: seen.append(count[0]))
     assert seen == [10, 15, 20]  # the two chunks that were done are not fitted again
-    body, rows = read_calibration(tmp_path, "three", "A", "fast")
-    assert body == json.loads(record.read_text())
+    body, rows = json.loads(record.read_text()), pd.read_csv(record.with_suffix(".csv"))
     assert body["seed"] == SEED and body["draws"] == len(rows) == 20 and body["failures"] == []
     assert {row["quantity"] for row in body["tests"]} > {"s", "alpha", "D_opt_at"}
     assert not list((tmp_path / ".work").iterdir())
@@ -127,14 +126,21 @@ def test_an_interrupted_study_resumes_and_a_finished_one_rests(tmp_path: Path, m
     assert record.stat().st_mtime_ns == before
 
 
+def test_a_study_whose_fits_fail_is_recorded_with_its_failures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object, **__: object) -> Posterior:
+        raise UnconvergedError("no")
+
+    monkeypatch.setitem(FITS, "fast", fails)
+    body = json.loads(run_calibration("three", "A", "fast", 20, tmp_path, workers=1).read_text())
+    assert len(body["failures"]) == 20 and body["tests"] == [] and body["fitted_by"] == {"failed": 20}
+
+
 def test_bad_requests_are_one_line(tmp_path: Path) -> None:
     for arguments in (("three", "B", "fast", 40), ("three", "A", "slow", 40), ("three", "A", "fast", 5)):
         with pytest.raises(CalibrationError):
             run_calibration(*arguments, tmp_path)
     with pytest.raises(StudyError, match="unknown grid"):
         run_calibration("four", "A", "fast", 40, tmp_path)
-    with pytest.raises(CalibrationError, match="run `study calibrate`"):
-        read_calibration(tmp_path, "three", "A", "fast")
     assert not list(tmp_path.iterdir())
 
 
