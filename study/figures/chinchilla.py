@@ -11,6 +11,7 @@ from study.figures import style, text
 from study.figures.analysis import CHINCHILLA_C, Analysis
 from study.figures.frames import each
 from study.figures.published_fits import PublishedFit, PublishedStudy, published_study
+from study.laws.published import RULE
 from study.published import chinchilla
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def ratios(study: Analysis) -> Figure:
     style.log_axis(ax, "x", lambda x: f"{x:g}")
     for name, height in zip(data, (0.22, 0.14), strict=False):
         ax.text(0.99, height, name, transform=ax.transAxes, ha="right", color=colours[name], fontsize=8)
-    ax.axvline(20, color=style.MUTED, lw=0.8, ls="--")
+    ax.axvline(RULE, color=style.MUTED, lw=0.8, ls="--")
     style.panel(ax, "", f"tokens a parameter at {style.power(CHINCHILLA_C, 3)} FLOP")
     return figure
 

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from study.figures import style
 from study.inference.answers import Summary, summarise
-from study.inference.observations import BUDGET_BINS
+from study.inference.observations import budget_bins
 from study.inference.parameters import Array
 from study.inference.posterior import Posterior
 from study.laws.published import published_law
@@ -97,6 +97,5 @@ def budget_of(C: Array) -> Array:
     chains = index.max() + 1
     widest = max(np.ptp(np.log10(C[index == k])) for k in range(chains))
     if chains > TOO_MANY or widest > 3 * ON_BUDGET:
-        edges = np.linspace(np.log10(C).min(), np.log10(C).max(), BUDGET_BINS + 1)
-        index = np.clip(np.digitize(np.log10(C), edges) - 1, 0, BUDGET_BINS - 1)
+        index = budget_bins(C)[1]
     return np.asarray([float(np.exp(np.log(C[index == k]).mean())) for k in index])

@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 
 from study.errors import StudyError
+from study.figures.analysis import CHINCHILLA_C, SEED, TARGET_N
 from study.inference.classical.bootstrap import Bootstrap, clustered_bootstrap, compute_bins, row_bootstrap
-from study.inference.classical.huber import fit_huber
+from study.inference.classical.huber import DELTA, fit_huber
 from study.inference.fast.fit import fit_fast
 from study.inference.predictive import predict_losses
 from study.inference.spec import ModelSpec
@@ -25,9 +26,7 @@ from study.laws.published import BESIROGLU, HOFFMANN, HOFFMANN_ROUNDED
 from study.published import chinchilla, published_table
 from study.record import write_atomic
 
-C_CHINCHILLA, N_TARGET = 5.76e23, 1e9
 RESAMPLES = 1000
-SEED = 0
 BAYES = (
     ("Student-t", ModelSpec(group=None, scale_slope=False)),
     ("Student-t, g free", ModelSpec(group=None)),
@@ -49,8 +48,8 @@ class PublishedFit:
     alpha: float
     beta: float
     a: float
-    ratio: float  # D/N at C_CHINCHILLA
-    tokens: float  # D_opt(N_TARGET)
+    ratio: float  # D/N at CHINCHILLA_C
+    tokens: float  # D_opt(TARGET_N)
     a_interval: tuple[float, float] | None = None
     ratio_interval: tuple[float, float] | None = None
     tokens_interval: tuple[float, float] | None = None
@@ -111,8 +110,9 @@ def fit_chinchilla() -> PublishedStudy:
         fits.append(_of_bootstrap("Huber, bootstrap by row", data, row_bootstrap(*columns, seed=SEED, resamples=RESAMPLES)))
         clustered = clustered_bootstrap(*columns, compute_bins(rows["C"]), seed=SEED, resamples=RESAMPLES)
         fits.append(_of_bootstrap("Huber, bootstrap by budget", data, clustered))
+        binned = rows.assign(budget=compute_bins(rows["C"]) + 1)
         for noise, spec in BAYES:
-            fits.append(_of_draws(f"Bayes, {noise}", data, fit_fast(rows, spec, seed=SEED).draws, len(rows)))
+            fits.append(_of_draws(f"Bayes, {noise}", data, fit_fast(binned, spec, seed=SEED).draws, len(rows)))
     return PublishedStudy(tuple(fits), False, "", published_table("chinchilla").sha256, forecast(kept))
 
 
@@ -167,7 +167,7 @@ def record_published(runs: Path) -> Path:
 def _huber_objective(rows: pd.DataFrame) -> Callable[[LossSurface], float]:
     def objective(surface: LossSurface) -> float:
         r = np.abs(np.log(rows["loss"]) - np.log(surface.loss(rows["N"], rows["D"]))).to_numpy()
-        return float(np.where(r <= 1e-3, r**2 / 2, 1e-3 * (r - 5e-4)).sum())
+        return float(np.where(r <= DELTA, r**2 / 2, DELTA * (r - DELTA / 2)).sum())
 
     return objective
 
@@ -184,7 +184,7 @@ def _of_surface(method: str, data: str, surface: LossSurface, rows: int, objecti
         float(surface.beta),
         float(surface.a),
         _ratio(surface),
-        float(surface.D_opt_at(N_TARGET)),
+        float(surface.D_opt_at(TARGET_N)),
         objective=objective,
     )
 
@@ -197,7 +197,7 @@ def _of_bootstrap(method: str, data: str, found: Bootstrap) -> PublishedFit:
 
 def _of_draws(method: str, data: str, surface: Any, rows: int) -> PublishedFit:
     E, A, B, alpha, beta, a = (float(np.mean(getattr(surface, name))) for name in ("E", "A", "B", "alpha", "beta", "a"))
-    ratio, tokens = float(np.median(_ratios(surface))), float(np.median(surface.D_opt_at(N_TARGET)))
+    ratio, tokens = float(np.median(_ratios(surface))), float(np.median(surface.D_opt_at(TARGET_N)))
     return PublishedFit(method, data, rows, E, A, B, alpha, beta, a, ratio, tokens, *_intervals(surface))
 
 
@@ -210,7 +210,7 @@ def _intervals(surface: Any) -> tuple[Ends, Ends, Ends]:
         return float(low), float(high)
 
     with np.errstate(all="ignore"):
-        return ends(surface.a), ends(_ratios(surface)), ends(surface.D_opt_at(N_TARGET))
+        return ends(surface.a), ends(_ratios(surface)), ends(surface.D_opt_at(TARGET_N))
 
 
 def _ratio(surface: LossSurface) -> float:
@@ -218,7 +218,7 @@ def _ratio(surface: LossSurface) -> float:
 
 
 def _ratios(surface: Any) -> Any:
-    return surface.D_opt(C_CHINCHILLA) / surface.N_opt(C_CHINCHILLA)
+    return surface.D_opt(CHINCHILLA_C) / surface.N_opt(CHINCHILLA_C)
 
 
 if __name__ == "__main__":

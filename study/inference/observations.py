@@ -14,6 +14,7 @@ from study.inference.parameters import Array
 from study.inference.spec import BYTES_PER_TOKEN, ModelSpec, SpecError
 
 N_COLUMNS = {"multiplying": "N", "non_embedding": "N_non_embedding", "total": "N_total"}
+LARGEST = 1e100  # of any count: the product of two and a power of it are still numbers
 BUDGET_BINS = 9  # of equal width in log10 C, where a table names no budgets
 
 
@@ -26,7 +27,7 @@ class DegenerateDesignError(StudyError):
 
 
 class BadValueError(StudyError):
-    """A value that is not a positive finite number."""
+    """A value that is not a positive number below 1e100."""
 
 
 class PriorDominatedWarning(UserWarning):
@@ -60,7 +61,7 @@ def observations(table: pd.DataFrame, spec: ModelSpec) -> Observations:
 
     Raises:
         SpecError: the table lacks a column the spec needs.
-        BadValueError: a value is not a positive finite number.
+        BadValueError: a value is not a positive number below `LARGEST`.
     """
     N = _numbers(table, N_COLUMNS[spec.n_convention])
     D, loss = _numbers(table, "D"), _numbers(table, "loss")
@@ -83,9 +84,15 @@ def group_labels(table: pd.DataFrame, spec: ModelSpec, C: Array) -> NDArray[np.s
         return np.asarray([f"{value:g}" for value in _numbers(table, spec.group)])
     if spec.group == "width":
         raise SpecError("a width effect needs a width column: add one, or fit with group=None")
-    edges = np.linspace(np.log10(C).min(), np.log10(C).max(), BUDGET_BINS + 1)
-    bins = np.clip(np.digitize(np.log10(C), edges) - 1, 0, BUDGET_BINS - 1)
-    return np.asarray([f"bin {index + 1}" for index in bins])
+    edges, bins = budget_bins(C)
+    # named by their ends: the bins of another table are other groups
+    return np.asarray([f"bin {index + 1}, {edges[index]:.4g} to {edges[index + 1]:.4g} FLOP" for index in bins])
+
+
+def budget_bins(C: Array) -> tuple[Array, NDArray[np.intp]]:
+    """Nine bins of equal width in log10 C: their ten edges (FLOP), and the bin of each row, 0 to 8."""
+    edges = np.geomspace(C.min(), C.max(), BUDGET_BINS + 1)
+    return edges, np.clip(np.digitize(C, edges) - 1, 0, BUDGET_BINS - 1)
 
 
 def reduce_repeats(rows: Observations) -> tuple[Observations, float, float]:
@@ -158,7 +165,8 @@ def _numbers(table: pd.DataFrame, column: str) -> Array:
     if column not in table.columns:
         raise SpecError(f"the table has no column {column}: it has {', '.join(map(str, table.columns))}")
     values = pd.to_numeric(table[column], errors="coerce").to_numpy(dtype=float)
-    bad = np.flatnonzero(~(np.isfinite(values) & (values > 0)))
+    bad = np.flatnonzero(~((values > 0) & (values < LARGEST)))
     if len(bad):
-        raise BadValueError(f"column {column}, row {bad[0] + 1}: {table[column].iloc[bad[0]]!r} is not a positive number")
+        shown = str(table[column].iloc[bad[0]])
+        raise BadValueError(f"column {column}, row {bad[0] + 1}: {shown} is not a positive number below {LARGEST:g}")
     return values
