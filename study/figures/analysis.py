@@ -25,16 +25,16 @@ from study.inference.observations import PriorDominatedWarning, grid_reference
 from study.inference.parameters import Array, Parameters
 from study.inference.posterior import Posterior, UnconvergedError, fit_posterior
 from study.inference.priors import draw_prior
-from study.inference.spec import HEADLINE, ModelSpec
+from study.inference.spec import BYTES_PER_TOKEN, HEADLINE, ModelSpec
 from study.record import RunRecord
 from study.table import fit_rows, held_out_rows, records_of, table
 
 TARGET_N = 1e9  # parameters: "a 1B model"
 CHINCHILLA_C = 5.76e23  # FLOP: Gopher's budget, which Chinchilla was trained for
-RULE = 20.0  # tokens a parameter: the rule of thumb read into Hoffmann et al.
-USUAL_BYTES = 4.3  # bytes a token of a usual vocabulary of 32 K to 50 K entries
+USUAL_BYTES = BYTES_PER_TOKEN
 SEED = 0
 PRIOR_DRAWS = 4000
+REPLICATE = "replicate"  # folder of runs trained again, laid out like `runs`
 FEWEST = 7  # complete runs that a page can be made of
 NUTS, IMPORTANCE = "NUTS", "importance sampling"
 
@@ -62,6 +62,7 @@ class Analysis:
     frame: pd.DataFrame  # `study.table.table` of them
     sweep: pd.DataFrame  # the same of the sweep; empty when it is not that of this grid's corpus
     sweep_records: Mapping[str, RunRecord]
+    again: Mapping[str, RunRecord]  # runs of the grid trained a second time, on another processor: runs/replicate/<grid>
     nuts: bool = True  # else every posterior that allows it is drawn by importance sampling: for tests
     # NUTS in other processes, see `load`; no copy inherits them, for its records may be others
     begun: dict[ModelSpec, "Future[Posterior]"] = field(default_factory=dict, init=False)
@@ -170,16 +171,21 @@ class Analysis:
             return None
 
     def drawn(self, spec: ModelSpec) -> Fitted:
-        """A model's posterior by NUTS; by importance sampling where NUTS does not converge and the model allows it."""
+        """A model's posterior by NUTS; by importance sampling where NUTS does not converge and the model allows it.
+
+        Raises:
+            UnconvergedError: neither passes its gate.
+        """
         if not self.nuts and supported(spec):
             return Fitted(self.refit(self.fit, spec), IMPORTANCE, "NUTS was not asked for")
         try:
             begun = self.begun.get(spec)
             return Fitted(begun.result() if begun else by_nuts(self.fit, spec, self.grid), NUTS)
         except UnconvergedError as error:
-            if not supported(spec):
+            found = self.refit(self.fit, spec) if supported(spec) else None
+            if found is None or not found.diagnostics.converged:
                 raise
-            return Fitted(self.refit(self.fit, spec), IMPORTANCE, str(error))
+            return Fitted(found, IMPORTANCE, str(error))
 
     def refit(self, rows: pd.DataFrame, spec: ModelSpec = HEADLINE, *, draws: int = 4000) -> Posterior:
         """A posterior by importance sampling, under the design's own (N0, D0)."""
@@ -232,7 +238,7 @@ def load(name: str | None = None, runs: Path | None = None, *, nuts: bool = True
             "of one budget: "
             f"train more with `study run --grid {chosen.name}`, or choose other records with STUDY_GRID and STUDY_RUNS"
         )
-    study = Analysis(chosen, folder, records, frame, sweep, sweep_records, nuts)
+    study = Analysis(chosen, folder, records, frame, sweep, sweep_records, records_of(chosen, folder / REPLICATE), nuts)
     if ahead:
         pool = ProcessPoolExecutor(os.cpu_count(), mp_context=multiprocessing.get_context("spawn"))
         study.begun.update({spec: pool.submit(by_nuts, rows, spec, chosen) for spec in ahead})

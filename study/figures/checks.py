@@ -29,11 +29,12 @@ def predictions(study: Analysis) -> Array:
 @style.drawn
 def held_out(study: Analysis) -> Figure:
     """Predicted and measured loss of runs at more compute than any that was fitted."""
-    rows = study.held_out.sort_values("N").reset_index(drop=True)
+    order = np.argsort(study.held_out["N"].to_numpy())
+    rows = study.held_out.iloc[order]
     if not len(rows):
         return style.note("No run of a held-out budget is recorded.")
     figure, (left, right) = style.canvas(7.2, 3.3, 1, 2)
-    predicted = np.asarray(predict_losses(study.posterior, rows, seed=SEED))
+    predicted = predictions(study)[:, order]
     x, loss = rows["N"].to_numpy(), rows["loss"].to_numpy()
     style.fan(left, x, predicted.T, style.PREDICTIVE)
     left.plot(x, loss, "s", color=style.HELD_OUT, ms=6, mec="white", zorder=5)

@@ -1,6 +1,6 @@
 """What the data taught: prior to posterior, the shape of the posterior, predictive checks, residuals."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -9,10 +9,9 @@ from scipy import stats
 from study.figures import style, text
 from study.figures.analysis import SEED, Analysis
 from study.figures.design import colours
-from study.inference.fast.fit import ImportanceDiagnostics
 from study.inference.likelihood import noise_scale
 from study.inference.parameters import Array, Parameters
-from study.inference.posterior import Posterior
+from study.inference.posterior import ImportanceDiagnostics, Posterior
 from study.inference.predictive import predict_losses, prior_predictive
 from study.inference.priors import distributions
 from study.inference.spec import HEADLINE, ModelSpec
@@ -132,7 +131,7 @@ def prior_check(study: Analysis) -> Figure:
 
 @style.drawn
 def checks(study: Analysis) -> Figure:
-    """Posterior predictive check: standardised residuals of ln L by budget and by width."""
+    """Posterior predictive check: residuals of ln L, in percent, by budget and by width."""
     figure, axes = style.canvas(7.2, 3.4, 1, 2, sharey=True)
     palette, rows = colours(study), study.fit
     predicted = predict_losses(study.posterior, rows, seed=SEED)
@@ -163,7 +162,7 @@ def checks(study: Analysis) -> Figure:
 
 
 def residuals(posterior: Posterior) -> Array:
-    """Standardised residuals of the fitted rows at the posterior median of centre and scale, shape (R,)."""
+    """Posterior medians of the standardised residuals of the fitted rows, shape (R,)."""
     rows, draws = posterior.rows, posterior.parameters
     centre = np.log(posterior.draws.loss(rows.N[:, None], rows.D[:, None])) + posterior.u.T[rows.group]
     scale = noise_scale(draws, rows.C[:, None], posterior.N0, posterior.D0, rows.repeats[:, None])
@@ -259,7 +258,7 @@ def diagnostics(study: Analysis) -> "Markdown":
 
 
 def _gate(posterior: Posterior) -> dict[str, str]:
-    found: Any = posterior.diagnostics
+    found = posterior.diagnostics
     if isinstance(found, ImportanceDiagnostics):
         none = {"largest R-hat": text.ABSENT, "divergences": text.ABSENT}
         return {**none, "effective draws": f"{found.effective:,.0f}", "Pareto k-hat": f"{found.khat:.2f}"}

@@ -66,7 +66,7 @@ def variants(study: Analysis) -> tuple[tuple[Variant, ...], tuple[str, ...]]:
         except (UnconvergedError, SpecError, KeyError):
             failed.append(name)
             continue
-        draws, khat = fitted.posterior.draws, getattr(fitted.posterior.diagnostics, "khat", float("nan"))
+        draws, khat = fitted.posterior.draws, fitted.posterior.khat
         out.append(Variant(name, np.asarray(draws.D_opt_at(TARGET_N)), np.asarray(draws.a), fitted.method, khat))
     return tuple(out), tuple(failed)
 
@@ -119,7 +119,7 @@ def dropped(study: Analysis) -> tuple[tuple[str, float, float, float, float], ..
     for index, run_id in enumerate(study.fit["run_id"]):
         found = study.refit(study.fit.drop(index=index).reset_index(drop=True), draws=1000)
         low, middle, high = np.quantile(found.draws.D_opt_at(TARGET_N), [0.025, 0.5, 0.975])
-        out.append((str(run_id), float(low), float(middle), float(high), float(getattr(found.diagnostics, "khat", np.nan))))
+        out.append((str(run_id), float(low), float(middle), float(high), found.khat))
     return tuple(out)
 
 

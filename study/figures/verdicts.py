@@ -6,7 +6,7 @@ import pandas as pd
 from study.figures import approaches, calibration, checks, chinchilla, few, forms, literature, sensitivity, text
 from study.figures.analysis import TARGET_N, Analysis
 from study.figures.frames import each, least
-from study.inference.fast.fit import KHAT
+from study.inference.posterior import KHAT
 from study.inference.spec import HEADLINE
 
 ERRORS = {
@@ -60,7 +60,7 @@ def covered(study: Analysis) -> str:
 
 def refitted(study: Analysis) -> str:
     """Whether the importance draws of the page's refits pass the gate."""
-    khats = [getattr(stage.posterior.diagnostics, "khat", np.nan) for stage in few.stages(study)]
+    khats = [stage.posterior.khat for stage in few.stages(study)]
     khats += [variant.khat for variant in sensitivity.variants(study)[0]] + [row[4] for row in sensitivity.dropped(study)]
     known = np.array([khat for khat in khats if np.isfinite(khat)])
     failed = int((known > KHAT).sum())

@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from study.inference.start import starting_point
 
 CHAINS = 4
 RHAT, ESS = 1.01, 400  # Vehtari et al. 2021 (arXiv 1903.08008)
+KHAT = 0.7  # Vehtari et al. 2024 (arXiv 1507.02646)
 
 
 class UnconvergedError(StudyError):
@@ -40,6 +41,20 @@ class Diagnostics:
 
 
 @dataclass(frozen=True)
+class ImportanceDiagnostics:
+    """How far to trust importance draws."""
+
+    khat: float  # Pareto shape of the weights' tail
+    effective: float  # Kish's effective number of draws, after smoothing
+    proposals: int
+
+    @property
+    def converged(self) -> bool:
+        """k-hat <= 0.7."""
+        return self.khat <= KHAT
+
+
+@dataclass(frozen=True)
 class Posterior:
     """Draws of a fitted model, chains joined: S draws, G groups, R rows."""
 
@@ -52,8 +67,13 @@ class Posterior:
     D0: float
     bytes_per_token: float
     seed: int
-    diagnostics: Diagnostics
+    diagnostics: Diagnostics | ImportanceDiagnostics
     idata: Any  # arviz.InferenceData: posterior, sample_stats, log_likelihood (of ln L), observed_data, constant_data; or None
+
+    @property
+    def khat(self) -> float:
+        """Of importance draws; nan of chains."""
+        return self.diagnostics.khat if isinstance(self.diagnostics, ImportanceDiagnostics) else float("nan")
 
 
 def fit_posterior(table: pd.DataFrame, spec: ModelSpec = HEADLINE, *, seed: int, N0: float | None = None,
@@ -69,7 +89,7 @@ def fit_posterior(table: pd.DataFrame, spec: ModelSpec = HEADLINE, *, seed: int,
         TooFewRunsError, DegenerateDesignError, BadValueError, SpecError: the table cannot be fitted.
         UnconvergedError: R-hat >= 1.01, ESS <= 400 or a divergence, twice.
     Warns:
-        UserWarning: ln N and ln D are collinear, so some directions are the prior's.
+        PriorDominatedWarning: ln N and ln D are collinear.
     """
     from study.inference.bayes import GROUP_SLOTS, natural  # PyMC takes two seconds to import
 
@@ -111,7 +131,7 @@ def fit_posterior(table: pd.DataFrame, spec: ModelSpec = HEADLINE, *, seed: int,
     u = joined.get("u", np.zeros((len(values), len(rows.groups))))
     posterior = Posterior(values.surface(N0, D0), values, u, rows, spec, N0, D0, bytes_per_token, seed, diagnostics, None)
     idata = _inference_data(posterior, sampled, stats)
-    return Posterior(**{**vars(posterior), "idata": idata})
+    return replace(posterior, idata=idata)
 
 
 def _sample(spec: ModelSpec, slots: int, data: dict[str, Array], *, seed: int, draws: int, tune: int,
@@ -138,16 +158,23 @@ def _diagnose(sampled: dict[str, Array], stats: dict[str, Array]) -> Diagnostics
     columns = np.concatenate([value.reshape(*value.shape[:2], -1) for name, value in sampled.items()
                               if not np.allclose(value, value.flat[0])], axis=2)
     data = az.convert_to_dataset({"x": columns})
-    return Diagnostics(float(az.rhat(data)["x"].max()), float(az.ess(data, method="bulk")["x"].min()),
-                       float(az.ess(data, method="tail")["x"].min()), int(stats["diverging"].sum()))
+    rhat, bulk, tail = az.rhat(data)["x"], az.ess(data, method="bulk")["x"], az.ess(data, method="tail")["x"]
+    return Diagnostics(float(rhat.max(skipna=False)), float(bulk.min(skipna=False)), float(tail.min(skipna=False)),
+                       int(stats["diverging"].sum()))
 
 
 def ends_error(posterior: Posterior, values: Array, level: float = 0.95) -> float:
-    """The larger Monte Carlo s.e. of the two ends of a central interval of ln `values` (S,): the relative error of an end."""
+    """The larger Monte Carlo s.e. of the two ends of a central interval of ln `values` (S,): the relative error of an end.
+
+    Importance draws were resampled, so some are the same: their s.e. is that of the effective ones before.
+    """
     import arviz as az
 
-    chains = np.log(values).reshape(CHAINS if posterior.idata is not None else 1, -1)
-    return max(float(az.mcse(chains, method="quantile", prob=prob)) for prob in ((1 - level) / 2, (1 + level) / 2))
+    seen = posterior.diagnostics
+    chains = np.log(values).reshape(1 if isinstance(seen, ImportanceDiagnostics) else CHAINS, -1)
+    fewer = max(1.0, len(values) / seen.effective) if isinstance(seen, ImportanceDiagnostics) else 1.0
+    ends = ((1 - level) / 2, (1 + level) / 2)
+    return float(np.sqrt(fewer)) * max(float(az.mcse(chains, method="quantile", prob=prob)) for prob in ends)
 
 
 def inference_data(posterior: Posterior) -> Any:

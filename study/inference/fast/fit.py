@@ -7,7 +7,6 @@ arXiv 1507.02646); above 0.7 the fit is done by NUTS instead.
 
 import warnings
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,27 +17,12 @@ from study.inference.fast.proposal import propose
 from study.inference.fast.target import Target, supported, target
 from study.inference.observations import bytes_per_token_of, check_design, observations
 from study.inference.parameters import Array
-from study.inference.posterior import Posterior, fit_posterior
+from study.inference.posterior import ImportanceDiagnostics, Posterior, fit_posterior
 from study.inference.spec import HEADLINE, ModelSpec
 
-KHAT = 0.7
 FREEDOM = 8  # of the t the two terms are drawn from
 ATTEMPTS = 2
 ENOUGH = 1000.0  # effective draws below which a fit is tried again
-
-
-@dataclass(frozen=True)
-class ImportanceDiagnostics:
-    """How far to trust importance draws."""
-
-    khat: float  # Pareto shape of the weights' tail
-    effective: float  # Kish's effective number of draws, after smoothing
-    proposals: int
-
-    @property
-    def converged(self) -> bool:
-        """k-hat <= 0.7."""
-        return self.khat <= KHAT
 
 
 @dataclass(frozen=True)
@@ -82,8 +66,8 @@ def fit_fast(table: pd.DataFrame, spec: ModelSpec = HEADLINE, *, seed: int, draw
     x, psi = weighted.x[keep], weighted.psi[keep]
     values = problem.parameters(x, psi)
     u = problem.effects(x, psi, rng) if spec.group is not None else np.zeros((draws, len(rows.groups)))
-    diagnostics: Any = weighted.diagnostics
-    return Posterior(values.surface(N0, D0), values, u, rows, spec, N0, D0, bytes_per_token, seed, diagnostics, None)
+    return Posterior(values.surface(N0, D0), values, u, rows, spec, N0, D0, bytes_per_token, seed, weighted.diagnostics,
+                     None)
 
 
 def weighted_draws(problem: Target, count: int, rng: np.random.Generator) -> WeightedDraws:

@@ -12,14 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from study.inference.fast.kernels import Index, conditional_modes
+from study.inference.fast.kernels import HALF_LN_2PI, Index, conditional_modes
 from study.inference.fast.likelihood import draw_effects, log_likelihood
 from study.inference.observations import Observations
 from study.inference.parameters import Array, Parameters, parameters
 from study.inference.priors import Priors, priors
 from study.inference.spec import ModelSpec, SpecError
 
-HALF_LN_2PI = 0.5 * math.log(2 * math.pi)
 PINNED = 1e-6  # s.d. of ln E where E is given: the kernels always see three losses
 E_COLUMN = 3
 

@@ -8,11 +8,11 @@ from scipy import stats
 
 from study.inference.calibration.designs import THREE
 from study.inference.fast import fit as fast
-from study.inference.fast.fit import ImportanceDiagnostics, fit_fast
+from study.inference.fast.fit import fit_fast
 from study.inference.fast.target import target
 from study.inference.likelihood import log_likelihood
 from study.inference.observations import PriorDominatedWarning, observations
-from study.inference.posterior import Posterior, fit_posterior
+from study.inference.posterior import ImportanceDiagnostics, Posterior, fit_posterior
 from study.inference.priors import log_prior
 from study.inference.spec import HEADLINE, ModelSpec
 from study.laws.hoffmann import LossSurface

@@ -108,6 +108,6 @@ def test_weights() -> None:
     assert effective(np.array([0.0, -1e6, -np.inf])) == pytest.approx(1)
     log_weight = np.linspace(-300, 0, 400)
     assert effective(temper(log_weight, 40)) == pytest.approx(40, rel=1e-3)
-    assert temper(np.zeros(50), 40) is not None and effective(temper(np.zeros(50), 40)) == pytest.approx(50)
+    assert effective(temper(np.zeros(50), 40)) == pytest.approx(50)
     index = resample(np.log([0.1, 0.2, 0.7]), 1000, np.random.default_rng(0))
     assert np.bincount(index) == pytest.approx([100, 200, 700], abs=1)
