@@ -12,10 +12,11 @@ recorded ones, 0.01 standard deviations between seeds.
 import json
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from study.config import RunConfig
+from study.errors import StudyError
 from study.record import RunRecord
 
 TOLERANCE = 4.0  # standard deviations between seeds
@@ -63,12 +64,21 @@ class Verification:
         return TOLERANCE * self.seed_sd["validation"] if self.seed_sd else None
 
 
-def verify(ours: Sequence[RunRecord], theirs: Sequence[RunRecord]) -> Verification:
-    """Compare a rerun (`ours`) with the reference (`theirs`), matched by run_id, in the order of the run_ids."""
+def verify(ours: Sequence[RunRecord], theirs: Sequence[RunRecord], *, only: Collection[str] = ()) -> Verification:
+    """Compare a rerun (`ours`) with the reference (`theirs`), matched by run_id, in the order of the run_ids.
+
+    Args:
+        only: run_ids to compare, where not all; the seed noise is that of the whole reference all the same.
+
+    Raises:
+        StudyError: one of `only` is on neither side.
+    """
     rerun, reference = ({record.run_id: record for record in records} for records in (ours, theirs))
     seed_sd, repeats = pooled_seed_sd(theirs)
     comparisons = []
-    for run_id in sorted(rerun | reference):
+    if unknown := sorted(set(only) - set(rerun | reference)):
+        raise StudyError(f"neither side holds {', '.join(unknown)}: give run_ids, the names of the records' directories")
+    for run_id in sorted(set(only) or rerun | reference):
         a, b = rerun.get(run_id), reference.get(run_id)
         verdict = MISSING if a is None else NO_REFERENCE if b is None else compare(a, b, seed_sd)
         comparisons.append(Comparison(run_id, _validation(a), _validation(b), verdict))

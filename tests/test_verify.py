@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from study.cli import app
+from study.errors import StudyError
 from study.record import RunRecord, write_record
 from study.verify import MISSING, NO_REFERENCE, SAME_BITS, TOLERANCE, WITHIN_NOISE, pooled_seed_sd, verify
 from tests.makers import CONFIG, record
@@ -113,6 +114,15 @@ def test_records_on_one_side_are_said() -> None:
     assert not result.passed
 
 
+def test_only_what_is_asked_for_is_compared_by_the_noise_of_all() -> None:
+    theirs = seeds()
+    result = verify([elsewhere(shifted(theirs[1], 3.9 * SD))], theirs, only=[theirs[1].run_id])
+    assert [(row.run_id, row.verdict) for row in result.comparisons] == [(theirs[1].run_id, WITHIN_NOISE)]
+    assert verify(theirs[:1], theirs, only=[theirs[2].run_id]).comparisons[0].verdict == MISSING
+    with pytest.raises(StudyError, match="neither side holds L9"):
+        verify(theirs, theirs, only=["L9"])
+
+
 def write(directory: Path, records: list[RunRecord]) -> Path:
     for each in records:
         write_record(directory / each.run_id, each)
@@ -128,6 +138,8 @@ def test_the_command_passes_a_faithful_rerun_and_fails_a_changed_one(tmp_path: P
     failed = CliRunner().invoke(app, ["verify", str(bad), "--against", str(theirs)])
     assert failed.exit_code == 1
     assert "3 runs: 2 same bits, 1 failed" in failed.output
+    one = CliRunner().invoke(app, ["verify", str(bad), "--against", str(theirs), "--only", seeds()[1].run_id])
+    assert one.exit_code == 0 and "1 run: 1 same bits" in one.output
 
 
 def test_a_directory_without_records_is_bad_input(tmp_path: Path) -> None:

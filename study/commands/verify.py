@@ -9,6 +9,7 @@ import typer
 def command(
     rerun: Annotated[Path, typer.Argument(help="Records of one grid, e.g. build/reproduce/runs/quick.")],
     against: Annotated[Path, typer.Option(help="The records they are compared with, e.g. runs/quick.")],
+    only: Annotated[list[str] | None, typer.Option(help="Compare only this run_id (repeatable).")] = None,
 ) -> None:
     """Compare two directories of records of one grid, run by run.
 
@@ -30,7 +31,7 @@ def command(
         if not records:
             raise StudyError(f"{directory} holds no records: give the directory of one grid, runs/<grid>")
         sides.append(records)
-    result = verify(*sides)
+    result = verify(*sides, only=only or ())
 
     console = Console(highlight=False)
     shown = Table(title=f"{rerun} against {against}, validation loss in nats a token", title_justify="left")
@@ -52,6 +53,7 @@ def command(
         console.print("the reference holds no cell with two seeds: only the same bits can be confirmed")
     counts = ((verdicts.count(SAME_BITS), SAME_BITS), (verdicts.count(WITHIN_NOISE), WITHIN_NOISE), (failed, "failed"),
               (len(verdicts) - failed - verdicts.count(SAME_BITS) - verdicts.count(WITHIN_NOISE), "without a reference"))
-    console.print(f"{len(verdicts)} runs: " + ", ".join(f"{count} {what}" for count, what in counts if count))
+    runs = "1 run" if len(verdicts) == 1 else f"{len(verdicts)} runs"
+    console.print(f"{runs}: " + ", ".join(f"{count} {what}" for count, what in counts if count))
     if failed:
         raise typer.Exit(1)
