@@ -17,7 +17,7 @@ from study.counts import config_counts, config_flops_per_token, exact_flops
 from study.design import Grid
 from study.errors import StudyError
 
-NOISE_BATCHES = 4  # batches whose gradients are taken at a curve point (training/loop.py)
+NOISE_BATCHES = 4  # whose gradients estimate the noise scale at a curve point (training/loop.py)
 FILL = 0.9  # of a device's memory that a run may be planned to use: allocators fragment
 OVERHEAD = 1.5e9  # bytes of a CUDA context, cuBLAS workspaces and compiled kernels
 HOST_OVERHEAD = 4e7  # bytes that the first products and the first step add to a process, measured with a model of nothing

@@ -10,12 +10,12 @@ from matplotlib.lines import Line2D
 
 from study.counts import config_counts, config_flops_per_token
 from study.figures import style, text
-from study.figures.analysis import CHINCHILLA_C, RULE, SEED, TARGET_N, USUAL_BYTES, Analysis
+from study.figures.analysis import CHINCHILLA_C, SEED, TARGET_N, USUAL_BYTES, Analysis
 from study.figures.frames import complete, groups
 from study.figures.training import optimal_loss
 from study.inference.answers import LEVELS, NewExperiment, exact_cost_optimum, new_experiment, new_experiment_at
 from study.inference.parameters import Array
-from study.laws.published import published_law
+from study.laws.published import RULE, published_law
 
 if TYPE_CHECKING:
     from IPython.display import Markdown

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from study.figures import style, text
 from study.figures.analysis import SEED, TARGET_N, Analysis
 from study.figures.design import colours
+from study.inference.answers import SIZES
 from study.inference.classical.bootstrap import clustered_bootstrap, row_bootstrap
 from study.inference.classical.delta import delta_method
 from study.inference.classical.isoflop import PowerLaw, fit_power_law, vertex_shift
@@ -148,7 +149,7 @@ def parabola_bias(study: Analysis) -> Figure:
     figure, ax = style.canvas(6.6, 2.9)
     draws, reaches = study.posterior.draws, np.geomspace(1.3, 12, 25)
     pick = np.linspace(0, len(draws.alpha) - 1, 200).astype(int)
-    grids = [np.linspace(-np.log(reach), np.log(reach), 7) for reach in reaches]
+    grids = [np.linspace(-np.log(reach), np.log(reach), SIZES) for reach in reaches]
     shift = np.array([[np.expm1(vertex_shift(draws.alpha[i], draws.beta[i], x)) for i in pick] for x in grids])
     style.fan(ax, reaches, 100 * shift, style.POSTERIOR)
     ax.axhline(0, color=style.MUTED, lw=0.8)

@@ -6,8 +6,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from study.figures import style, text
-from study.figures.analysis import RULE, TARGET_N, Analysis
+from study.figures.analysis import TARGET_N, Analysis
 from study.inference.answers import expected_loss_allocation, penalty
+from study.laws.published import RULE
 
 if TYPE_CHECKING:
     from IPython.display import Markdown

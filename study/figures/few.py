@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from study.figures import style, text
 from study.figures.analysis import SEED, TARGET_N, Analysis
 from study.figures.frames import groups
-from study.inference.classical.curve_fit import CurveFit, fit_curve_fit
+from study.inference.classical.curve_fit import START, CurveFit, fit_curve_fit
 from study.inference.classical.points import InferenceError
 from study.inference.fast.fit import fit_fast
 from study.inference.observations import PriorDominatedWarning
@@ -165,7 +165,7 @@ def lab() -> Array:
 def false_certainty(study: Analysis) -> CurveFit | str:
     """curve_fit on the three runs from starts around the usual one; curve_fit's own message where it refuses all of them."""
     rows, rng = three_rows(study), np.random.default_rng(SEED)
-    centre = np.log([1.7, 400.0, 400.0, 0.34, 0.28])
+    centre = np.log(START)
     starts = np.exp(centre + rng.normal(0, [0.3, 1.0, 1.0, 0.3, 0.3], (STARTS, 5)))
     try:
         return fit_curve_fit(rows["N"], rows["D"], rows["loss"], starts)

@@ -8,11 +8,10 @@ from study.figures import decision, few, text
 from study.figures.analysis import SEED, TARGET_N, Analysis
 from study.figures.frames import complete, each
 from study.figures.training import noise_scale, peaks
-from study.inference.answers import penalty
+from study.inference.answers import SIZES, SPREAD, penalty
 from study.inference.classical.isoflop import vertex_shift
-from study.inference.fast.fit import KHAT
 from study.inference.identify import contraction
-from study.inference.posterior import ESS, RHAT
+from study.inference.posterior import ESS, KHAT, RHAT
 from study.inference.predictive import predict_losses, prior_predictive
 from study.inference.spec import HEADLINE
 
@@ -208,13 +207,13 @@ def added(study: Analysis) -> str:
 @lru_cache(maxsize=4)
 def _bias(study: Analysis, reach: float) -> np.ndarray:
     draws = study.posterior.draws
-    x, pick = np.linspace(-np.log(reach), np.log(reach), 7), np.linspace(0, len(draws.alpha) - 1, 400).astype(int)
+    x, pick = np.linspace(-np.log(reach), np.log(reach), SIZES), np.linspace(0, len(draws.alpha) - 1, 400).astype(int)
     return np.expm1([vertex_shift(float(draws.alpha[i]), float(draws.beta[i]), x) for i in pick])
 
 
 def biased(study: Analysis) -> str:
     """How far a noiseless parabola's vertex misses the optimum for sizes from a quarter to four times it."""
-    shift = 100 * _bias(study, 4.0)
+    shift = 100 * _bias(study, SPREAD)
     low, high = text.central(shift)
     return (
         f"With sizes from a quarter to four times the optimum, the vertex of a parabola without noise lies "

@@ -5,9 +5,8 @@ import numpy as np
 from study.fit.fits import Answers, Fits
 from study.inference.answers import Summary, summarise
 from study.inference.parameters import Array
-from study.laws.published import published_law
+from study.laws.published import RULE, published_law
 
-RULE = 20.0  # tokens a parameter
 HOFFMANN_POINTS = ("besiroglu", "hoffmann", "hoffmann-rounded")
 
 

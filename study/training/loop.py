@@ -15,7 +15,7 @@ from torch import Tensor
 
 from study import provenance
 from study.config import ConfigError, RunConfig
-from study.cost import published_peak
+from study.cost import NOISE_BATCHES, published_peak
 from study.counts import config_counts, config_flops_per_token, exact_flops, six_nd
 from study.data.tokens import TokenSet, batch, train_order, windows
 from study.errors import StudyError
@@ -29,7 +29,6 @@ from study.training.optim import adamw, clip_gradients, learning_rate, set_learn
 from study.training.parallel import ALONE, Team, agree, average, own, share, tell
 from study.training.progress import Clock, State, note_progress, now
 
-NOISE_BATCHES = 4  # gradients of four batches estimate the noise scale at a curve point
 CHECK_EVERY = 25  # steps between looks at the clock and at the loss
 LOOK_SECONDS = 1.0  # between looks for a stop where steps are long
 
