@@ -2,13 +2,14 @@
 
 import numpy as np
 
-from study.figures import answer, design, few, forms, misfit, remarks, sensitivity, sweep, text, training
-from study.figures.analysis import CHINCHILLA_C, IMPORTANCE, NUTS, RULE, TARGET_N, USUAL_BYTES, Analysis
+from study.figures import answer, design, few, forms, misfit, noise, remarks, sensitivity, sweep, text
+from study.figures.analysis import CHINCHILLA_C, IMPORTANCE, NUTS, TARGET_N, USUAL_BYTES, Analysis
 from study.figures.fit import NAMES
 from study.figures.frames import complete, groups, least
+from study.inference.answers import SIZES
 from study.inference.priors import distributions
 from study.inference.spec import HEADLINE
-from study.laws.published import published_law
+from study.laws.published import RULE, published_law
 from study.tune import SMALLEST_BATCH
 
 
@@ -104,7 +105,7 @@ def ruled(study: Analysis) -> str:
     found = sweep.verification(study)
     if not len(found):
         return "The rule has not been checked at the largest fitted budget."
-    sd, freedom = training.seed_sd(study)
+    sd, freedom = noise.seed_sd(study)
     gain = float(found["gain"].max())
     if gain <= 0:
         return (
@@ -147,7 +148,7 @@ def minima(study: Analysis) -> str:
 
 def seeds(study: Analysis) -> str:
     """How seed noise compares with the misfit of the law."""
-    sd, freedom = training.seed_sd(study)
+    sd, freedom = noise.seed_sd(study)
     if not freedom:
         return "No cell has a second seed yet, so noise between seeds is unknown."
     off = float(np.sqrt(np.mean(misfit.residuals(study.posterior, study.fit) ** 2)))
@@ -240,7 +241,7 @@ def experiment(study: Analysis) -> str:
     low, high = text.central(found.D)
     edge = text.percent(float(found.at_edge.mean()))
     return (
-        f"A new experiment at the target, {text.number_word(7)} sizes from a quarter to four times the optimum, would "
+        f"A new experiment at the target, {text.number_word(SIZES)} sizes from a quarter to four times the optimum, would "
         "measure a value in "
         f"{text.interval(low, high, text.count)}; in {edge} of the draws its parabola has no minimum inside."
     )

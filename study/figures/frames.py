@@ -1,12 +1,8 @@
 """Iterating over tables of runs, typed for what they hold: pandas' own stubs know only that a cell is some scalar."""
 
-import itertools
-from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
-
-from study.record import RunRecord, paired_difference
 
 
 def each(frame: pd.DataFrame) -> list[Any]:
@@ -27,10 +23,3 @@ def complete(frame: pd.DataFrame) -> pd.DataFrame:
 def least(frame: pd.DataFrame, column: str) -> Any:
     """The row where a column is lowest."""
     return frame.iloc[int(frame[column].to_numpy().argmin())]
-
-
-def paired_errors(isoflop: pd.DataFrame, records: Mapping[str, RunRecord]) -> list[float]:
-    """Standard errors, paired by document, of the loss differences between neighbouring sizes of each budget."""
-    losses = [[records[run_id].losses["validation"] for run_id in group.sort_values("N")["run_id"]]
-              for _, group in groups(isoflop, "budget")]
-    return [paired_difference(a, b)[1] for of_budget in losses for a, b in itertools.pairwise(of_budget)]

@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from study.figures import checks, sensitivity, text, training
+from study.figures import checks, noise, sensitivity, text
 from study.figures.analysis import TARGET_N, Analysis
 from study.figures.frames import groups
 from study.inference.parameters import Array
@@ -74,7 +74,7 @@ def held_out(study: Analysis) -> str:
         else "they lie on both sides of the prediction"
     )
     low, high = (np.quantile(predicted, q, axis=0) for q in (0.025, 0.975))
-    sd, freedom = training.seed_sd(study)
+    sd, freedom = noise.seed_sd(study)
     seeds = f", {text.significant(float(np.sqrt(np.mean(off**2)) / sd), 2)} times the s.d. between seeds" if freedom else ""
     huber = loss - np.log(study.huber.surface.loss(rows["N"].to_numpy(), rows["D"].to_numpy()))
     return (

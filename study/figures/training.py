@@ -1,4 +1,4 @@
-"""What happened: training curves, isoFLOP profiles, seed noise, generalisation, throughput and cost, failures."""
+"""What happened: training curves, isoFLOP profiles, generalisation, throughput and cost, failures."""
 
 from typing import TYPE_CHECKING
 
@@ -122,44 +122,6 @@ def runs_table(study: Analysis) -> "Markdown":
         ],
         left=("role", "d × L"),
     )
-
-
-def repeated(study: Analysis) -> pd.DataFrame:
-    """Cells run with more than one seed: budget, N, D, count, and s.d. of ln L between seeds."""
-    rows = complete(study.frame).assign(log_loss=lambda frame: np.log(frame["loss"]))
-    cells = rows.groupby(["budget", "N", "D"]).agg(count=("loss", "size"), sd=("log_loss", "std")).reset_index()
-    return cells[cells["count"] > 1].reset_index(drop=True)
-
-
-def seed_sd(study: Analysis) -> tuple[float, int]:
-    """Pooled s.d. of ln L between seeds, and its degrees of freedom; nan without repeats."""
-    cells = repeated(study)
-    freedom = int((cells["count"] - 1).sum())
-    if not freedom:
-        return float("nan"), 0
-    return float(np.sqrt((cells["sd"] ** 2 * (cells["count"] - 1)).sum() / freedom)), freedom
-
-
-@style.drawn
-def seeds(study: Analysis) -> Figure:
-    """ln L of repeated cells about their mean, and the pooled s.d. between seeds."""
-    cells = repeated(study)
-    if not len(cells):
-        return style.note("No cell of this grid has more than one finished seed yet.")
-    figure, ax = style.canvas(7.0, 0.34 * len(cells) + 1.2)
-    palette, rows = colours(study), complete(study.frame)
-    for y, cell in enumerate(each(cells)):
-        mine = np.log(rows[(rows["N"] == cell.N) & (rows["D"] == cell.D)]["loss"])
-        ax.plot(
-            100 * (mine - mine.mean()), np.full(len(mine), y), "o", color=palette[cell.budget], ms=6, mec="white", mew=0.6
-        )
-    sd, _ = seed_sd(study)
-    ax.axvspan(-100 * sd, 100 * sd, color=style.GRID, zorder=0)
-    ax.axvline(0, color=style.MUTED, lw=0.8)
-    ax.set_yticks(range(len(cells)), [f"{style.power(cell.budget)}, N = {style.short(cell.N)}" for cell in each(cells)])
-    ax.set_ylim(-0.7, len(cells) - 0.3)
-    style.panel(ax, "", "ln L about the mean of its cell (%); the band is one pooled s.d.")
-    return figure
 
 
 @style.drawn

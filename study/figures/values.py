@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from study.figures import answer as answers
-from study.figures import chinchilla, few, forms, sensitivity, text
-from study.figures.analysis import CHINCHILLA_C, RULE, TARGET_N, USUAL_BYTES, Analysis
-from study.figures.frames import complete, paired_errors
+from study.figures import chinchilla, few, forms, noise, sensitivity, text
+from study.figures.analysis import CHINCHILLA_C, TARGET_N, USUAL_BYTES, Analysis
+from study.figures.frames import complete
 from study.inference.posterior import ends_error
+from study.inference.priors import NATS_PER_BYTE
 from study.inference.spec import HEADLINE
 from study.laws.errata import errata
-from study.laws.published import LAWS, published_law
+from study.laws.published import LAWS, RULE, published_law
 
 if TYPE_CHECKING:
     from IPython.display import Markdown
@@ -93,7 +94,7 @@ def design(study: Analysis) -> Mapping[str, Value]:
         "chinchilla_c": _fixed(CHINCHILLA_C, lambda c: text.power(c, 3)),
         "N0": _fixed(N0, text.count),
         "D0": _fixed(D0, text.count),
-        "entropy": _fixed(0.40 * study.bytes_per_token),
+        "entropy": _fixed(NATS_PER_BYTE * study.bytes_per_token),
         "group": Value(f"{HEADLINE.group}", 0.0, False),
     }
 
@@ -124,7 +125,7 @@ def runs(study: Analysis) -> Mapping[str, Value]:
 
 
 def _paired(study: Analysis) -> Mapping[str, Value]:
-    errors = paired_errors(study.isoflop_rows, study.records)
+    errors = noise.paired_errors(study.isoflop_rows, study.records)
     if not errors:
         return dict.fromkeys(("pair_se", "pair_se_largest"), Value("unknown", 0.0, False))
     return {"pair_se": _measured(float(np.median(errors)), lambda x: text.significant(x, 2)),

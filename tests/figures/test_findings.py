@@ -9,10 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from study.figures import findings, misfit, remarks, sensitivity, sweep, text, training, verdicts
-from study.figures.analysis import IMPORTANCE, RULE, TARGET_N, USUAL_BYTES, Analysis, Fitted
+from study.figures import findings, misfit, noise, remarks, sensitivity, sweep, text, training, verdicts
+from study.figures.analysis import IMPORTANCE, TARGET_N, USUAL_BYTES, Analysis, Fitted
 from study.figures.values import Values
 from study.laws.hoffmann import LossSurface
+from study.laws.published import RULE
+from study.record import RunRecord
 from study.table import table
 
 
@@ -70,10 +72,35 @@ def test_failures_are_counted(quick: Analysis) -> None:
 
 
 def test_seed_noise_is_pooled_within_cells(quick: Analysis) -> None:
-    sd, freedom = training.seed_sd(quick)
+    sd, freedom = noise.seed_sd(quick)
     rows = quick.fit[quick.fit.duplicated(["N", "D"], keep=False)]
     assert freedom == 2
     assert sd == pytest.approx(float(np.log(rows["loss"]).std()))
+
+
+def elsewhere(quick: Analysis, sds: float) -> Analysis:
+    """Every run trained again on another processor, with ln L changed by so many standard deviations between seeds."""
+    def moved(record: RunRecord) -> RunRecord:
+        loss = record.losses["validation"]
+        changed = replace(loss, nats_per_token=loss.nats_per_token * float(np.exp(sds * noise.seed_sd(quick)[0])))
+        return replace(record, losses={**record.losses, "validation": changed},
+                       provenance=replace(record.provenance, cpu="another processor"))
+
+    return replace(quick, again={run_id: moved(record) for run_id, record in quick.records.items()})
+
+
+@pytest.mark.parametrize(("sds", "said"), [(0.1, "a small part of the noise"), (1.0, "as good as another seed"),
+                                           (-3.0, "**more** than another seed")])
+def test_another_processor_is_judged_by_the_noise_between_seeds(quick: Analysis, sds: float, said: str) -> None:
+    found = noise.reproduced(elsewhere(quick, sds))
+    assert found.startswith(f"{len(quick.records)} runs") and "another processor, none with the same bits" in found
+    assert said in found
+    assert f"{100 * abs(sds) * noise.seed_sd(quick)[0]:.2g} % (r.m.s.)" in found
+
+
+def test_the_same_bits_on_another_processor_are_counted(quick: Analysis) -> None:
+    assert f"{len(quick.records)} with the same bits" in noise.reproduced(elsewhere(quick, 0.0))
+    assert "on a second processor" in noise.reproduced(replace(quick, again={}))
 
 
 def test_a_sweep_on_the_edge_is_said_to_be_one(quick: Analysis, monkeypatch: pytest.MonkeyPatch) -> None:

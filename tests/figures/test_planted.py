@@ -8,7 +8,7 @@ import pytest
 
 from study.counts import config_counts, exact_flops
 from study.design import Cell, Grid
-from study.figures import answer, approaches, checks, design, few, training
+from study.figures import answer, approaches, checks, design, few, noise, training
 from study.figures.analysis import TARGET_N, Analysis
 from study.grids import at, grid
 from study.laws.hoffmann import LossSurface
@@ -46,7 +46,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Analysis:
                       for k, D in enumerate(steps))
         records[config.run_id] = replace(record(config, loss), curve=curve)
     frame = table(planned, records)
-    return Analysis(planned, Path(tmp_path_factory.mktemp("runs")), records, frame, frame.iloc[:0], {}, nuts=False)
+    return Analysis(planned, Path(tmp_path_factory.mktemp("runs")), records, frame, frame.iloc[:0], {}, {}, nuts=False)
 
 
 def test_the_posterior_holds_the_planted_answer(study: Analysis) -> None:
@@ -95,7 +95,7 @@ def test_a_new_experiment_adds_its_own_noise_to_the_law_s_answer(study: Analysis
 
 
 def test_seeds_and_noise_scales_are_read_from_the_records(study: Analysis) -> None:
-    sd, freedom = training.seed_sd(study)
+    sd, freedom = noise.seed_sd(study)
     assert freedom == 2 and 0.2 * NOISE < sd < 4 * NOISE
     one = next(iter(study.records.values()))
     assert training.noise_scale(one) == pytest.approx(300.0 / 0.2)
