@@ -11,10 +11,11 @@ from matplotlib.lines import Line2D
 from study.counts import config_counts, config_flops_per_token
 from study.figures import style, text
 from study.figures.analysis import CHINCHILLA_C, SEED, TARGET_N, USUAL_BYTES, Analysis
-from study.figures.frames import complete, groups
+from study.figures.frames import complete, groups, least
 from study.figures.training import optimal_loss
-from study.inference.answers import LEVELS, NewExperiment, exact_cost_optimum, new_experiment, new_experiment_at
+from study.inference.answers import NewExperiment, exact_cost_optimum, new_experiment, new_experiment_at
 from study.inference.parameters import Array
+from study.inference.predictive import LEVELS
 from study.laws.published import RULE, published_law
 
 if TYPE_CHECKING:
@@ -152,11 +153,11 @@ def loss(study: Analysis) -> Figure:
     draws = study.posterior.draws
     style.fan(ax, C, draws.loss(draws.N_opt(C[:, None]), draws.D_opt(C[:, None])), style.POSTERIOR)
     style.fan(ax, C, np.broadcast_to(draws.E, (len(C), len(draws.E))), style.PRIOR, levels=(0.95,))
-    best = [
-        (float(group["C"].iloc[int(group["loss"].to_numpy().argmin())]), float(group["loss"].min()))
-        for _, group in groups(complete(study.frame), "budget")
-    ]
-    ax.plot(*zip(*best, strict=True), "o", color=style.INK, ms=4.5, zorder=5)
+    best = []
+    for budget, group in groups(complete(study.frame), "budget"):
+        run, held = least(group, "loss"), budget in study.held_out_budgets
+        best.append((float(run["C"]), float(run["loss"])))
+        ax.plot(*best[-1], "s" if held else "o", color=style.HELD_OUT if held else style.INK, ms=5, zorder=5)
     ax.set_xlim(C[0] / 2, C[-1])
     style.log_axis(ax, "x", style.power)
     ax.set_ylim(0, best[0][1] * 1.12)

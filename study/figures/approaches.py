@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from IPython.display import Markdown
 
 RESAMPLES = 300
+POSTERIOR = "3: posterior"
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def approaches(study: Analysis) -> tuple[Approach, ...]:
     tokens = np.asarray(draws.D_opt_at(TARGET_N))
     out.append(
         Approach(
-            "3: posterior", float(np.median(draws.a)), float(np.std(draws.a)), float(np.median(tokens)), text.central(tokens)
+            POSTERIOR, float(np.median(draws.a)), float(np.std(draws.a)), float(np.median(tokens)), text.central(tokens)
         )
     )
     return tuple(out)
@@ -122,7 +123,7 @@ def compared(study: Analysis) -> Figure:
     figure, ax = style.canvas(7.0, 3.8)
     C = np.geomspace(float(study.fit["C"].min()), float(study.frame["C"].max()), 40)
     middle = style.fan(ax, C, study.posterior.draws.N_opt(C[:, None]), style.POSTERIOR)
-    labels = [(float(middle[-1]), "3: posterior", style.POSTERIOR)]
+    labels = [(float(middle[-1]), POSTERIOR, style.POSTERIOR)]
     if study.envelope is not None:
         inner = ~study.envelope.edge
         ax.plot(study.envelope.C[inner], study.envelope.N[inner], ".", color=style.KAPLAN, ms=2.5)

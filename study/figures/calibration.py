@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from study.figures import style, text
 from study.figures.analysis import Analysis
 from study.figures.frames import each, groups, least
+from study.inference.calibration.coverage import NOISE, OUTLIER_SCALE, OUTLIERS, SHARED
 from study.inference.calibration.ranks import ecdf_envelope
 
 if TYPE_CHECKING:
@@ -143,3 +144,18 @@ def answer_rows(found: Recorded) -> pd.DataFrame:
     """The rows of the summary about D_opt at the reference size, in wide form: scenario, method, covered_50, _80, _95."""
     table = pd.DataFrame(found.body["coverage"])
     return table[table["quantity"] == "D_opt_at"] if "quantity" in table else table
+
+
+def scenarios(study: Analysis) -> str:
+    """What the coverage study simulated."""
+    found = coverage_study(study)
+    if found is None:
+        return ""
+    E = [truth["E"] for truth in found.body["truths"]]
+    return (
+        f"It is of {found.body['replicates']} simulated studies in four scenarios: “dense”, all cells and normal noise of "
+        f"{text.percent(NOISE, 1)}; “small”, every fourth cell; “contaminated”, one loss in {round(1 / OUTLIERS)} raised by a "
+        f"half-normal error of {text.percent(OUTLIER_SCALE)}; “shared”, an error of {text.percent(SHARED, 1)} that the runs of a "
+        f"width share. In all of them the law is true, with $E$ of {min(E)} to {max(E)}: what intervals hold under a wrong law "
+        "is not tested."
+    )

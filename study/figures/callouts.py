@@ -41,6 +41,14 @@ def no_held_out(study: Analysis) -> None:
         callout("warning", "No held-out budget", why)
 
 
+def failed(study: Analysis) -> None:
+    """A note with the runs that diverged or failed, where there are any."""
+    bad = [record for record in (*study.records.values(), *study.sweep_records.values()) if record.status != "complete"]
+    if bad:
+        callout("note", "Runs that diverged or failed",
+                "\n".join(f"- `{record.run_id}`, {record.status}: {record.reason}" for record in bad))
+
+
 def no_sweep(study: Analysis) -> None:
     """A note where no sweep belongs to the grid."""
     if not len(study.sweep):

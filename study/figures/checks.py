@@ -12,7 +12,7 @@ from study.figures.few import stages
 from study.figures.frames import each
 from study.inference.identify import Directions, condition_numbers, contraction, directions, profile
 from study.inference.parameters import Array
-from study.inference.predictive import predict_losses
+from study.inference.predictive import inside, predict_losses
 
 if TYPE_CHECKING:
     from IPython.display import Markdown
@@ -78,12 +78,7 @@ def held_out_table(study: Analysis) -> "Markdown":
 @lru_cache(maxsize=4)
 def coverage(study: Analysis) -> dict[float, int]:
     """How many held-out runs fall inside each central predictive interval."""
-    predicted, loss = predictions(study), study.held_out["loss"].to_numpy()
-    out = {}
-    for level in (0.5, 0.8, 0.95):
-        low, high = np.quantile(predicted, [(1 - level) / 2, (1 + level) / 2], axis=0)
-        out[level] = int(np.sum((loss >= low) & (loss <= high)))
-    return out
+    return inside(predictions(study), study.held_out["loss"])
 
 
 @lru_cache(maxsize=4)

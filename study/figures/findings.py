@@ -4,11 +4,8 @@ import numpy as np
 
 from study.figures import answer, design, few, forms, misfit, noise, remarks, sensitivity, sweep, text
 from study.figures.analysis import CHINCHILLA_C, IMPORTANCE, NUTS, TARGET_N, USUAL_BYTES, Analysis
-from study.figures.fit import NAMES
 from study.figures.frames import complete, groups, least
 from study.inference.answers import SIZES
-from study.inference.priors import distributions
-from study.inference.spec import HEADLINE
 from study.laws.published import RULE, published_law
 from study.tune import SMALLEST_BATCH
 
@@ -108,9 +105,14 @@ def ruled(study: Analysis) -> str:
     sd, freedom = noise.seed_sd(study)
     gain = float(found["gain"].max())
     if gain <= 0:
+        close = int((found["gain"] > -200 * np.sqrt(2) * sd).sum()) if freedom else 0
+        doubt = "" if not close else (
+            f"; {text.number_word(close)} of {text.number_word(len(found))} by less than two s.d. of the difference of two runs, "
+            "so the rule is not told apart from it there"
+        )
         return (
             "At the largest fitted budget neither half nor twice the rule's learning rate wins: they lose at least "
-            f"{-gain:.2f} % of the loss."
+            f"{-gain:.2f} % of the loss{doubt}."
         )
     if not freedom:
         return f"At the largest fitted budget half or twice the rule's learning rate gains at most {gain:.2f} % of the loss."
@@ -172,25 +174,6 @@ def gap(study: Analysis) -> str:
         f"In the median run, validation loss lies {text.significant(abs(middle), 2)} nats a token {side} that of a fixed subset "
         "of the training text, of which a run has seen no more than of the rest; the difference is "
         f"{text.significant(float(difference.max()), 2)} at most and {trend} (correlation with ln $D$ {text.signed(growth)})."
-    )
-
-
-def conflict(study: Analysis) -> str:
-    """Which parameters the runs put outside what their prior expected."""
-    known = distributions(HEADLINE, study.bytes_per_token)
-    out = []
-    for name, prior in known.items():
-        low, high = prior.ppf([0.025, 0.975])
-        if not low <= float(np.median(getattr(study.posterior.parameters, name))) <= high:
-            out.append(NAMES[name][0])
-    if not out:
-        return "No parameter's posterior median lies outside its prior's 95 % interval."
-    verb = "lies" if len(out) == 1 else "lie"
-    return (
-        f"**The posterior median of {text.enumeration(out)} {verb} outside the prior's 95 % interval**: the runs and what "
-        "was expected "
-        "of such text disagree, and either the law bends in this range or the prior was wrong. The prior stays as it was "
-        "fixed."
     )
 
 

@@ -12,13 +12,15 @@ from matplotlib.figure import Figure
 from study.figures import style, text
 from study.figures.analysis import SEED, TARGET_N, Analysis, Fitted
 from study.inference.parameters import Array
-from study.inference.posterior import UnconvergedError
+from study.inference.posterior import Posterior, UnconvergedError
+from study.inference.predictive import inside, predict_losses
 from study.inference.spec import HEADLINE, SpecError
 
 if TYPE_CHECKING:
     from IPython.display import Markdown
 
 NAMES = {"hoffmann": "Hoffmann's form", "kaplan": "Kaplan's form", "nesting": "nesting family"}
+HELD_OUT = "held out: error, inside"
 COLOURS = {"hoffmann": style.POSTERIOR, "kaplan": style.KAPLAN, "nesting": style.REFIT}
 
 
@@ -93,14 +95,25 @@ def law_table(study: Analysis) -> "Markdown":
                 "s.e.": text.significant(float(row["dse"]), 2),
                 "largest k-hat": f"{largest_khat(study, str(name)):.2f}",
                 "weight": f"{float(row['weight']):.2f}",
+                HELD_OUT: _held_out(study, laws(study)[name].posterior),
                 **_answer(np.asarray(draws.D_opt_at(TARGET_N))),
             }
         )
     rows += [
-        {"law": name, **dict.fromkeys(("elpd − best", "s.e.", "largest k-hat", "weight"), ""), **_answer(mixed(study))}
+        {"law": name, **dict.fromkeys(("elpd − best", "s.e.", "largest k-hat", "weight", HELD_OUT), ""), **_answer(mixed(study))}
         for name, mixed in (("stacked", stacked), ("equal weights", equal))
     ]
     return text.table(rows)
+
+
+def _held_out(study: Analysis, posterior: Posterior) -> str:
+    """R.m.s. error in percent of the held-out losses, and how many of them lie in their 95 % predictive interval."""
+    rows = study.held_out
+    if not len(rows):
+        return text.ABSENT
+    losses = predict_losses(posterior, rows, seed=SEED)
+    off = np.log(rows["loss"]) - np.log(np.median(losses, axis=0))
+    return f"{100 * float(np.sqrt(np.mean(off**2))):.0f} %, {inside(losses, rows['loss'])[0.95]} of {len(rows)}"
 
 
 def _answer(tokens: Array) -> dict[str, str]:

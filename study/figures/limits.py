@@ -46,7 +46,8 @@ def _facts(records: list[RunRecord]) -> dict[str, str]:
         "CPU-hours": text.significant(sum(record.timing.total_cpu for record in records) / 3600, 3),
         "exact FLOP": text.power(sum(record.flops_exact for record in records), 3),
         "resumptions": str(sum(record.timing.resumed for record in records)),
-        "dollars": text.significant(sum(dollars), 3) if dollars else "no price given",
+        "dollars": text.significant(sum(dollars), 3) if len(dollars) == len(records) else "no price given" if not dollars
+        else f"{text.significant(sum(dollars), 3)} for the {len(dollars)} with a price",
     }
 
 

@@ -7,10 +7,11 @@ import pandas as pd
 
 from study.figures import checks, noise, sensitivity, text
 from study.figures.analysis import TARGET_N, Analysis
-from study.figures.frames import groups
+from study.figures.frames import complete, groups, least
 from study.inference.parameters import Array
 from study.inference.posterior import Posterior
 
+IMPOSSIBLE = 0.025  # share of draws whose E lies above a measured loss, from which on the page says so
 ONE_SIDED = 0.75  # of a budget's runs on one side of the law: with the runs there are, rarely by chance
 
 
@@ -81,7 +82,7 @@ def held_out(study: Analysis) -> str:
         f"Of {text.number_word(len(rows))} held-out runs, {_count(inside[0.95])} fell inside the 95 % predictive interval, "
         f"{_count(inside[0.8])} inside the 80 % and {_count(inside[0.5])} inside the 50 %; "
         f"{side}. The r.m.s. error is {_percent(off)} of the loss{seeds}; that of Huber's fit is {_percent(huber)}. "
-        f"The 95 % interval's ends lie a factor of {text.significant(float(np.median(high / low)), 3)} apart. {_step(study)}"
+        f"The 95 % interval's ends lie a factor of {text.significant(float(np.median(high / low)), 3)} apart. {_beyond(study)}"
     )
 
 
@@ -93,7 +94,7 @@ def _percent(errors: Array) -> str:
     return f"{100 * float(np.sqrt(np.mean(errors**2))):.1f} %"
 
 
-def _step(study: Analysis) -> str:
+def _beyond(study: Analysis) -> str:
     """What the held-out budget, a single step beyond the fit, says of the extrapolation to the target."""
     rows = study.held_out
     factor = float(rows["C"].max() / study.largest_C)
@@ -102,4 +103,38 @@ def _step(study: Analysis) -> str:
         f"A step of {text.significant(factor, 2)} times the largest fitted compute "
         + ("is inside what the law promised; the rest of the way is not tested." if kept
            else "**already breaks the law's own interval**, so the interval at the target is the law's, not the world's.")
+    )
+
+
+def floor(study: Analysis) -> str:
+    """Whether a measured loss lies below what the law says no size and no data can reach; nothing where none clearly does."""
+    rows = complete(study.frame)
+    best, E = least(rows, "loss"), study.posterior.draws.E
+    share = float(np.mean(best["loss"] < E))
+    if share < IMPOSSIBLE:
+        return ""
+    which = "a held-out run" if best["split"] == "held-out" else "a fitted run"
+    return (
+        f"**In {text.percent(share)} of the draws the irreducible loss $E$ lies above a loss that was measured**, "
+        f"{best['loss']:.2f} nats a token by {which} of {text.power(float(best['budget']))} FLOP: what the law says no size and "
+        "no data can reach has been reached."
+    )
+
+
+def step(study: Analysis) -> str:
+    """How far the held-out budget lies below the largest fitted one at equal width, on this corpus and on the other."""
+    rows = complete(study.frame)
+    fitted = rows[(rows["budget"] == study.fit["budget"].max()) & (rows["role"] == "isoflop")]
+    pairs = fitted.merge(study.held_out, on="width", suffixes=("", "_held"))
+    if not len(pairs) or pairs["ood_loss"].isna().any() or pairs["ood_loss_held"].isna().any():
+        return ""
+    here, there = (float((pairs[name] - pairs[f"{name}_held"]).mean()) for name in ("loss", "ood_loss"))
+    corpus = next(iter(study.records.values())).config.ood_corpus
+    cause = (
+        f": most of the step is what the files of `{study.grid.corpus}` share (@tbl-corpus), which larger runs learn to copy and "
+        "the law, fitted below it, does not know" if there < 0.5 * here else ""
+    )
+    return (
+        f" At equal width the loss falls by {text.significant(here, 2)} nats from the largest fitted budget to this one, and by "
+        f"{text.significant(there, 2)} on `{corpus}`{cause}."
     )

@@ -19,7 +19,7 @@ from study.figures.analysis import CHINCHILLA_C, SEED, TARGET_N
 from study.inference.classical.bootstrap import Bootstrap, clustered_bootstrap, compute_bins, row_bootstrap
 from study.inference.classical.huber import DELTA, fit_huber
 from study.inference.fast.fit import fit_fast
-from study.inference.predictive import predict_losses
+from study.inference.predictive import inside, predict_losses
 from study.inference.spec import ModelSpec
 from study.laws.hoffmann import LossSurface
 from study.laws.published import BESIROGLU, HOFFMANN, HOFFMANN_ROUNDED
@@ -121,11 +121,8 @@ def forecast(rows: pd.DataFrame, share: float = 0.25) -> Forecast:
     split = float(rows["C"].quantile(1 - share))
     below, above = rows[rows["C"] <= split].reset_index(drop=True), rows[rows["C"] > split].reset_index(drop=True)
     losses = predict_losses(fit_fast(below, ModelSpec(group=None), seed=SEED), above, seed=SEED)
-    inside = {}
-    for level in (50, 80, 95):
-        low, high = np.quantile(losses, [0.5 - level / 200, 0.5 + level / 200], axis=0)
-        inside[str(level)] = int(((above["loss"] >= low) & (above["loss"] <= high)).sum())
-    return Forecast(len(below), len(above), split, inside)
+    counts = {f"{100 * level:g}": count for level, count in inside(losses, above["loss"]).items()}
+    return Forecast(len(below), len(above), split, counts)
 
 
 def published_study(runs: Path) -> PublishedStudy | None:

@@ -4,17 +4,21 @@ from functools import lru_cache
 
 import numpy as np
 
-from study.figures import decision, few, text
+from study.figures import decision, few, sensitivity, text
 from study.figures.analysis import SEED, TARGET_N, Analysis
+from study.figures.fit import NAMES
 from study.figures.frames import complete, each
 from study.figures.training import noise_scale, peaks
 from study.inference.answers import SIZES, SPREAD, penalty
 from study.inference.classical.isoflop import vertex_shift
 from study.inference.identify import contraction
 from study.inference.posterior import ESS, KHAT, RHAT
-from study.inference.predictive import predict_losses, prior_predictive
+from study.inference.predictive import inside, predict_losses, prior_predictive
+from study.inference.priors import distributions
 from study.inference.spec import HEADLINE
 
+BEYOND = 0.1  # share of draws outside their prior's 95 % interval from which on the page says so
+ASPECT = 64  # width over layers of a usual model of that size
 WORD = 6  # bytes of a word and its space, about as many as in English
 SYMBOLS = {"E": "$E$", "tA": "$t_A$", "tB": "$t_B$", "alpha": r"$\alpha$", "beta": r"$\beta$"}
 
@@ -49,6 +53,29 @@ def tradeoff(study: Analysis) -> str:
     return f"The strongest correlations are those of {words[0]}, and of {words[1]}."
 
 
+def conflict(study: Analysis) -> str:
+    """Which parameters the runs put where their prior did not expect them, and what the priors' width is worth."""
+    out, far = [], False
+    for name, prior in distributions(HEADLINE, study.bytes_per_token).items():
+        low, high = prior.ppf([0.025, 0.975])
+        values = getattr(study.posterior.parameters, name)
+        beyond = float(np.mean((values < low) | (values > high)))
+        far = far or not low <= float(np.median(values)) <= high
+        if beyond > BEYOND:
+            out.append(f"{NAMES[name][0]} ({text.percent(beyond)} of its draws)")
+    width = {one.name: float(np.median(one.tokens)) for one in sensitivity.variants(study)[0]}
+    narrow, wide = (text.count(width[name]) for name in (sensitivity.NARROW, sensitivity.WIDE))
+    moved = f" With priors half and twice as wide the answer's median is {narrow} and {wide} tokens."
+    if not out:
+        return f"The runs put no parameter outside its prior's 95 % interval.{moved}"
+    said = f"The runs push {text.enumeration(out)} outside the prior's 95 % interval"
+    said = f"**{said}**" if far else said
+    return (
+        f"{said}: what was expected of such text and the runs disagree, and either the law bends in this range or the prior was "
+        f"wrong. The prior stays as it was fixed.{moved}"
+    )
+
+
 def expected(study: Analysis) -> str:
     """How wide the prior predictive is beside the spread of the measured losses."""
     N0, D0 = study.reference
@@ -66,10 +93,7 @@ def expected(study: Analysis) -> str:
 def predicted(study: Analysis) -> str:
     """How many of the fitted runs fall inside their own predictive intervals."""
     losses = predict_losses(study.posterior, study.fit, seed=SEED)
-    counts = []
-    for level in (0.5, 0.8, 0.95):
-        low, high = np.quantile(losses, [(1 - level) / 2, (1 + level) / 2], axis=0)
-        counts.append(int(((study.fit["loss"] >= low) & (study.fit["loss"] <= high)).sum()))
+    counts = list(inside(losses, study.fit["loss"]).values())
     return f"Of {len(study.fit)} runs, {counts[0]}, {counts[1]} and {counts[2]} lie inside their 50, 80 and 95 % intervals."
 
 
@@ -116,8 +140,8 @@ def noisy(study: Analysis) -> str:
         return "No run recorded a gradient noise scale."
     ratio = scales[good] / rows["batch_tokens"].to_numpy()[good]
     return (
-        f"{int((ratio > 1).sum())} of {int(good.sum())} runs had a batch below their noise scale, in the median by a factor of "
-        f"{text.significant(float(np.median(ratio)), 2)}."
+        f"{int((ratio > 1).sum())} of the {int(good.sum())} runs whose noise scale is known, of {len(good)}, had a batch below "
+        f"it, in the median by a factor of {text.significant(float(np.median(ratio)), 2)}."
     )
 
 
@@ -139,7 +163,7 @@ def differences(study: Analysis) -> str:
     builds = [{record.provenance.corpus_sha256 for record in records.values()}
               for records in (study.sweep_records, study.records)]
     other = len(builds[0] - builds[1]) > 0
-    said = " It read an earlier build of the corpus, so its losses compare with one another only." if other else ""
+    said = " The sweep read an earlier build of the corpus, so its losses compare with one another only." if other else ""
     return said + heads(study)
 
 
@@ -162,7 +186,11 @@ def priced(study: Analysis) -> str:
     dollars = study.frame["dollars"]
     if dollars.isna().any():
         return "No price was set when they ran."
-    return f"At the price that was set, the grid's cost {text.significant(float(dollars.sum()), 2)} dollars."
+    hours = float(study.frame["seconds"].sum()) / 3600
+    return (
+        f"At the price that was set, {text.significant(float(dollars.sum()) / hours, 2)} dollars an hour of a process, the grid's "
+        f"cost {text.significant(float(dollars.sum()), 2)} dollars."
+    )
 
 
 def flat(study: Analysis) -> str:
@@ -218,4 +246,19 @@ def biased(study: Analysis) -> str:
     return (
         f"With sizes from a quarter to four times the optimum, the vertex of a parabola without noise lies "
         f"{text.significant(float(np.median(shift)), 2)} % off {text.interval(low, high, lambda x: text.significant(x, 2))}."
+    )
+
+
+def counted(study: Analysis) -> str:
+    """What the answers under the three counts of N say of each other at the target, where the counts hardly differ."""
+    found = {one.name: float(np.median(one.tokens)) for one in sensitivity.variants(study)[0]}
+    ours = float(np.median(study.posterior.draws.D_opt_at(TARGET_N)))
+    medians = [ours, found[sensitivity.NON_EMBEDDING], found[sensitivity.TOTAL]]
+    vocabulary = study.grid.cells[0].config.vocabulary
+    width = (TARGET_N * ASPECT / 12) ** (1 / 3)  # N = 12 L d^2 with d / L = ASPECT
+    share = 2 * vocabulary * width / TARGET_N
+    return (
+        f"With $N$ counted in three ways the runs answer {text.count(min(medians))} to {text.count(max(medians))} tokens. At the "
+        f"target the counts themselves differ by {text.significant(100 * share, 1)} %, so the factor of "
+        f"{text.significant(max(medians) / min(medians), 2)} between the answers is what the extrapolation makes of a definition."
     )

@@ -20,14 +20,15 @@ if TYPE_CHECKING:
 
 SHORT = {NUTS: "NUTS", IMPORTANCE: "IS"}
 NON_EMBEDDING, TOTAL = "N without the unembedding", "N total"
+NARROW, WIDE = "priors half as wide", "priors twice as wide"
 CONSTANT = "noise scale constant in C (g = 0)"
 VARIANTS: tuple[tuple[str, ModelSpec], ...] = (
     ("normal noise", replace(HEADLINE, noise="normal")),
     (CONSTANT, replace(HEADLINE, scale_slope=False)),
     ("no width effect", replace(HEADLINE, group=None)),
     ("budget effect instead", replace(HEADLINE, group="budget")),
-    ("priors half as wide", replace(HEADLINE, prior_scale=0.5)),
-    ("priors twice as wide", replace(HEADLINE, prior_scale=2.0)),
+    (NARROW, replace(HEADLINE, prior_scale=0.5)),
+    (WIDE, replace(HEADLINE, prior_scale=2.0)),
     (NON_EMBEDDING, replace(HEADLINE, n_convention="non_embedding")),
     (TOTAL, replace(HEADLINE, n_convention="total")),
     ("C exact in the noise scale", replace(HEADLINE, c_convention="exact")),

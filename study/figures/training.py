@@ -237,14 +237,3 @@ def cost(study: Analysis) -> "Markdown":
 def _dollars(group: pd.DataFrame) -> str:
     """The recorded prices of runs, where all have one."""
     return text.ABSENT if group["dollars"].isna().any() else text.significant(float(group["dollars"].sum()), 2)
-
-
-def failures(study: Analysis) -> "Markdown":
-    """Runs that diverged or failed, with their reasons."""
-    bad = [record for record in (*study.records.values(), *study.sweep_records.values()) if record.status != "complete"]
-    if not bad:
-        return text.table([{"run": "none", "status": text.ABSENT, "reason": text.ABSENT}])
-    return text.table(
-        [{"run": f"`{record.run_id}`", "status": record.status, "reason": record.reason} for record in bad],
-        left=("status", "reason"),
-    )

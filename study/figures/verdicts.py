@@ -118,10 +118,15 @@ def preferred(study: Analysis) -> str:
     gap, error = float(compared.loc[second, "elpd_diff"]), float(compared.loc[second, "dse"])
     clear = "more than" if gap > 2 * error else "within"
     return (
-        f"{_the(best, start=True)} predicts the runs best, {text.significant(gap, 2)} ± {text.significant(error, 2)} in "
-        "elpd "
-        f"ahead of the next, {_the(second)}: {clear} two standard errors."
+        f"{_the(best, start=True)} has the highest leave-one-out density of the runs, {text.significant(gap, 2)} ± "
+        f"{text.significant(error, 2)} in elpd ahead of the next, {_the(second)}: {clear} two standard errors.{_doubt(study)}"
     )
+
+
+def _doubt(study: Analysis) -> str:
+    """That leave-one-out densities are not to be trusted, where a k-hat says so."""
+    worst = max(forms.largest_khat(study, law) for law in forms.comparison(study).index)  # type: ignore[union-attr]
+    return f" With a k-hat of up to {worst:.2f} that ranking is a hint, no measurement." if worst > KHAT else ""
 
 
 def favoured(study: Analysis) -> str:
@@ -130,10 +135,10 @@ def favoured(study: Analysis) -> str:
     if compared is None:
         return "Which form predicts the runs best is not known."
     if (best := compared.index[0]) == HEADLINE.law:
-        return f"{_the(best, start=True)}, the headline's, predicts the runs best."
+        return f"{_the(best, start=True)}, the headline's, is the one that leave-one-out densities prefer."
     tokens = forms.laws(study)[best].posterior.draws.D_opt_at(TARGET_N)
     return (
-        f"{_the(best, start=True)}, which predicts the runs best, answers "
+        f"{_the(best, start=True)}, which leave-one-out densities prefer, answers "
         f"{text.count(float(np.median(tokens)))} {text.interval(*text.central(tokens), text.count)}."
     )
 
@@ -159,6 +164,19 @@ def agreed(study: Analysis) -> str:
     place = " The posterior's median is the lowest." if ours <= low else " The posterior's median is the highest." \
         if ours >= high else ""
     return f"The approaches that give an answer say {text.count(low)} to {text.count(high)} tokens, {verdict}.{place}"
+
+
+def estimators(study: Analysis) -> str:
+    """What other estimators of the same law make of the same runs, beside the headline."""
+    found = [one for one in approaches.approaches(study) if np.isfinite(one.tokens) and one.name != approaches.POSTERIOR]
+    if not found:
+        return "No other estimator gives an answer on these runs."
+    low, high = min(one.tokens for one in found), max(one.tokens for one in found)
+    ours = float(np.median(study.posterior.draws.D_opt_at(TARGET_N)))
+    place = ", all above it" if low > ours else ", all below it" if high < ours else ""
+    return (
+        f"Other estimators of it on the same runs answer {text.count(low)} to {text.count(high)}{place} (@tbl-approaches)."
+    )
 
 
 def published_source(study: Analysis) -> str:

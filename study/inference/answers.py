@@ -13,12 +13,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from study.inference.parameters import Array
-from study.inference.predictive import simulate
+from study.inference.predictive import LEVELS, simulate
 
 if TYPE_CHECKING:
     from study.inference.posterior import Posterior
 
-LEVELS = (0.5, 0.8, 0.95)
 SIZES = 7  # of a new isoFLOP experiment
 SPREAD = 4.0  # its sizes run from N_opt / SPREAD to N_opt x SPREAD
 

@@ -12,7 +12,6 @@ from study.laws.pearce_song import KAPLAN_SIZES, fitted_exponent, local_exponent
 from study.laws.published import BESIROGLU, HOFFMANN, HOFFMANN_ROUNDED
 
 LAB = "the lab"
-LAB_URL = "https://lynx-cortex.pages.dev/extension-track/X1-pretraining-at-scale/lab/01-scaling-laws-experiment/"
 ESSAY = "the essay on Kaplan and Chinchilla"
 GO = "the Go study"
 PRESENTATION = "the presentation"

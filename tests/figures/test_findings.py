@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from study.figures import findings, misfit, noise, remarks, sensitivity, sweep, text, training, verdicts
+from study.figures import callouts, findings, misfit, noise, remarks, sensitivity, sweep, text, training, trend, verdicts
 from study.figures.analysis import IMPORTANCE, TARGET_N, USUAL_BYTES, Analysis, Fitted
+from study.figures.frames import complete
 from study.figures.values import Values
 from study.laws.hoffmann import LossSurface
 from study.laws.published import RULE
@@ -61,13 +62,16 @@ def test_missing_runs_are_counted(quick: Analysis) -> None:
     assert "9 of 14 planned runs are not recorded yet" in findings.done(half)
 
 
-def test_failures_are_counted(quick: Analysis) -> None:
+def test_failures_are_counted_and_listed(quick: Analysis, capsys: pytest.CaptureFixture[str]) -> None:
     assert findings.failures(quick) == "No recorded run diverged or failed."
     run_id, record = next(iter(quick.records.items()))
     broken = {**quick.records, run_id: replace(record, status="diverged", reason="loss 9.1 at step 12", losses={})}
     study = replace(quick, records=broken, frame=table(quick.grid, broken))
     assert "diverged or failed: one." in findings.failures(study)
-    assert "loss 9.1 at step 12" in training.failures(study).data
+    callouts.failed(study)
+    assert f"- `{run_id}`, diverged: loss 9.1 at step 12" in capsys.readouterr().out
+    callouts.failed(quick)
+    assert capsys.readouterr().out == ""
     assert run_id not in set(study.fit["run_id"])
 
 
@@ -140,12 +144,15 @@ def test_the_form_that_predicts_best_is_told_where_it_is_not_the_headline(quick:
         monkeypatch.setattr(verdicts.forms, "comparison", lambda _: frame)
 
     monkeypatch.setattr(verdicts.forms, "laws", lambda study: {"nesting": study.headline})
+    monkeypatch.setattr(verdicts.forms, "largest_khat", lambda _, law: {"hoffmann": 0.3, "nesting": 0.82}[law])
     compared("hoffmann", "nesting")
-    assert verdicts.favoured(quick) == "Hoffmann's form, the headline's, predicts the runs best."
-    assert verdicts.preferred(quick).startswith("Hoffmann's form predicts the runs best, 5.0 ± 1.0 in elpd ahead of the next, the")
+    assert verdicts.favoured(quick) == "Hoffmann's form, the headline's, is the one that leave-one-out densities prefer."
+    assert verdicts.preferred(quick).startswith(
+        "Hoffmann's form has the highest leave-one-out density of the runs, 5.0 ± 1.0 in elpd ahead of the next, the")
+    assert verdicts.preferred(quick).endswith("With a k-hat of up to 0.82 that ranking is a hint, no measurement.")
     compared("nesting", "hoffmann")
     middle = text.count(float(np.median(quick.posterior.draws.D_opt_at(TARGET_N))))
-    assert verdicts.favoured(quick).startswith(f"The nesting family, which predicts the runs best, answers {middle} [")
+    assert verdicts.favoured(quick).startswith(f"The nesting family, which leave-one-out densities prefer, answers {middle} [")
 
 
 def test_prices_are_added_where_every_run_has_one(quick: Analysis) -> None:
@@ -174,6 +181,49 @@ def test_held_out_runs_are_judged_by_their_predictions(quick: Analysis, monkeypa
     study.__dict__["held_out"] = quick.fit.head(4).assign(loss=3.0)
     monkeypatch.setattr(verdicts.checks, "coverage", lambda _: {0.5: 4, 0.8: 4, 0.95: 4})
     assert "is inside what the law promised" in misfit.held_out(study)
+
+
+def test_a_loss_below_the_irreducible_one_is_told(quick: Analysis) -> None:
+    best = float(quick.frame["loss"].min())
+    assert misfit.floor(planted(quick, E=0.9 * best)) == ""
+    said = misfit.floor(planted(quick, E=1.1 * best))
+    assert said.startswith("**In 100\N{NO-BREAK SPACE}% of the draws") and f"{best:.2f} nats a token by a fitted run" in said
+
+
+@pytest.mark.parametrize(("there", "cause"), [(0.1, True), (0.5, False)])
+def test_a_step_that_the_other_corpus_does_not_share_is_told(quick: Analysis, there: float, cause: bool) -> None:
+    top = quick.fit["budget"].max()
+    study = replace(quick, frame=quick.frame.assign(ood_loss=5.0))
+    rows = complete(study.frame)
+    largest = rows[(rows["budget"] == top) & (rows["role"] == "isoflop")]
+    study.__dict__["held_out"] = largest.assign(loss=largest["loss"] - 0.6, ood_loss=5.0 - there)
+    said = misfit.step(study)
+    assert f"falls by 0.60 nats from the largest fitted budget to this one, and by {there:.2f} on" in said
+    assert ("most of the step" in said) is cause
+    study.__dict__["held_out"] = largest.iloc[:0].assign(ood_loss=1.0)
+    assert misfit.step(study) == ""
+
+
+def test_opposite_trends_are_told(quick: Analysis, monkeypatch: pytest.MonkeyPatch) -> None:
+    def found(measured: tuple[float, ...], law: tuple[float, ...]) -> str:
+        spread = np.exp(0.05 * np.random.default_rng(0).standard_normal(400))
+        one = tuple(trend.Vertex(10.0**k, False, a, a * spread, float("nan"), b * spread)
+                    for k, (a, b) in enumerate(zip(measured, law, strict=True)))
+        monkeypatch.setattr(trend, "vertices", lambda _: one)
+        return trend.drift(quick)
+
+    assert "**the runs and the law go opposite ways**, and the law's 95 % interval holds one of the three" in found(
+        (10, 15, 20), (10, 8, 7))
+    assert "opposite" not in found((10, 15, 20), (10, 10, 10)) and "holds all three" in found((10, 15, 20), (10, 15, 20))
+    assert "no trend" in found((10,), (10,))
+
+
+def test_a_rule_that_loses_by_little_is_not_told_apart(quick: Analysis, monkeypatch: pytest.MonkeyPatch) -> None:
+    least = 200 * np.sqrt(2) * noise.seed_sd(quick)[0]
+    for gains, count in (([-0.9 * least, -1.1 * least], "one of two by less"), ([-1.1 * least, -2 * least], "")):
+        monkeypatch.setattr(sweep, "verification", lambda _, gains=gains: pd.DataFrame({"gain": gains}))
+        said = findings.ruled(quick)
+        assert "neither half nor twice" in said and count in said and ("told apart" in said) is bool(count)
 
 
 @pytest.mark.parametrize(("shift", "said"), [(-0.1, "of the largest, 4 lie below it**: there the loss falls faster"),

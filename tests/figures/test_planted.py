@@ -8,7 +8,7 @@ import pytest
 
 from study.counts import config_counts, exact_flops
 from study.design import Cell, Grid
-from study.figures import answer, approaches, checks, design, few, noise, training
+from study.figures import answer, approaches, checks, design, few, noise, training, trend
 from study.figures.analysis import TARGET_N, Analysis
 from study.grids import at, grid
 from study.laws.hoffmann import LossSurface
@@ -70,6 +70,25 @@ def test_the_vertices_of_approach_2_lie_near_the_optimum(study: Analysis) -> Non
     assert len(C) >= 3
     assert pytest.approx(6 * N * D) == C
     assert np.abs(np.log(N / LAW.N_opt(C))).max() < 0.35  # along a profile of exact FLOPs, read at 6 N D
+
+
+def test_vertices_of_runs_and_law_agree_and_move_together(study: Analysis) -> None:
+    found = trend.vertices(study)
+    assert [one.budget for one in found] == study.budgets and found[-1].held_out and not found[0].held_out
+    inside = [one for one in found if np.isfinite(one.measured)]
+    assert len(inside) >= 3
+    for one in inside:
+        assert one.measured == pytest.approx(float(np.nanmedian(one.law)), rel=0.1) and np.isnan(one.elsewhere)
+        low, high = np.nanquantile(one.by_noise, [0.025, 0.975])
+        assert low < one.measured < high
+    assert "opposite" not in trend.drift(study)
+
+
+def test_the_ratio_at_a_vertex_is_read_off_the_cells() -> None:
+    x = np.linspace(-1, 1, 5)
+    N, D = np.exp(10 + x), np.exp(13 - x)
+    loss = np.stack([2 + 0.3 * (x - 0.4) ** 2, 2 + x, 2 - x**2], axis=1)  # a vertex inside, none, a maximum
+    assert trend.ratio(N, D, loss) == pytest.approx([np.exp(3 - 0.8), np.nan, np.nan], nan_ok=True)
 
 
 def test_held_out_runs_are_predicted(study: Analysis) -> None:

@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from study.errors import StudyError
-from study.inference.calibration.designs import Design
+from study.inference.calibration.designs import EXTRAPOLATION, REFERENCE_N, Design
 from study.inference.classical.bootstrap import resampled
 from study.inference.classical.delta import delta_method
 from study.inference.classical.huber import DELTA, HuberFit, fit_huber, published_starts, refit
@@ -30,19 +30,17 @@ from study.inference.classical.points import Points, points
 from study.inference.fast.fit import fit_fast
 from study.inference.observations import PriorDominatedWarning
 from study.inference.parameters import Array
+from study.inference.predictive import LEVELS
 from study.inference.spec import HEADLINE, ModelSpec
 from study.laws.hoffmann import LossSurface
 
 COVERAGE_SEED = 20_250_102
-LEVELS = (0.5, 0.8, 0.95)
 RESAMPLES = 400
 START_STRIDE = 61  # through the 4,500: on simulated losses every start that succeeds ends in one optimum
 NOISE, SHARED = 0.005, 0.006  # s.d. in ln L
 OUTLIERS, OUTLIER_SCALE = 0.1, 0.1
 SCENARIOS = ("dense", "small", "contaminated", "shared")
 POSTERIORS = {"posterior, headline": HEADLINE, "posterior, normal": ModelSpec(noise="normal", scale_slope=False, group=None)}
-REFERENCE_N = 1e9
-EXTRAPOLATION = 10.0  # N_opt is asked for at this times the design's largest C
 
 
 @dataclass(frozen=True)

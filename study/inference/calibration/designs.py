@@ -10,6 +10,8 @@ from study.counts import config_counts
 from study.inference.parameters import Array
 from study.inference.spec import BYTES_PER_TOKEN
 
+REFERENCE_N = 1e9  # parameters: where D_opt is asked for
+EXTRAPOLATION = 10.0  # N_opt and the optimal loss are asked for at this times a design's largest C
 CORPUS_BYTES_PER_TOKEN = {"python-source": 2.56, "sotu": 2.24}  # measured; sets the prior of E
 
 

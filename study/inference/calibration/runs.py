@@ -22,10 +22,11 @@ from typing import Any
 import pandas as pd
 
 from study.errors import StudyError
-from study.inference.calibration.coverage import COVERAGE_SEED, LEVELS, RESAMPLES, TRUTHS, replicate, summary
+from study.inference.calibration.coverage import COVERAGE_SEED, RESAMPLES, TRUTHS, replicate, summary
 from study.inference.calibration.designs import design
 from study.inference.calibration.ranks import RANKED
 from study.inference.calibration.sbc import FITS, SEED, TARGETS, calibrate, rank_tests
+from study.inference.predictive import LEVELS
 from study.provenance import cpu_model, git_state, lock_sha256
 from study.record import write_atomic
 

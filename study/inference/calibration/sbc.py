@@ -15,22 +15,19 @@ import numpy as np
 import pandas as pd
 
 from study.errors import StudyError
-from study.inference.calibration.designs import Design
+from study.inference.calibration.designs import EXTRAPOLATION, REFERENCE_N, Design
 from study.inference.calibration.ranks import RANKED, coverage_of_ranks, rank, uniformity
 from study.inference.fast.fit import fit_fast
 from study.inference.likelihood import log_likelihood
 from study.inference.observations import PriorDominatedWarning
 from study.inference.parameters import Array, Parameters
 from study.inference.posterior import ImportanceDiagnostics, Posterior, fit_posterior
-from study.inference.predictive import simulate
+from study.inference.predictive import LEVELS, simulate
 from study.inference.priors import draw_prior, free_parameters
 from study.inference.spec import HEADLINE, ModelSpec
 
 SEED = 20_250_101
 TARGETS = {"A": ModelSpec(noise="normal", scale_slope=False, group=None), "headline": HEADLINE}
-LEVELS = (0.5, 0.8, 0.95)
-REFERENCE_N = 1e9  # parameters: where D_opt is asked for
-EXTRAPOLATION = 10.0  # N_opt and the optimal loss are asked for at this times the design's largest C
 
 Fit = Callable[..., Posterior]
 INFORMATION = ("draw", "how", "khat", "effective", "reason")  # the columns of a study that are not ranks

@@ -90,7 +90,7 @@ def residual_bootstrap(N: ArrayLike, D: ArrayLike, loss: ArrayLike, *, seed: int
 
 def resampled(data: Points, fit: HuberFit, resamples: int, rng: np.random.Generator) -> Array:
     """ln L of the fit plus centred, inflated residuals drawn with replacement, (resamples, K)."""
-    residuals = (fit.residuals - fit.residuals.mean()) * np.sqrt(data.size / (data.size - 5))
+    residuals = (fit.residuals - fit.residuals.mean()) * np.sqrt(data.size / max(data.size - 5, 1))
     return data.log_loss - fit.residuals + rng.choice(residuals, size=(resamples, data.size))
 
 
