@@ -8,6 +8,7 @@ import argparse
 import hashlib
 import io
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,20 +39,28 @@ def records_sha256(runs: Path) -> str:
 
 
 def facts(study: "Analysis") -> dict[str, Any]:
-    """The headline's numbers, unrounded: D_opt (tokens), D_opt/N and a as [low, median, high] of 95 % intervals."""
+    """The headline's numbers, unrounded: D_opt (tokens), D_opt/N and a as [low, median, high] of 95 % intervals; and beside
+    them the least and largest answer of other estimators, and the mixture of forms.
+    """
     import numpy as np
 
+    from study.figures import forms
     from study.figures.analysis import TARGET_N
-    from study.figures.checks import coverage
+    from study.figures.approaches import POSTERIOR, approaches
+    from study.figures.checks import coverage, predictions
 
     draws = study.posterior.draws
     tokens = draws.D_opt_at(TARGET_N)
     ends = {name: [float(x) for x in np.quantile(values, [0.025, 0.5, 0.975])]
             for name, values in (("D_opt", tokens), ("D_over_N", tokens / TARGET_N), ("a", draws.a))}
     held_out = {"runs": len(study.held_out), "inside_95": coverage(study)[0.95] if len(study.held_out) else 0,
+                "better": int(np.sum(study.held_out["loss"] < np.median(predictions(study), axis=0))) if len(study.held_out) else 0,
                 "times_beyond_C": float(study.held_out["C"].max() / study.largest_C) if len(study.held_out) else 0.0}
+    others = [one.tokens for one in approaches(study) if one.name != POSTERIOR and np.isfinite(one.tokens)]
+    mixed = [float(x) for x in np.quantile(forms.equal(study), [0.025, 0.5, 0.975])]
     return {"grid": study.grid.name, "records_sha256": records_sha256(study.runs / study.grid.name), "N": TARGET_N,
             "runs_fitted": len(study.fit), "held_out_budgets": len(study.held_out_budgets), "held_out": held_out, **ends,
+            "estimators": [min(others), max(others)] if others else [], "forms": len(forms.laws(study)), "over_forms": mixed,
             "times_beyond_C": 6 * TARGET_N * ends["D_opt"][1] / study.largest_C, "times_beyond_N": TARGET_N / study.largest_N}
 
 
@@ -62,7 +71,13 @@ def block(answer: Mapping[str, Any]) -> str:
     held_out = answer["held_out"]
     tested = "" if not held_out["runs"] else (
         f" Of {number_word(held_out['runs'])} held-out runs at {significant(held_out['times_beyond_C'], 2)} times the largest "
-        f"fitted compute, {number_word(held_out['inside_95'])} fell inside their 95 % predictive interval.")
+        f"fitted compute, {number_word(held_out['inside_95'])} fell inside their 95 % predictive interval; "
+        f"{number_word(held_out['better'])} came out better than predicted.")
+    low, high = answer["estimators"] or (math.nan, math.nan)
+    beside = "" if not answer["estimators"] else (
+        f" Other estimators of the same law on the same runs answer {count(low)} to {count(high)}, and "
+        f"{number_word(answer['forms'])} forms of the law, equally weighted, {count(answer['over_forms'][1])} "
+        f"{interval(answer['over_forms'][0], answer['over_forms'][2], count)}.")
     tokens, ratio, a = answer["D_opt"], answer["D_over_N"], answer["a"]
     rehearsal = "" if answer["held_out_budgets"] else (
         " That grid is a rehearsal of minutes: it exercises the pipeline, and its interval is accordingly wide.")
@@ -71,7 +86,8 @@ def block(answer: Mapping[str, Any]) -> str:
         f"{significant(ratio[1])} tokens a parameter {interval(ratio[0], ratio[2])}, with N_opt ∝ Cᵃ, a = {significant(a[1])} "
         f"{interval(a[0], a[2])}, from the {answer['runs_fitted']} fitted runs of the grid `{answer['grid']}`.{rehearsal} It lies "
         f"{significant(answer['times_beyond_C'], 2)} times beyond the largest compute fitted and "
-        f"{significant(answer['times_beyond_N'], 2)} times beyond the largest model: what one law says there, no more.{tested}\n\n"
+        f"{significant(answer['times_beyond_N'], 2)} times beyond the largest model: what one law says there, no "
+        f"more.{beside}{tested}\n\n"
         f"![Compute-optimal tokens against training compute, with the published laws]({PICTURE.as_posix()})\n"
     )
     return text.replace("\N{NO-BREAK SPACE}", " ")  # where a line breaks is the reader's window's affair

@@ -208,7 +208,7 @@ def in_bytes(study: Analysis) -> "Markdown":
                 "95 %": text.interval(*text.central(draws * study.bytes_per_token), short),
                 "bytes a parameter": text.significant(float(np.median(draws)) * study.bytes_per_token / N),
                 "C (FLOP)": text.power(C),
-                "beyond the largest C": f"×{text.NBSP}{text.significant(C / study.largest_C, 2)}",
+                "beyond the largest C": f"×{text.NBSP}{_factor(C / study.largest_C)}",
             }
         )
     return text.table(rows)
@@ -251,6 +251,11 @@ def exact_optimum(study: Analysis) -> tuple[float, Array, Array]:
 def short(x: float) -> str:
     """Parameters or tokens to two digits: the ends of an interval promise no more."""
     return text.count(x, 2)
+
+
+def _factor(x: float) -> str:
+    """Two digits: 270, 2,300 or a power of ten."""
+    return f"{float(f'{x:.1e}'):,.0f}" if 10 <= x < 1e5 else text.significant(x, 2)
 
 
 def _levels(draws: Array) -> dict[str, str]:

@@ -155,7 +155,7 @@ def profiles(study: Analysis) -> Figure:
         style.panel(ax, "", label)
     axes[0].set_ylabel("deviance above the best")
     axes[0].text(0.02, 0.5, "95 % of $\\chi^2_1$", transform=axes[0].transAxes, color=style.KAPLAN, fontsize=7.5)
-    axes[0].text(0.02, 0.05, "posterior", transform=axes[0].transAxes, color=style.POSTERIOR, fontsize=7.5)
+    axes[0].text(0.02, 0.57, "posterior", transform=axes[0].transAxes, color=style.POSTERIOR, fontsize=7.5)
     return figure
 
 

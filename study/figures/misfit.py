@@ -60,29 +60,38 @@ def _covered(study: Analysis) -> str:
     )
 
 
-def held_out(study: Analysis) -> str:
-    """What became of the runs no fit had seen: coverage, and the size of the error beside seeds and beside Huber's fit."""
+def tested(study: Analysis) -> str:
+    """What became of the runs no fit had seen, and what that says of the extrapolation to the target."""
     rows = study.held_out
     if not len(rows):
         return "No run of a held-out budget is recorded, so nothing on this page tests the extrapolation."
     inside = checks.coverage(study)
-    predicted, loss = checks.predictions(study), np.log(rows["loss"].to_numpy())
-    off = loss - np.log(np.median(predicted, axis=0))
-    above = float(np.mean(off > 0))
+    above = float(np.mean(rows["loss"].to_numpy() > np.median(checks.predictions(study), axis=0)))
     side = (
         "they came out worse than predicted" if above > 0.8
         else "they came out better than predicted" if above < 0.2
         else "they lie on both sides of the prediction"
     )
+    return (
+        f"Of {text.number_word(len(rows))} held-out runs, {_count(inside[0.95])} fell inside the 95 % predictive interval, "
+        f"{_count(inside[0.8])} inside the 80 % and {_count(inside[0.5])} inside the 50 %; {side}. {_beyond(study)}"
+    )
+
+
+def held_out(study: Analysis) -> str:
+    """The size of the error on the held-out runs, beside seeds and beside Huber's fit; nothing without such runs."""
+    rows = study.held_out
+    if not len(rows):
+        return ""
+    predicted, loss = checks.predictions(study), np.log(rows["loss"].to_numpy())
+    off = loss - np.log(np.median(predicted, axis=0))
     low, high = (np.quantile(predicted, q, axis=0) for q in (0.025, 0.975))
     sd, freedom = noise.seed_sd(study)
     seeds = f", {text.significant(float(np.sqrt(np.mean(off**2)) / sd), 2)} times the s.d. between seeds" if freedom else ""
     huber = loss - np.log(study.huber.surface.loss(rows["N"].to_numpy(), rows["D"].to_numpy()))
     return (
-        f"Of {text.number_word(len(rows))} held-out runs, {_count(inside[0.95])} fell inside the 95 % predictive interval, "
-        f"{_count(inside[0.8])} inside the 80 % and {_count(inside[0.5])} inside the 50 %; "
-        f"{side}. The r.m.s. error is {_percent(off)} of the loss{seeds}; that of Huber's fit is {_percent(huber)}. "
-        f"The 95 % interval's ends lie a factor of {text.significant(float(np.median(high / low)), 3)} apart. {_beyond(study)}"
+        f"The r.m.s. error is {_percent(off)} of the loss{seeds}; that of Huber's fit is {_percent(huber)}. "
+        f"The 95 % interval's ends lie a factor of {text.significant(float(np.median(high / low)), 3)} apart."
     )
 
 
@@ -135,6 +144,6 @@ def step(study: Analysis) -> str:
         "the law, fitted below it, does not know" if there < 0.5 * here else ""
     )
     return (
-        f" At equal width the loss falls by {text.significant(here, 2)} nats from the largest fitted budget to this one, and by "
+        f"At equal width the loss falls by {text.significant(here, 2)} nats from the largest fitted budget to this one, and by "
         f"{text.significant(there, 2)} on `{corpus}`{cause}."
     )

@@ -133,7 +133,7 @@ def drift(study: Analysis) -> str:
     return (
         f"From {text.power(first.budget)} to {text.power(last.budget)} FLOP{', held out,' if last.held_out else ''} the vertices "
         f"of the measured profiles go from {_two(first.measured)} to {_two(last.measured)} tokens a parameter, the law's at the "
-        f"same cells from {_two(law[0])} to {_two(law[-1])}: {verdict}.{_elsewhere(study, found)}"
+        f"same cells from {_two(law[0])} to {_two(law[-1])}: {verdict}."
     )
 
 
@@ -143,9 +143,10 @@ def way(values: list[float]) -> int:
     return 0 if abs(slope) < np.log1p(STEADY) else int(np.sign(slope))
 
 
-def _elsewhere(study: Analysis, found: list[Vertex]) -> str:
-    known = [one for one in found if np.isfinite(one.elsewhere)]
+def elsewhere(study: Analysis) -> str:
+    """The same by the loss on the other corpus; nothing where that is unknown."""
+    known = [one for one in vertices(study) if np.isfinite(one.elsewhere)]
     if len(known) < 2:
         return ""
     corpus = next(cell.config.ood_corpus for cell in study.grid.cells if cell.config.ood_corpus)
-    return f" By the loss on `{corpus}` they go from {_two(known[0].elsewhere)} to {_two(known[-1].elsewhere)}."
+    return f"By the loss on `{corpus}` they go from {_two(known[0].elsewhere)} to {_two(known[-1].elsewhere)}."

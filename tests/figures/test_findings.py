@@ -174,13 +174,13 @@ def test_held_out_runs_are_judged_by_their_predictions(quick: Analysis, monkeypa
     study.__dict__["held_out"] = quick.fit.head(4).assign(loss=3.0 + shift)
     draws: Any = 3.0 + 0.01 * np.random.default_rng(0).standard_normal((500, 4))
     monkeypatch.setattr(verdicts.checks, "predictions", lambda _: draws)
-    said = misfit.held_out(study)
+    said = misfit.tested(study)
     assert side in said and said.startswith("Of four held-out runs, none fell inside") and "already breaks" in said
     error = 100 * abs(np.log((3.0 + shift) / 3.0))
-    assert f"The r.m.s. error is {error:.1f} % of the loss" in said
+    assert f"The r.m.s. error is {error:.1f} % of the loss" in misfit.held_out(study)
     study.__dict__["held_out"] = quick.fit.head(4).assign(loss=3.0)
     monkeypatch.setattr(verdicts.checks, "coverage", lambda _: {0.5: 4, 0.8: 4, 0.95: 4})
-    assert "is inside what the law promised" in misfit.held_out(study)
+    assert "is inside what the law promised" in misfit.tested(study)
 
 
 def test_a_loss_below_the_irreducible_one_is_told(quick: Analysis) -> None:
