@@ -45,6 +45,15 @@ class Grid:
         if any(cell.config.corpus != self.corpus for cell in self.cells):
             raise GridError(f"grid {self.name} mixes corpora")
 
+    def of(self, *splits: str) -> tuple[Cell, ...]:
+        """The cells of the given splits, in the design's order."""
+        return tuple(cell for cell in self.cells if cell.split in splits)
+
+    @property
+    def planned(self) -> tuple[Cell, ...]:
+        """The cells that are no tuning."""
+        return self.of("fit", "held-out")
+
     def cell(self, run_id: str) -> Cell:
         """The cell of a run_id.
 

@@ -90,13 +90,13 @@ class Analysis:
     @cached_property
     def budgets(self) -> list[float]:
         """All budgets of the design, ascending."""
-        return sorted({cell.budget for cell in self.grid.cells if cell.split != "tuning"})
+        return sorted({cell.budget for cell in self.grid.planned})
 
     @cached_property
     def held_out_budgets(self) -> list[float]:
         """Those of held-out cells alone."""
-        fitted = {cell.budget for cell in self.grid.cells if cell.split == "fit"}
-        return sorted({cell.budget for cell in self.grid.cells if cell.split == "held-out"} - fitted)
+        fitted = {cell.budget for cell in self.grid.of("fit")}
+        return sorted({cell.budget for cell in self.grid.of("held-out")} - fitted)
 
     @cached_property
     def largest_C(self) -> float:

@@ -239,7 +239,7 @@ def by_compute(study: Analysis) -> "Markdown":
 @lru_cache(maxsize=4)
 def exact_optimum(study: Analysis) -> tuple[float, Array, Array]:
     """At the largest fitted budget: the budget, N_opt per draw at C = 6 N D, and under the exact cost a token of the ladder."""
-    configs = {cell.config.width: cell.config for cell in study.grid.cells if cell.split == "fit"}.values()
+    configs = {cell.config.width: cell.config for cell in study.grid.of("fit")}.values()
     ladder = [float(config_counts(config).multiplying) for config in configs]
     C = float(study.fit["budget"].max())
     exact = exact_cost_optimum(

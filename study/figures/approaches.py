@@ -127,14 +127,13 @@ def compared(study: Analysis) -> Figure:
     if study.envelope is not None:
         inner = ~study.envelope.edge
         ax.plot(study.envelope.C[inner], study.envelope.N[inner], ".", color=style.KAPLAN, ms=2.5)
-        end = (float(study.envelope.C[inner][-1]), float(study.envelope.N[inner][-1]))
-        ax.annotate("1: envelope", end, xytext=(6, -2), textcoords="offset points", color=style.KAPLAN, fontsize=7.5, va="top")
+        ax.text(0.02, 0.96, "● 1: envelope", transform=ax.transAxes, color=style.KAPLAN, fontsize=7.5, va="top")
     at, N, _ = optima(study)
     palette = colours(study)
     if study.isoflop is not None and len(at):
         for x, y, budget in zip(at, N, study.isoflop.C[study.isoflop.inside], strict=True):
             ax.plot([x], [y], "D", color=palette[float(budget)], ms=6, mec="white", zorder=6)
-        ax.annotate("2: vertices of the parabolas", (at[0], N[0]), xytext=(-4, 14), textcoords="offset points", fontsize=7.5)
+        ax.text(0.02, 0.9, "◆ 2: vertices of the parabolas", transform=ax.transAxes, fontsize=7.5, va="top")
     ax.plot(C, study.huber.surface.N_opt(C), color=style.HOFFMANN, lw=1.2, ls="--")
     labels.append((float(study.huber.surface.N_opt(C[-1])), "3: Huber", style.HOFFMANN))
     ax.set_xlim(C[0] / 1.3, C[-1])

@@ -14,7 +14,7 @@ def callout(kind: str, title: str, body: str) -> None:
 
 def incomplete(study: Analysis) -> None:
     """A warning while planned runs are missing."""
-    if len(study.frame) < len([cell for cell in study.grid.cells if cell.split != "tuning"]):
+    if len(study.frame) < len(study.grid.planned):
         callout("warning", "The grid is not complete", done(study))
 
 
@@ -32,7 +32,7 @@ def small_grid(study: Analysis) -> None:
 def no_held_out(study: Analysis) -> None:
     """A warning where the held-out budget is missing."""
     if not len(study.held_out):
-        planned = [cell for cell in study.grid.cells if cell.split == "held-out"]
+        planned = study.grid.of("held-out")
         why = (
             f"{len(planned)} held-out runs are planned and none is recorded."
             if planned

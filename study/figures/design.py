@@ -27,7 +27,7 @@ def plane(study: Analysis) -> Figure:
     """The cells in the plane of (N, D) with lines of equal compute; hollow where a run is not yet done."""
     figure, ax = style.canvas(7.2, 4.6)
     palette, done = colours(study), set(study.frame["run_id"])
-    cells = [cell for cell in study.grid.cells if cell.split != "tuning"]
+    cells = study.grid.planned
     N = np.array([config_counts(cell.config).multiplying for cell in cells], dtype=float)
     D = np.array([cell.config.tokens for cell in cells], dtype=float)
     sizes = np.geomspace(N.min() / 2.2, N.max() * 1.6, 40)
@@ -110,7 +110,7 @@ def grid_table(study: Analysis) -> "Markdown":
     """One row a budget: its cells by role, its sizes and tokens, and how many runs are done."""
     done, rows = set(study.frame["run_id"]), []
     for budget in study.budgets:
-        cells = [cell for cell in study.grid.cells if cell.budget == budget and cell.split != "tuning"]
+        cells = [cell for cell in study.grid.planned if cell.budget == budget]
         N = [config_counts(cell.config).multiplying for cell in cells]
         D = [cell.config.tokens for cell in cells]
         rows.append(
@@ -140,7 +140,7 @@ def _count(cells: list[Cell], role: str) -> int:
 
 def recipe(study: Analysis) -> "Markdown":
     """What all runs of the grid share, and the ranges of what varies."""
-    configs = [cell.config.to_dict() for cell in study.grid.cells if cell.split != "tuning"]
+    configs = [cell.config.to_dict() for cell in study.grid.planned]
     shared, varied = [], []
     for name in configs[0]:
         values = sorted({config[name] for config in configs})

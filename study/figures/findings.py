@@ -12,7 +12,7 @@ from study.tune import SMALLEST_BATCH
 
 def done(study: Analysis) -> str:
     """Whether the grid is complete."""
-    planned = len([cell for cell in study.grid.cells if cell.split != "tuning"])
+    planned = len(study.grid.planned)
     if len(study.frame) == planned:
         return "All planned runs are recorded."
     return (

@@ -36,7 +36,8 @@ LOGARITHMIC = {"tA", "tB", "s", "nu"}
 @style.drawn
 def prior_to_posterior(study: Analysis) -> Figure:
     """Marginal prior and posterior densities of every parameter."""
-    figure, axes = style.canvas(7.4, 4.6, 3, 3)
+    figure, axes = style.canvas(7.4, 4.9, 3, 3)
+    figure.set_layout_engine("constrained", hspace=0.08)  # titles off the ticks above them
     known = distributions(HEADLINE, study.bytes_per_token)
     for ax, (name, (symbol, unit)) in zip(axes.flat, NAMES.items(), strict=True):
         draws = getattr(study.posterior.parameters, name)

@@ -69,8 +69,7 @@ def _tenth(number: float) -> str:
 
 def design(study: Analysis) -> Mapping[str, Value]:
     """The grid, whatever was measured."""
-    cells = [cell for cell in study.grid.cells if cell.split != "tuning"]
-    fitted = [cell for cell in cells if cell.split == "fit"]
+    cells, fitted = study.grid.planned, study.grid.of("fit")
     config = cells[0].config
     N0, D0 = study.reference
     budgets = [cell.budget for cell in fitted]

@@ -99,7 +99,7 @@ def grid_job(name: str, runs: Path, group: str, drop_highest: int) -> Job:
     complete = frame[frame["status"] == "complete"]
     kept, dropped = drop_highest_losses(rows, drop_highest)
     spec = replace(HEADLINE, group={"auto": HEADLINE.group, "none": None}.get(group, group))
-    of_all = len([cell for cell in chosen.cells if cell.split == "fit"])
+    of_all = len(chosen.of("fit"))
     return Job(kept, dropped, spec, f"the grid {name}", name,
                (f"{len(rows)} of {of_all} runs of the grid {name}", *_dropped_note(dropped)), grid_reference(chosen, spec),
                complete.rename(columns={"loss": "val_loss"})[["run_id", "N", "D", "val_loss", "dollars"]])
@@ -202,8 +202,8 @@ def _huber_json(huber: Bootstrap | str) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for name in SURFACE:
         draws = np.asarray(getattr(huber.surface, name), dtype=float)
-        draws = draws[np.isfinite(draws)]
-        low, high = np.quantile(draws, [0.025, 0.975]) if len(draws) else (math.nan, math.nan)
+        draws = draws[~np.isnan(draws)]  # an infinite one is an answer: it belongs to the tail, and to the end where it reaches it
+        low, high = np.quantile(draws, [0.025, 0.975], method="nearest") if len(draws) else (math.nan, math.nan)
         out[name] = {"point": float(getattr(huber.fit.surface, name)), "ci95": [float(low), float(high)]}
     return {**out, "objective": huber.fit.objective, "delta": huber.fit.delta, "resamples_converged": huber.converged}
 

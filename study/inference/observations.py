@@ -117,7 +117,7 @@ def reduce_repeats(rows: Observations) -> tuple[Observations, float, float]:
 
 def grid_reference(grid: Grid, spec: ModelSpec) -> tuple[float, float]:
     """(N0, D0) of a design: geometric means over all its fit cells, so that every subset of runs shares one prior."""
-    cells = [cell.config for cell in grid.cells if cell.split == "fit"]
+    cells = [cell.config for cell in grid.of("fit")]
     N = [config_counts(config).by(spec.n_convention) for config in cells]
     return float(np.exp(np.mean(np.log(N)))), float(np.exp(np.mean(np.log([config.tokens for config in cells]))))
 

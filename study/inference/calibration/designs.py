@@ -69,7 +69,7 @@ def design(name: str) -> Design:
     from study.grids import grid
 
     chosen = grid(name)
-    cells = [cell.config for cell in chosen.cells if cell.split == "fit"]
+    cells = [cell.config for cell in chosen.of("fit")]
     return Design(name, np.array([float(config_counts(config).multiplying) for config in cells]),
                   np.array([float(config.tokens) for config in cells]), np.array([float(config.width) for config in cells]),
                   CORPUS_BYTES_PER_TOKEN.get(chosen.corpus, BYTES_PER_TOKEN))
