@@ -12,6 +12,7 @@ from study.grids import RULE, grid
 from study.record import RunRecord, paired_difference, read_runs
 from study.table import records_of, table
 from study.tune import Rule, fit_rule
+from study.verify import verify
 
 RUNS = Path(__file__).resolve().parent.parent / "runs"
 # the one pair that falls short of 0.004 nats: runs/README.md
@@ -37,6 +38,14 @@ def test_every_record_is_a_cell_of_its_design_and_re_hashes(name: str) -> None:
         assert not record.provenance.git_dirty, f"{record.run_id} was trained by uncommitted code"
         if record.status == "complete":
             assert record.losses["validation"].nats_per_token > 0 and record.curve[-1].step == record.config.steps
+
+
+@pytest.mark.parametrize("name", ["quick", "cpu"])
+def test_runs_trained_again_on_another_processor_reproduce_the_grid(name: str) -> None:
+    found = read_runs(RUNS / "replicate" / name)
+    assert len(found) >= 14 and not any(record.provenance.git_dirty for record in found)
+    result = verify(found, read_runs(RUNS / name), only=[record.run_id for record in found])
+    assert result.passed, [row for row in result.comparisons if not row.passed]
 
 
 @pytest.mark.parametrize("name", [name for name in COMMITTED if name != "sweep"])
