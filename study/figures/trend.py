@@ -131,8 +131,8 @@ def drift(study: Analysis) -> str:
     ways = {way([one.measured for one in found]), way(law)}
     verdict = f"**the runs and the law go opposite ways**, and {holds}" if ways == {1, -1} else holds
     return (
-        f"From {text.power(first.budget)} to {text.power(last.budget)} FLOP{', held out,' if last.held_out else ''} the vertices "
-        f"of the measured profiles go from {_two(first.measured)} to {_two(last.measured)} tokens a parameter, the law's at the "
+        f"From {text.power(first.budget)} to {text.power(last.budget)} FLOP{', held out,' if last.held_out else ''} the measured "
+        f"optima go from {_two(first.measured)} to {_two(last.measured)} tokens a parameter, the law's at the "
         f"same cells from {_two(law[0])} to {_two(law[-1])}: {verdict}."
     )
 
