@@ -32,6 +32,12 @@ def test_the_quick_grid_is_as_the_readme_says() -> None:
     assert {cell.split for cell in built.cells} == {"fit"}
 
 
+def test_more_seeds_are_of_cells_of_the_cpu_grid_and_none_of_it() -> None:
+    once = {cell.config for cell in grid("cpu").cells}
+    for cell in grid("seeds").cells:
+        assert replace(cell.config, seed=0) in once and cell.config not in once
+
+
 def test_unknown_grids_and_runs_say_what_there_is() -> None:
     with pytest.raises(GridError, match="quick"):
         grid("quik")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def command(
-    grid: Annotated[str, typer.Option(help="The grid to train: quick, sweep, cpu, lab01, gpu.")],
+    grid: Annotated[str, typer.Option(help="The grid to train: quick, sweep, cpu, seeds, lab01, gpu.")],
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes (default: one a core, or one a GPU).")] = None,
     runs: Annotated[Path, typer.Option(help="Where records go: RUNS/GRID/RUN_ID/.")] = Path("runs"),
     only: Annotated[list[str] | None, typer.Option(help="Train only this run_id (repeatable).")] = None,
