@@ -161,4 +161,5 @@ def seeds() -> Grid:
     return checked("seeds", [Cell(ruled(3e13, width, seed), "seed", 3e13) for width in (64, 80, 128, 48) for seed in (1, 2)])
 
 
-GRIDS: dict[str, Callable[[], Grid]] = {"smoke": smoke, "quick": quick, "sweep": sweep, "cpu": cpu, "seeds": seeds, "lab01": lab01, "gpu": gpu}
+GRIDS: dict[str, Callable[[], Grid]] = {"smoke": smoke, "quick": quick, "sweep": sweep, "cpu": cpu, "seeds": seeds,
+                                        "lab01": lab01, "gpu": gpu}

@@ -63,6 +63,7 @@ class Analysis:
     sweep: pd.DataFrame  # the same of the sweep; empty when it is not that of this grid's corpus
     sweep_records: Mapping[str, RunRecord]
     again: Mapping[str, RunRecord]  # runs of the grid trained a second time, on another processor: runs/replicate/<grid>
+    seeds: pd.DataFrame  # runs of more seeds of its cells, in no fit; empty where none are of this grid
     nuts: bool = True  # else every posterior that allows it is drawn by importance sampling: for tests
     # NUTS in other processes, see `load`; no copy inherits them, for its records may be others
     begun: dict[ModelSpec, "Future[Posterior]"] = field(default_factory=dict, init=False)
@@ -238,7 +239,10 @@ def load(name: str | None = None, runs: Path | None = None, *, nuts: bool = True
             "of one budget: "
             f"train more with `study run --grid {chosen.name}`, or choose other records with STUDY_GRID and STUDY_RUNS"
         )
-    study = Analysis(chosen, folder, records, frame, sweep, sweep_records, records_of(chosen, folder / REPLICATE), nuts)
+    more, once = grid("seeds"), {cell.config for cell in chosen.cells}
+    of_this = all(replace(cell.config, seed=0) in once for cell in more.cells)
+    seeds = table(more, records_of(more, folder)) if of_this else pd.DataFrame()
+    study = Analysis(chosen, folder, records, frame, sweep, sweep_records, records_of(chosen, folder / REPLICATE), seeds, nuts)
     if ahead:
         pool = ProcessPoolExecutor(os.cpu_count(), mp_context=multiprocessing.get_context("spawn"))
         study.begun.update({spec: pool.submit(by_nuts, rows, spec, chosen) for spec in ahead})

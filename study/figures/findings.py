@@ -102,7 +102,7 @@ def ruled(study: Analysis) -> str:
     found = sweep.verification(study)
     if not len(found):
         return "The rule has not been checked at the largest fitted budget."
-    sd, freedom = noise.seed_sd(study)
+    sd, freedom = noise.seed_sd_at(study, float(study.fit["budget"].max()))
     gain = float(found["gain"].max())
     if gain <= 0:
         close = int((found["gain"] > -200 * np.sqrt(2) * sd).sum()) if freedom else 0
@@ -149,16 +149,27 @@ def minima(study: Analysis) -> str:
 
 
 def seeds(study: Analysis) -> str:
-    """How seed noise compares with the misfit of the law."""
-    sd, freedom = noise.seed_sd(study)
-    if not freedom:
+    """How seed noise compares with the misfit of the law, below the largest fitted budget and at it."""
+    top = float(study.fit["budget"].max())
+    off, at_top = misfit.residuals(study.posterior, study.fit), (study.fit["budget"] == top).to_numpy()
+    parts = []
+    for where, budgets, rows in (("below the largest fitted budget", [b for b in study.budgets if b < top], ~at_top),
+                                 ("at it" if at_top.mean() < 1 else "at the one budget", [top], at_top)):
+        sd, freedom = noise.seed_sd(study, budgets)
+        if not freedom:
+            continue
+        miss = float(np.sqrt(np.mean(off[rows] ** 2)))
+        cause = "misfit of the law sets the noise there" if miss > 1.5 * sd else "seeds account for it"
+        parts.append(f"{where} seeds differ by {100 * sd:.2f} % of the loss (pooled s.d., {text.number_word(freedom)} degrees of "
+                     f"freedom) and the runs lie {100 * miss:.2f} % off the law (r.m.s.), so {cause}")
+    if not parts:
         return "No cell has a second seed yet, so noise between seeds is unknown."
-    off = float(np.sqrt(np.mean(misfit.residuals(study.posterior, study.fit) ** 2)))
-    cause = "misfit of the law, not seeds, sets the noise that it learns" if off > 1.5 * sd else "seeds account for it"
-    return (
-        f"Seeds differ by {100 * sd:.2f} % of the loss (pooled s.d., {text.number_word(freedom)} degrees of freedom); the runs "
-        f"lie {100 * off:.2f} % off the law (r.m.s.), so {cause}."
+    extra = "" if not len(study.seeds) else (
+        f" {text.number_word(len(study.seeds)).capitalize()} of these runs were added for their seeds after the grid had been "
+        "seen, and are in no fit."
     )
+    said = "; ".join(parts)
+    return f"{said[0].upper()}{said[1:]}.{extra}"
 
 
 def gap(study: Analysis) -> str:

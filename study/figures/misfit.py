@@ -86,8 +86,9 @@ def held_out(study: Analysis) -> str:
     predicted, loss = checks.predictions(study), np.log(rows["loss"].to_numpy())
     off = loss - np.log(np.median(predicted, axis=0))
     low, high = (np.quantile(predicted, q, axis=0) for q in (0.025, 0.975))
-    sd, freedom = noise.seed_sd(study)
-    seeds = f", {text.significant(float(np.sqrt(np.mean(off**2)) / sd), 2)} times the s.d. between seeds" if freedom else ""
+    sd, freedom = noise.seed_sd_at(study, float(rows["budget"].max()))
+    times = text.significant(float(np.sqrt(np.mean(off**2)) / sd), 2) if freedom else ""
+    seeds = f", {times} times the largest s.d. between seeds of any budget" if freedom else ""
     huber = loss - np.log(study.huber.surface.loss(rows["N"].to_numpy(), rows["D"].to_numpy()))
     return (
         f"The r.m.s. error is {_percent(off)} of the loss{seeds}; that of Huber's fit is {_percent(huber)}. "

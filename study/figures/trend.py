@@ -37,12 +37,13 @@ def vertices(study: Analysis) -> tuple[Vertex, ...]:
     """One a budget of three sizes and more, ascending, the held-out ones among them."""
     rows = complete(study.frame)
     rows = rows[rows["role"].isin(["isoflop", "held-out"])]
-    (sd, freedom), rng, out = noise.seed_sd(study), np.random.default_rng(SEED), []
+    rng, out = np.random.default_rng(SEED), []
     for budget, group in groups(rows, "budget"):
         path = group.sort_values("N")
         N, D, loss = (path[name].to_numpy(dtype=float) for name in ("N", "D", "loss"))
         if len(N) < 3:
             continue
+        sd, freedom = noise.seed_sd_at(study, budget)
         seeds = loss[:, None] * np.exp(sd * rng.standard_normal((len(N), RESAMPLES))) if freedom else np.empty((len(N), 0))
         law = study.posterior.draws.loss(N[:, None], D[:, None])
         other = path["ood_loss"].to_numpy(dtype=float)

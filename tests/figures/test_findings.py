@@ -82,6 +82,23 @@ def test_seed_noise_is_pooled_within_cells(quick: Analysis) -> None:
     assert sd == pytest.approx(float(np.log(rows["loss"]).std()))
 
 
+def test_more_seeds_count_where_their_budget_is_and_in_no_fit(quick: Analysis) -> None:
+    top = quick.fit["budget"].max()
+    run = quick.frame[(quick.frame["budget"] == top) & (quick.frame["role"] == "isoflop")].iloc[[0, 0]]
+    more = run.assign(loss=run["loss"] * np.array([1.03, 0.97]), run_id=["a", "b"])
+    study = replace(quick, seeds=more)
+    study.__dict__["headline"] = quick.headline
+    assert noise.seed_sd(study, [top]) == (pytest.approx(0.03, rel=0.01), 2)
+    below, _ = noise.seed_sd(quick, [budget for budget in quick.budgets if budget < top])
+    assert noise.seed_sd_at(study, top)[0] == pytest.approx(max(0.03, below), rel=0.01)
+    assert noise.seed_sd_at(study, top / 2)[0] == pytest.approx(below)
+    assert list(study.fit["run_id"]) == list(quick.fit["run_id"])
+    said = findings.seeds(study)
+    assert "at it seeds differ by 3.00 % of the loss (pooled s.d., two degrees of freedom)" in said
+    assert f"seeds differ by {100 * below:.2f} %" in said and "Two of these runs were added for their seeds" in said
+    assert "at it seeds" not in findings.seeds(quick) and "were added" not in findings.seeds(quick)
+
+
 def elsewhere(quick: Analysis, sds: float) -> Analysis:
     """Every run trained again on another processor, with ln L changed by so many standard deviations between seeds."""
     def moved(record: RunRecord) -> RunRecord:

@@ -46,7 +46,8 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Analysis:
                       for k, D in enumerate(steps))
         records[config.run_id] = replace(record(config, loss), curve=curve)
     frame = table(planned, records)
-    return Analysis(planned, Path(tmp_path_factory.mktemp("runs")), records, frame, frame.iloc[:0], {}, {}, nuts=False)
+    none = frame.iloc[:0]
+    return Analysis(planned, Path(tmp_path_factory.mktemp("runs")), records, frame, none, {}, {}, none, nuts=False)
 
 
 def test_the_posterior_holds_the_planted_answer(study: Analysis) -> None:
