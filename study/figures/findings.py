@@ -107,8 +107,8 @@ def ruled(study: Analysis) -> str:
     if gain <= 0:
         close = int((found["gain"] > -200 * np.sqrt(2) * sd).sum()) if freedom else 0
         doubt = "" if not close else (
-            f"; {text.number_word(close)} of {text.number_word(len(found))} by less than two s.d. of the difference of two runs, "
-            "so the rule is not told apart from it there"
+            f"; {text.number_word(close)} of {text.number_word(len(found))} by less than two s.d. of the difference of two seeds "
+            "there, too little to tell them apart"
         )
         return (
             "At the largest fitted budget neither half nor twice the rule's learning rate wins: they lose at least "

@@ -158,7 +158,7 @@ def check_table(study: Analysis) -> "Markdown":
                 "learning rate × rule": text.significant(row.factor, 2),
                 "loss by the rule": f"{row.rule:.4f}",
                 "loss": f"{row.loss:.4f}",
-                "gain (%)": text.signed(row.gain),
+                "better than the rule by (%)": text.signed(row.gain),
             }
             for row in each(found)
         ]

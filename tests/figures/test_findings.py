@@ -240,7 +240,7 @@ def test_a_rule_that_loses_by_little_is_not_told_apart(quick: Analysis, monkeypa
     for gains, count in (([-0.9 * least, -1.1 * least], "one of two by less"), ([-1.1 * least, -2 * least], "")):
         monkeypatch.setattr(sweep, "verification", lambda _, gains=gains: pd.DataFrame({"gain": gains}))
         said = findings.ruled(quick)
-        assert "neither half nor twice" in said and count in said and ("told apart" in said) is bool(count)
+        assert "neither half nor twice" in said and count in said and ("tell them apart" in said) is bool(count)
 
 
 @pytest.mark.parametrize(("shift", "said"), [(-0.1, "of the largest, 4 lie below it**: there the loss falls faster"),
