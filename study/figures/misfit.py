@@ -12,6 +12,7 @@ from study.inference.parameters import Array
 from study.inference.posterior import Posterior
 
 IMPOSSIBLE = 0.025  # share of draws whose E lies above a measured loss, from which on the page says so
+GROWN = 1.5  # times the seeds' s.d. of the budgets below, from which on that of the largest is said to have grown
 ONE_SIDED = 0.75  # of a budget's runs on one side of the law: with the runs there are, rarely by chance
 
 
@@ -53,10 +54,15 @@ def _covered(study: Analysis) -> str:
     if float(np.mean(g > 0)) < 0.9 or constant is None:
         return ""
     factor = float(np.median(constant.tokens) / np.median(study.posterior.draws.D_opt_at(TARGET_N)))
+    top = float(study.fit["budget"].max())
+    (below, _), (at_top, freedom) = (noise.seed_sd(study, [b for b in study.budgets if b < top]), noise.seed_sd(study, [top]))
+    cause = (
+        f", as noise between seeds does, from {100 * below:.2g} % of the loss below the largest budget to {100 * at_top:.2g} % "
+        "at it" if freedom and at_top > GROWN * below else " to cover this"
+    )
     return (
-        f" The noise scale grows {text.significant(float(np.exp(np.median(g))), 2)} times a decade of compute to cover "
-        "this, so the runs nearest the question count least; with a constant scale the answer is "
-        f"{text.significant(factor, 2)} times as large."
+        f" The noise scale grows {text.significant(float(np.exp(np.median(g))), 2)} times a decade of compute{cause}; so the runs "
+        f"nearest the question count least, and with a constant scale the answer is {text.significant(factor, 2)} times as large."
     )
 
 
