@@ -67,7 +67,7 @@ def ranks(study: Analysis) -> Figure:
     height = -(-len(names) // columns)
     figure, axes = style.canvas(7.4, 1.35 * height + 0.4, height, columns, squeeze=False, sharex=True, sharey=True)
     z, low, high = ecdf_envelope(len(good), found.body["ranked_among"])
-    seen = np.unique(np.linspace(0, len(z) - 1, 250).astype(int))  # of the points that are judged, enough to draw
+    seen = np.unique(np.linspace(0, len(z) - 1, 100).astype(int))  # of the points that are judged, enough to draw
     for ax, name in zip(axes.flat, names, strict=False):
         values = good[name].to_numpy()
         ecdf = np.searchsorted(np.sort(values), np.arange(1, found.body["ranked_among"] + 1)) / len(values)
