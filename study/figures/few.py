@@ -200,7 +200,8 @@ def starts(study: Analysis) -> Figure:
         ["curve_fit, one dot a start\nthat fits all three exactly", "posterior, three runs", "posterior, all runs"],
     )
     low, high = text.central(prior_tokens(study))
-    ax.set_xlim(min(low, *ends[exact]) / 2, max(high, *ends[exact]) * 2)
+    reach = np.append(ends[exact], [low, high])
+    ax.set_xlim(float(reach.min()) / 2, float(reach.max()) * 2)
     ax.set_ylim(-0.5, 2.5)
     style.log_axis(ax, "x")
     style.panel(ax, "", f"$D_{{opt}}$ at {style.short(TARGET_N)} parameters (tokens)")

@@ -85,6 +85,11 @@ def tested(study: Analysis) -> str:
 
 
 def held_out(study: Analysis) -> str:
+    """All that the held-out runs say: how many were predicted, by how much the others were missed, and of what kind the step is."""
+    return " ".join(filter(None, (tested(study), error(study), step(study))))
+
+
+def error(study: Analysis) -> str:
     """The size of the error on the held-out runs, beside seeds and beside Huber's fit; nothing without such runs."""
     rows = study.held_out
     if not len(rows):
@@ -123,12 +128,12 @@ def _beyond(study: Analysis) -> str:
 
 
 def floor(study: Analysis) -> str:
-    """Whether a measured loss lies below what the law says no size and no data can reach; nothing where none clearly does."""
+    """Whether a measured loss lies below what the law says no size and no data can reach."""
     rows = complete(study.frame)
     best, E = least(rows, "loss"), study.posterior.draws.E
     share = float(np.mean(best["loss"] < E))
     if share < IMPOSSIBLE:
-        return ""
+        return "No measured loss clearly lies below the law's irreducible one."
     which = "a held-out run" if best["split"] == "held-out" else "a fitted run"
     return (
         f"**In {text.percent(share)} of the draws the irreducible loss $E$ lies above a loss that was measured**, "

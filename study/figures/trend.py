@@ -144,6 +144,11 @@ def way(values: list[float]) -> int:
     return 0 if abs(slope) < np.log1p(STEADY) else int(np.sign(slope))
 
 
+def by_corpus(study: Analysis) -> str:
+    """The trend by the loss on the grid's corpus, and by that on the other where it is known."""
+    return " ".join(filter(None, (drift(study), elsewhere(study))))
+
+
 def elsewhere(study: Analysis) -> str:
     """The same by the loss on the other corpus; nothing where that is unknown."""
     known = [one for one in vertices(study) if np.isfinite(one.elsewhere)]

@@ -194,7 +194,7 @@ def test_held_out_runs_are_judged_by_their_predictions(quick: Analysis, monkeypa
     said = misfit.tested(study)
     assert side in said and said.startswith("Of four held-out runs, none fell inside") and "already breaks" in said
     error = 100 * abs(np.log((3.0 + shift) / 3.0))
-    assert f"The r.m.s. error is {error:.1f} % of the loss" in misfit.held_out(study)
+    assert f"The r.m.s. error is {error:.1f} % of the loss" in misfit.error(study) and said in misfit.held_out(study)
     study.__dict__["held_out"] = quick.fit.head(4).assign(loss=3.0)
     monkeypatch.setattr(verdicts.checks, "coverage", lambda _: {0.5: 4, 0.8: 4, 0.95: 4})
     assert "is inside what the law promised" in misfit.tested(study)
@@ -202,7 +202,7 @@ def test_held_out_runs_are_judged_by_their_predictions(quick: Analysis, monkeypa
 
 def test_a_loss_below_the_irreducible_one_is_told(quick: Analysis) -> None:
     best = float(quick.frame["loss"].min())
-    assert misfit.floor(planted(quick, E=0.9 * best)) == ""
+    assert misfit.floor(planted(quick, E=0.9 * best)).startswith("No measured loss")
     said = misfit.floor(planted(quick, E=1.1 * best))
     assert said.startswith("**In 100\N{NO-BREAK SPACE}% of the draws") and f"{best:.2f} nats a token by a fitted run" in said
 
