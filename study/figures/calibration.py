@@ -50,7 +50,7 @@ def recorded(study: Analysis, kind: str) -> tuple[Recorded, ...]:
 
 def headline_ranks(study: Analysis) -> Recorded | None:
     """The calibration of the headline on this grid's design; else of the headline on any; else the first there is."""
-    found = recorded(study, "sbc")
+    found = [one for one in recorded(study, "sbc") if one.body["tests"]]  # none where too few fits had a rank
     order = sorted(found, key=lambda one: (one.body["target"] != "headline", one.body["design"] != study.grid.name))
     return order[0] if order else None
 
@@ -91,7 +91,11 @@ def studies(study: Analysis) -> "Markdown":
     rows = []
     for one in found:
         tests = pd.DataFrame(one.body["tests"])
-        worst, answer = least(tests, "holm"), tests[tests["quantity"] == "D_opt_at"].iloc[0]
+        p = held = text.ABSENT
+        if len(tests):
+            worst, answer = least(tests, "holm"), tests[tests["quantity"] == "D_opt_at"].iloc[0]
+            p = f"{text.significant(worst['holm'], 2)}, {SYMBOLS.get(worst['quantity'], worst['quantity'])}"
+            held = " / ".join(text.percent(answer[f"coverage_{level}"]) for level in (50, 80, 95))
         rows.append(
             {
                 "design": one.body["design"],
@@ -101,8 +105,8 @@ def studies(study: Analysis) -> "Markdown":
                 "k-hat > 0.7": text.ABSENT
                 if one.body.get("khat_over_0.7") is None
                 else text.percent(one.body["khat_over_0.7"], 1),
-                "least p (Holm)": f"{text.significant(worst['holm'], 2)}, {SYMBOLS.get(worst['quantity'], worst['quantity'])}",
-                "coverage of $D_{opt}(N)$": " / ".join(text.percent(answer[f"coverage_{level}"]) for level in (50, 80, 95)),
+                "least p (Holm)": p,
+                "coverage of $D_{opt}(N)$": held,
             }
         )
     return text.table(rows, left=("model", "drawn by", "least p (Holm)"))

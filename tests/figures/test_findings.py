@@ -294,6 +294,13 @@ def test_recorded_calibrations_are_shown(quick: Analysis, tmp_path: Path) -> Non
     assert "holds the truth" in verdicts.covered(study)
 
 
+def test_a_calibration_without_ranks_is_in_the_table_and_tests_nothing(quick: Analysis, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = {"design": "three", "target": "headline", "fitted_by": {"failed": 20}, "draws": 20, "tests": []}
+    monkeypatch.setattr(verdicts.calibration, "recorded", lambda *_: (SimpleNamespace(body=body),))
+    assert "20 failed" in verdicts.calibration.studies(quick).data
+    assert "No simulation-based calibration" in verdicts.calibrated(quick)
+
+
 def test_calibration_names_the_quantity_that_departs(quick: Analysis, monkeypatch: pytest.MonkeyPatch) -> None:
     def body(p: float) -> SimpleNamespace:
         tests = [{"quantity": "E", "holm": 0.9}, {"quantity": "s", "holm": p}]
