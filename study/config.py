@@ -49,6 +49,10 @@ class RunConfig:
     precision: str = "float32"  # or "bfloat16" (autocast)
     compiled: bool = False  # torch.compile changes the order of sums
     recipe: int = 1  # raised when a change of the training code changes a run's bits
+    token_shift: bool = False  # half of each attention layer's input channels are those of the token before
+    optimiser: str = "adamw"  # or "muon": orthogonalised momentum for the matrices of the blocks, AdamW for the rest
+    schedule: str = "linear"  # after the warm-up: linear decay to zero, or "constant"
+    unique_tokens: int = 0  # the first so many train tokens are all the run may see; 0 for the whole train split
 
     def __post_init__(self) -> None:
         def need(ok: bool, why: str) -> None:
@@ -77,6 +81,10 @@ class RunConfig:
         need(0 <= self.beta1 < 1 and 0 <= self.beta2 < 1, "beta1 and beta2 must be in [0, 1)")
         need(self.weight_decay >= 0, f"weight_decay must not be negative, not {self.weight_decay}")
         need(self.seed >= 0, f"seed must not be negative, not {self.seed}")
+        need(self.optimiser in ("adamw", "muon"), f"optimiser must be adamw or muon, not {self.optimiser!r}")
+        need(self.schedule in ("linear", "constant"), f"schedule must be linear or constant, not {self.schedule!r}")
+        need(self.unique_tokens == 0 or self.unique_tokens > self.context,
+             f"unique_tokens {self.unique_tokens} hold no window of {self.context} tokens and the one that follows")
         need(self.precision in ("float32", "bfloat16"), f"precision must be float32 or bfloat16, not {self.precision!r}")
 
     @property
@@ -86,10 +94,8 @@ class RunConfig:
 
     @property
     def run_id(self) -> str:
-        """A prefix for eyes and a hash over all fields, e.g. `L4-d96-D2.0M-s0-3f9a1c`."""
-        canonical = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
-        digest = hashlib.sha256(canonical.encode()).hexdigest()[:6]
-        return f"L{self.layers}-d{self.width}-D{_short(self.tokens)}-s{self.seed}-{digest}"
+        """A prefix for eyes and the identity, e.g. `L4-d96-D2.0M-s0-3f9a1c`."""
+        return f"L{self.layers}-d{self.width}-D{_short(self.tokens)}-s{self.seed}-{identity(self)}"
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -97,9 +103,21 @@ class RunConfig:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "RunConfig":
         known = {field.name for field in fields(cls)}
-        if unknown := set(data) ^ known:
-            raise ConfigError(f"a run's config must hold exactly the fields of RunConfig; check {sorted(unknown)}")
+        if wrong := set(data) - known | known - set(LATER) - set(data):
+            raise ConfigError(f"a run's config must hold exactly the fields of RunConfig; check {sorted(wrong)}")
         return cls(**data)
+
+
+# Fields younger than the first records, each with the value at which the code does what it did before the field was there.
+# At that value a field is left out of the hash, so that the identity of an earlier run does not change.
+LATER: dict[str, Any] = {"token_shift": False, "optimiser": "adamw", "schedule": "linear", "unique_tokens": 0}
+
+
+def identity(config: RunConfig) -> str:
+    """Six hexadecimal digits of the sha256 over all fields, less those of `LATER` that are at their earlier value."""
+    kept = {name: value for name, value in asdict(config).items() if name not in LATER or value != LATER[name]}
+    canonical = json.dumps(kept, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:6]
 
 
 def _short(count: int) -> str:

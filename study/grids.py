@@ -161,5 +161,34 @@ def seeds() -> Grid:
     return checked("seeds", [Cell(ruled(3e13, width, seed), "seed", 3e13) for width in (64, 80, 128, 48) for seed in (1, 2)])
 
 
-GRIDS: dict[str, Callable[[], Grid]] = {"smoke": smoke, "quick": quick, "sweep": sweep, "cpu": cpu, "seeds": seeds,
+# Along the optimum of `cpu`, budget -> width: where the recipes are compared.
+PROBE_PATH = {1e12: 32, 3e12: 48, 1e13: 64, 3e13: 96}
+
+
+def probes() -> Grid:
+    """What takes the step out of the range: context, token shift and Muon, at the old rule's rates and around them.
+
+    One run a cell along the path but for the last; rates and batches at the two smallest budgets.
+    """
+    plain = replace(PYTHON, ood_corpus="", eval_tokens=2**20, curve_tokens=2**15)
+    short = replace(plain, context=64)
+    muon = replace(short, token_shift=True, optimiser="muon")
+
+    def run(base: RunConfig, budget: float, rate: float = 1.0, batch: float = 1.0, seed: int = 0) -> Cell:
+        width = PROBE_PATH[budget]
+        D = budget / exact_flops_per_token(width, LADDER[width], base.vocabulary, base.context)
+        tokens = int(RULE.batch_tokens(D) * batch)
+        peak = RULE.learning_rate(width, tokens) * rate
+        return Cell(at(base, budget, width, learning_rate=peak, batch_tokens=tokens, seed=seed), "sweep", budget)
+
+    cells = [run(muon, 1e12, rate, batch) for batch in (1, 2, 4, 0.5) for rate in (1.0, 2.0, 4.0, 0.5)]
+    cells += [run(base, budget) for budget in (1e12, 3e12)
+              for base in (replace(muon, context=32), short, replace(short, optimiser="muon"), replace(short, token_shift=True))]
+    cells += [run(muon, 3e12, rate, batch) for batch in (1, 2, 4) for rate in (1.0, 2.0)]
+    cells += [run(base, 1e13) for base in (replace(muon, context=32), short, replace(short, optimiser="muon"))]
+    cells += [run(base, 3e13) for base in (replace(muon, context=32), replace(short, optimiser="muon"))]
+    return checked("probes", cells)
+
+
+GRIDS: dict[str, Callable[[], Grid]] = {"smoke": smoke, "quick": quick, "sweep": sweep, "cpu": cpu, "seeds": seeds, "probes": probes,
                                         "lab01": lab01, "gpu": gpu}

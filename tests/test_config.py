@@ -4,7 +4,7 @@ from dataclasses import fields, replace
 
 import pytest
 
-from study.config import ConfigError, RunConfig, whole_batches
+from study.config import LATER, ConfigError, RunConfig, whole_batches
 
 BASE = RunConfig(corpus="sotu", vocabulary=512, width=32, layers=2, heads=2, tokens=20_480, batch_tokens=1024, learning_rate=0.01)
 
@@ -13,6 +13,7 @@ OTHER = {
     "learning_rate": 0.02, "seed": 1, "context": 128, "ood_corpus": "y", "epochs": 2, "warmup_fraction": 0.2, "beta1": 0.8,
     "beta2": 0.9, "adam_epsilon": 1e-9, "weight_decay": 0.2, "gradient_clip": 2.0, "embedding_lr_multiplier": 2.0,
     "eval_tokens": 1024, "curve_tokens": 1024, "curve_points": 3, "precision": "bfloat16", "compiled": True, "recipe": 2,
+    "token_shift": True, "optimiser": "muon", "schedule": "constant", "unique_tokens": 4096,
 }
 
 
@@ -20,6 +21,14 @@ def test_every_field_is_part_of_the_identity() -> None:
     assert set(OTHER) == {field.name for field in fields(RunConfig)}
     ids = {BASE.run_id} | {replace(BASE, **{name: value}).run_id for name, value in OTHER.items()}  # type: ignore[arg-type]
     assert len(ids) == len(OTHER) + 1
+
+
+def test_a_later_field_at_its_earlier_value_changes_no_identity() -> None:
+    assert BASE.run_id == "L2-d32-D20.5K-s0-b1766e"  # of the first edition, whose configs lacked the later fields
+    early = {name: value for name, value in BASE.to_dict().items() if name not in LATER}
+    assert RunConfig.from_dict(early) == BASE
+    with pytest.raises(ConfigError, match="epochs"):
+        RunConfig.from_dict({name: value for name, value in early.items() if name != "epochs"})
 
 
 def test_the_identity_is_stable() -> None:
@@ -41,6 +50,9 @@ def test_the_identity_is_stable() -> None:
     ({"precision": "float16"}, "precision"),
     ({"warmup_fraction": 1.0}, "warmup_fraction"),
     ({"seed": -1}, "seed"),
+    ({"optimiser": "sgd"}, "optimiser must be"),
+    ({"schedule": "cosine"}, "schedule must be"),
+    ({"unique_tokens": 256}, "unique_tokens"),
 ])
 def test_impossible_configs_say_why(change: dict[str, object], said: str) -> None:
     with pytest.raises(ConfigError, match=said):

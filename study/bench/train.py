@@ -23,7 +23,7 @@ from study.counts import config_counts, config_flops_per_token
 from study.grids import LADDER, heads
 from study.training.device import describe, functions, matmul_peak
 from study.training.gpt import GPT, initialise
-from study.training.optim import adamw, clip_gradients
+from study.training.optim import build_optimiser, clip_gradients
 
 LAYERS = {**LADDER, 256: 6}
 SHAPES = {width: (LAYERS[width], heads(width)) for width in (32, 48, 64, 96, 128, 192, 256)}  # the cpu grid's, and one wider
@@ -93,7 +93,7 @@ def _arms(config: RunConfig, device: torch.device) -> dict[str, Step]:
 def _study(config: RunConfig, device: torch.device) -> Step:
     model = GPT(config).to(device)
     initialise(model, 0)
-    return _step(functions(model, config, device)[0], adamw(model, config), list(model.parameters()), config)
+    return _step(functions(model, config, device)[0], build_optimiser(model, config), list(model.parameters()), config)
 
 
 def _transformers(config: RunConfig, device: torch.device, compiled: bool) -> Step:

@@ -12,6 +12,7 @@ from torch import Tensor
 from study.errors import StudyError
 from study.record import write_atomic
 from study.training.gpt import GPT
+from study.training.optim import moment_names
 from study.training.parallel import ALONE, Team, moment
 
 KEPT = 2
@@ -69,7 +70,7 @@ def _tensors(model: GPT, optimiser: torch.optim.Optimizer, team: Team) -> dict[s
     parameters = list(model.parameters())
     for i, (name, parameter) in enumerate(model.named_parameters()):
         held = optimiser.state.get(parameter, {})
-        moments = {f"{key}/{name}": moment(team, parameters, i, held.get(key)) for key in ("exp_avg", "exp_avg_sq")}
+        moments = {f"{key}/{name}": moment(team, parameters, i, held.get(key)) for key in moment_names(optimiser, name)}
         if team.rank == 0:  # one parameter at a time leaves the device
             out |= {key: value.detach().cpu().contiguous() for key, value in {name: parameter, **moments}.items()}
     return out
@@ -82,6 +83,6 @@ def _restore(model: GPT, optimiser: torch.optim.Optimizer, tensors: dict[str, Te
             parameter.copy_(tensors[name])
             if id(parameter) not in held:
                 continue
-            moments = {moment: tensors[f"{moment}/{name}"].to(parameter.device) for moment in ("exp_avg", "exp_avg_sq")}
+            moments = {moment: tensors[f"{moment}/{name}"].to(parameter.device) for moment in moment_names(optimiser, name)}
             count = torch.tensor(float(step), device=parameter.device)
             optimiser.state[parameter] = {"step": count, **moments}

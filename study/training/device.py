@@ -126,7 +126,8 @@ def functions(model: GPT, config: RunConfig, device: torch.device) -> tuple[Func
     if not config.compiled:
         return loss, token_losses
     # Shapes share one code object: start afresh for each, so that no cache limit sends a run back to eager code.
-    key = (config.vocabulary, config.width, config.layers, config.heads, config.batch_tokens, config.context, config.precision)
+    key = (config.vocabulary, config.width, config.layers, config.heads, config.batch_tokens, config.context, config.precision,
+           config.token_shift)
     if _compiled_for != [key]:
         torch._dynamo.reset()
         _compiled_for[:] = [key]

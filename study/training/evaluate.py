@@ -13,8 +13,13 @@ from study.data.tokens import batch, windows
 from study.record import Loss, clustered_mean
 
 TokenLosses = Callable[[Tensor], Tensor]  # windows (B, T + 1) -> nats (B, T)
-WINDOWS_AT_ONCE = 16  # 4,096 tokens keep the logits of a small vocabulary in the cache
+TOKENS_AT_ONCE = 4096  # keep the logits of a small vocabulary in the cache
 Stream = NDArray[np.unsignedinteger[Any]]
+
+
+def windows_at_once(context: int) -> int:
+    """How many windows one forward pass of an evaluation holds."""
+    return max(1, TOKENS_AT_ONCE // context)
 
 
 def evaluate(token_losses: TokenLosses, stream: Stream, groups: Stream, *, context: int, tokens: int, bytes_per_token: float,
@@ -29,9 +34,10 @@ def evaluate(token_losses: TokenLosses, stream: Stream, groups: Stream, *, conte
         raise ValueError(f"no window of {context} tokens to evaluate on")
     sums = np.zeros(int(groups.max()) + 1)
     sizes = np.zeros(len(sums), dtype=np.int64)
-    for start in range(0, count, WINDOWS_AT_ONCE):
-        index = np.arange(start, min(start + WINDOWS_AT_ONCE, count))
-        full = np.resize(index, WINDOWS_AT_ONCE)  # the last batch is filled up: one shape, one compilation
+    at_once = windows_at_once(context)
+    for start in range(0, count, at_once):
+        index = np.arange(start, min(start + at_once, count))
+        full = np.resize(index, at_once)  # the last batch is filled up: one shape, one compilation
         with torch.no_grad():
             losses = token_losses(torch.from_numpy(batch(stream, full, context)).to(device))
         kept = losses[: len(index)].double().cpu().numpy().ravel()

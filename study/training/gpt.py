@@ -34,6 +34,16 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return torch.cat((x1 * cos + x2 * sin, x2 * cos - x1 * sin), dim=-1)
 
 
+def shift(x: Tensor) -> Tensor:
+    """Token shift: the upper half of the channels are those of the token before, zero for the first; x is (B, T, d).
+
+    Without parameters or FLOPs it gives every layer what an induction head's first layer has to learn: the token before
+    (the "smeared keys" of Olsson et al. 2022, arXiv 2209.11895; Peng et al. 2023, arXiv 2305.13048).
+    """
+    same, before = x.chunk(2, dim=-1)
+    return torch.cat((same, F.pad(before, (0, 0, 1, -1))), dim=-1)
+
+
 class Attention(nn.Module):
     """Causal self-attention with QK-norm."""
 
@@ -64,15 +74,17 @@ class MLP(nn.Module):
 
 
 class Block(nn.Module):
-    """x + attention(norm(x)), then x + mlp(norm(x))."""
+    """x + attention(norm(x)), the normed input shifted if asked for, then x + mlp(norm(x))."""
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, token_shift: bool) -> None:
         super().__init__()
+        self.token_shift = token_shift
         self.attention = Attention(width, heads)
         self.mlp = MLP(width)
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-        x = x + self.attention(norm(x), cos, sin)
+        h = norm(x)
+        x = x + self.attention(shift(h) if self.token_shift else h, cos, sin)
         return x + self.mlp(norm(x))
 
 
@@ -85,7 +97,7 @@ class GPT(nn.Module):
     def __init__(self, config: RunConfig) -> None:
         super().__init__()
         self.embedding = nn.Embedding(config.vocabulary, config.width)
-        self.blocks = nn.ModuleList(Block(config.width, config.heads) for _ in range(config.layers))
+        self.blocks = nn.ModuleList(Block(config.width, config.heads, config.token_shift) for _ in range(config.layers))
         self.unembedding = nn.Linear(config.width, config.vocabulary, bias=False)
         cos, sin = rotary_table(config.context, config.width // config.heads)
         self.register_buffer("cos", cos, persistent=False)

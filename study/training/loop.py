@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from study import provenance
@@ -22,10 +23,10 @@ from study.errors import StudyError
 from study.record import CurvePoint, Loss, Provenance, RunRecord, Timing
 from study.training import checkpoint
 from study.training.device import describe, fitting_micro_batch, functions, matmul_peak
-from study.training.evaluate import evaluate
+from study.training.evaluate import evaluate, windows_at_once
 from study.training.feed import Feed
 from study.training.gpt import GPT, initialise
-from study.training.optim import adamw, clip_gradients, learning_rate, set_learning_rate, square_norm
+from study.training.optim import build_optimiser, clip_gradients, learning_rate, set_learning_rate, square_norm
 from study.training.parallel import ALONE, Team, agree, average, own, share, tell
 from study.training.progress import Clock, State, note_progress, now
 
@@ -71,7 +72,7 @@ def train(config: RunConfig, tokens: TokenSet, device: torch.device, *, ood: Tok
     torch.set_float32_matmul_precision("highest")
     model = GPT(config).to(device)
     initialise(model, config.seed)
-    optimiser = adamw(model, config, own(team, model.parameters()))
+    optimiser = build_optimiser(model, config, own(team, model.parameters()))
     loss_of, token_losses = functions(model, config, device)
     micro = micro_batch or fitting_micro_batch(config, device, processes=team.size, sharded=team.sharded)
     run = _Run(config, tokens, device, model, optimiser, loss_of, micro, team)
@@ -124,12 +125,19 @@ def check_fit(config: RunConfig, tokens: TokenSet, ood: TokenSet | None, team: T
                           f"{team.size} equal parts")
     if tokens.vocabulary != config.vocabulary:
         raise ConfigError(f"corpus {tokens.name} has a vocabulary of {tokens.vocabulary}, the run wants {config.vocabulary}")
-    unique = windows(tokens.train, config.context) * config.context
+    unique = windows(visible(tokens, config), config.context) * config.context
+    if config.unique_tokens > len(tokens.train):
+        raise ConfigError(f"{config.run_id} wants {config.unique_tokens} unique tokens; {tokens.name} has {len(tokens.train)}")
     if config.tokens > unique * config.epochs:
-        raise ConfigError(f"{config.run_id} wants {config.tokens} tokens; corpus {tokens.name} has {unique} unique ones: "
+        raise ConfigError(f"{config.run_id} wants {config.tokens} tokens; it may see {unique} unique ones of {tokens.name}: "
                           "lower D or set epochs")
     if bool(config.ood_corpus) != (ood is not None):
         raise ConfigError(f"{config.run_id} names out-of-distribution corpus {config.ood_corpus!r}, another was given")
+
+
+def visible(tokens: TokenSet, config: RunConfig) -> NDArray[np.uint16]:
+    """The train tokens that the run may see. Packaged corpora are in the order of a hash, so a prefix is a random sample."""
+    return tokens.train[: config.unique_tokens or None]
 
 
 def curve_steps(config: RunConfig) -> list[int]:
@@ -152,10 +160,11 @@ class _Run:
         self.config, self.tokens, self.device, self.model, self.optimiser = config, tokens, device, model, optimiser
         self.loss_of, self.team = loss_of, team
         self.parameters = list(model.parameters())
-        count = windows(tokens.train, config.context)
+        self.train = visible(tokens, config)
+        count = windows(self.train, config.context)
         order = np.concatenate([train_order(count, config.seed + (e << 32)) for e in range(config.epochs)])
         rows = config.batch_tokens // config.context
-        self.feed = Feed(tokens.train, order, rows=rows, context=config.context, device=device, rank=team.rank, size=team.size)
+        self.feed = Feed(self.train, order, rows=rows, context=config.context, device=device, rank=team.rank, size=team.size)
         most = max(1, micro_batch // config.context)
         self.micro = max(r for r in range(1, self.feed.count + 1) if self.feed.count % r == 0 and (r <= most or r == 1))
 
@@ -175,9 +184,10 @@ class _Run:
     def warm_up(self, token_losses: Callable[[Tensor], Tensor]) -> None:
         """Compile before the clock starts; no parameter changes."""
         self.gradients(0)
+        context = self.config.context
+        first = np.zeros(windows_at_once(context), dtype=np.int64)
         with torch.no_grad():
-            context = self.config.context
-            token_losses(torch.from_numpy(batch(self.tokens.train, np.zeros(16, dtype=np.int64), context)).to(self.device))
+            token_losses(torch.from_numpy(batch(self.tokens.train, first, context)).to(self.device))
 
     def advance(self, state: State, begun: int, until: int, stop: Callable[[], bool] = lambda: False) -> str:
         """Optimiser steps up to `until`, or to a stop; returns why the run diverged, or "".
@@ -235,7 +245,7 @@ class _Run:
         """Validation on `eval_tokens`; a fixed train subset and the out-of-distribution corpus on half as many."""
         tokens = self.tokens
         sets = {"validation": (tokens.validation, tokens.validation_groups, tokens.validation_bytes_per_token),
-                "train": (tokens.train[: len(tokens.train_groups)], tokens.train_groups, tokens.bytes_per_token)}
+                "train": (self.train[: len(tokens.train_groups)], tokens.train_groups[: len(self.train)], tokens.bytes_per_token)}
         if ood is not None:
             sets["ood"] = (ood.validation, ood.validation_groups, ood.validation_bytes_per_token)
         full = self.config.eval_tokens

@@ -1,4 +1,4 @@
-"""AdamW over the model's parameters, and the schedule: warm-up, then linear decay to zero over the run."""
+"""The optimisers over a model's parameters, and the schedule: warm-up, then linear decay to zero, or a constant rate."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,10 +8,11 @@ from torch import Tensor
 
 from study.config import RunConfig
 from study.training.gpt import GPT
+from study.training.muon import Muon
 
 
 def learning_rate(config: RunConfig, step: int) -> float:
-    """Learning rate of optimiser step `step` (0-based): up over w warm-up steps to the peak, then linear to zero.
+    """Learning rate of optimiser step `step` (0-based): up over w warm-up steps to the peak, then linear to zero, or constant.
 
     step < w: peak (step + 1) / w;  else: peak (S - step) / (S - w), so that the last step is peak / (S - w).
     """
@@ -19,23 +20,38 @@ def learning_rate(config: RunConfig, step: int) -> float:
     warmup = min(max(1, round(config.warmup_fraction * steps)), steps)
     if step < warmup:
         return config.learning_rate * (step + 1) / warmup
+    if config.schedule == "constant":
+        return config.learning_rate
     return config.learning_rate * (steps - step) / (steps - warmup)
 
 
-def adamw(model: GPT, config: RunConfig, own: Iterable[Tensor] | None = None) -> torch.optim.AdamW:
-    """AdamW (Loshchilov & Hutter 2019, arXiv 1711.05101), fused; the embedding has its own learning-rate multiple.
+def build_optimiser(model: GPT, config: RunConfig, own: Iterable[Tensor] | None = None) -> torch.optim.Optimizer:
+    """The config's optimiser over `model`'s parameters; the embedding has its own learning-rate multiple.
 
+    AdamW (Loshchilov & Hutter 2019, arXiv 1711.05101), fused, for all; with "muon" the matrices of the blocks are Muon's.
     Of the parameters `own` alone, where each process of a team updates its share.
     """
     chosen = {id(p) for p in (model.parameters() if own is None else own)}
-    embedding = [model.embedding.weight]
-    others = [p for name, p in model.named_parameters() if name != "embedding.weight"]
-    groups: list[dict[str, Any]] = [
-        {"params": [p for p in embedding if id(p) in chosen], "multiplier": config.embedding_lr_multiplier},
-        {"params": [p for p in others if id(p) in chosen], "multiplier": 1.0},
-    ]
-    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(config.beta1, config.beta2), eps=config.adam_epsilon,
-                             weight_decay=config.weight_decay, fused=True)
+    named = [(name, parameter) for name, parameter in model.named_parameters() if id(parameter) in chosen]
+    embedding = [parameter for name, parameter in named if name == "embedding.weight"]
+    hidden = [parameter for name, parameter in named if config.optimiser == "muon" and is_hidden(name)]
+    others = [parameter for name, parameter in named
+              if name != "embedding.weight" and not (config.optimiser == "muon" and is_hidden(name))]
+    groups: list[dict[str, Any]] = [{"params": embedding, "multiplier": config.embedding_lr_multiplier},
+                                    {"params": others, "multiplier": 1.0}]
+    adamw = torch.optim.AdamW(groups, lr=config.learning_rate, betas=(config.beta1, config.beta2), eps=config.adam_epsilon,
+                              weight_decay=config.weight_decay, fused=True)
+    return adamw if config.optimiser == "adamw" else Muon(hidden, adamw, weight_decay=config.weight_decay)
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a parameter is a matrix of a block, neither embedding nor unembedding."""
+    return name.startswith("blocks.")
+
+
+def moment_names(optimiser: torch.optim.Optimizer, name: str) -> tuple[str, ...]:
+    """The moments that `optimiser` holds of the parameter called `name`."""
+    return ("momentum",) if isinstance(optimiser, Muon) and is_hidden(name) else ("exp_avg", "exp_avg_sq")
 
 
 def set_learning_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:

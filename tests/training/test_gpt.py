@@ -3,10 +3,11 @@
 import math
 from dataclasses import replace
 
+import pytest
 import torch
 
 from study.counts import config_counts, exact_flops_per_token
-from study.training.gpt import GPT, counts, initialise, norm, rotary_table, rotate
+from study.training.gpt import GPT, counts, initialise, norm, rotary_table, rotate, shift
 from tests.makers import CONFIG
 
 
@@ -40,9 +41,10 @@ def test_the_loss_starts_at_ln_v() -> None:
     assert torch.allclose(model.token_losses(windows).mean(), model.loss(windows))
 
 
-def test_no_token_sees_the_future() -> None:
+@pytest.mark.parametrize("token_shift", [False, True])
+def test_no_token_sees_the_future(token_shift: bool) -> None:
     torch.manual_seed(0)
-    model = GPT(replace(CONFIG, layers=2))
+    model = GPT(replace(CONFIG, layers=2, token_shift=token_shift))
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
     tokens = torch.randint(0, 64, (1, 32))
@@ -71,3 +73,11 @@ def test_rotation_keeps_lengths_and_depends_on_distance_alone() -> None:
     products = rotated_q @ rotated_k.T
     assert torch.allclose(products.diagonal(3), products[0, 3].expand(13), atol=1e-4)
     assert torch.allclose(norm(q).square().mean(), torch.tensor(1.0), atol=1e-4)
+
+
+def test_a_shift_takes_half_of_the_channels_from_the_token_before() -> None:
+    x = torch.arange(24.0).view(1, 4, 6)
+    shifted = shift(x)
+    assert torch.equal(shifted[..., :3], x[..., :3])
+    assert torch.equal(shifted[:, 1:, 3:], x[:, :-1, 3:])
+    assert not shifted[:, 0, 3:].any()

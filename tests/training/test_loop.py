@@ -80,10 +80,10 @@ def test_a_corrupt_checkpoint_gives_way_to_the_one_before(tokens: TokenSet, tmp_
 
 def fresh(config: object) -> tuple[torch.nn.Module, torch.optim.Optimizer]:
     from study.training.gpt import GPT
-    from study.training.optim import adamw
+    from study.training.optim import build_optimiser
 
     model = GPT(config)  # type: ignore[arg-type]
-    return model, adamw(model, config)  # type: ignore[arg-type]
+    return model, build_optimiser(model, config)  # type: ignore[arg-type]
 
 
 def test_a_full_disk_stops_the_run_and_keeps_the_last_checkpoint(tokens: TokenSet, tmp_path: Path,

@@ -174,16 +174,16 @@ def test_a_stop_in_the_middle_of_a_stretch_changes_no_bit(tokens: TokenSet, tmp_
 def test_another_team_s_checkpoint_is_read(tmp_path: Path) -> None:
     """A process that holds part of the moments restores its part and every parameter."""
     from study.training.gpt import GPT
-    from study.training.optim import adamw
+    from study.training.optim import build_optimiser
 
     model = GPT(CONFIG)
-    optimiser = adamw(model, CONFIG)
+    optimiser = build_optimiser(model, CONFIG)
     model.loss(torch.randint(0, 64, (2, 33))).backward()
     optimiser.step()
     checkpoint.save(tmp_path, 1, model, optimiser, {})
     other = GPT(CONFIG)
     mine = list(other.parameters())[::2]
-    part = adamw(other, CONFIG, mine)
+    part = build_optimiser(other, CONFIG, mine)
     assert checkpoint.load(tmp_path, other, part) == (1, {})
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), other.parameters(), strict=True))
     assert len(part.state) == len(mine) and set(map(id, part.state)) == set(map(id, mine))
