@@ -70,4 +70,4 @@ def test_the_committed_record_names_the_table_it_is_of() -> None:
     from study.published import published_table
 
     body = json.loads((ROOT / "runs" / "published" / "chinchilla.json").read_text())
-    assert body["table_sha256"] == published_table("chinchilla").sha256
+    assert body["table_sha256"] == published_table("chinchilla").folder.sha256
