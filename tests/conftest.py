@@ -40,6 +40,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 Load = Callable[[str], pd.DataFrame]
+SKIPPED = pytest.skip.Exception
 
 
 def load_or_skip(name: str) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """Fits of published tables: recorded and read back, and the fallback says that it is one."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,15 @@ def test_the_committed_record_holds_the_known_refit(monkeypatch: pytest.MonkeyPa
     assert (kept.alpha, kept.beta, kept.ratio) == pytest.approx((0.3473, 0.3672, 17.9), rel=2e-3)
     assert kept.objective == pytest.approx(0.00101827, rel=1e-4)
     assert (every.A, every.B, every.ratio) == pytest.approx((496, 12_846, 6.8), rel=5e-3)
+
+
+@pytest.mark.usefixtures("offline")
+def test_the_record_stands_in_within_seconds_where_no_host_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    start = time.monotonic()
+    found = published_study(ROOT / "runs")
+    assert time.monotonic() - start < 10
+    assert found is not None and found.recorded and "raw.githubusercontent.com cannot be reached" in found.reason
 
 
 @pytest.mark.usefixtures("no_table")
