@@ -1,6 +1,7 @@
 """The suite on a machine that reaches no host: what needs a published table is skipped and says so, and nothing fails."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +31,13 @@ def run(home: Path, *arguments: str) -> list[ElementTree.Element]:
 
 def reasons(cases: list[ElementTree.Element]) -> list[str]:
     return [skip.attrib["message"] for case in cases for skip in case.iter("skipped")]
+
+
+def test_tables_reach_tests_through_the_fixture_alone() -> None:
+    loads = re.compile(r"from study\.published import .*\bload\b|published\.load\(")
+    tests = ROOT / "tests"
+    found = {path.relative_to(tests).as_posix() for path in tests.rglob("*.py") if loads.search(path.read_text())}
+    assert found == {"conftest.py", "published/test_fetch.py"}
 
 
 @pytest.mark.slow
