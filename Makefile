@@ -10,19 +10,20 @@ GRID ?= cpu
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help reproduce report publish readme test test-all test-extras lint lock clean
+.PHONY: help reproduce report publish release-check readme test test-all test-extras lint lock clean
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make reproduce   train the quick grid, compare it with the committed records, fit, render: build/reproduce/"
-	@echo "make report      render the report from the committed records: _site/report/"
-	@echo "make publish     render the report and keep it as the published edition: report/published/"
-	@echo "make readme      write the answer of README.md from the committed records"
-	@echo "make test        the fast tests, in minutes"
-	@echo "make test-all    lint, the fast tests, then the slow ones"
-	@echo "make test-extras the tests of what needs an extra: Ray, MLflow, transformers"
-	@echo "make lint        ruff, mypy, panache"
-	@echo "make clean       delete build/, _site/, .venv/ and .venv-extras/ (records are kept)"
+	@echo "make reproduce     train the quick grid, compare it with the committed records, fit, render: build/reproduce/"
+	@echo "make report        render the report from the committed records: _site/report/"
+	@echo "make publish       render the report and keep it as the published edition: report/published/"
+	@echo "make release-check is the published edition of these sources and records?"
+	@echo "make readme        write the answer of README.md from the committed records"
+	@echo "make test          the fast tests, in minutes"
+	@echo "make test-all      lint, the fast tests, then the slow ones"
+	@echo "make test-extras   the tests of what needs an extra: Ray, MLflow, transformers"
+	@echo "make lint          ruff, mypy, panache"
+	@echo "make clean         delete build/, _site/, .venv/ and .venv-extras/ (records are kept)"
 
 reproduce: $(INSTALLED)
 	$(BIN)/study reproduce --grid quick
@@ -33,6 +34,10 @@ report: $(INSTALLED)
 # commit the edition alone: its manifest names the commit that it was rendered from
 publish: report
 	$(BIN)/python -m study.publish
+
+# not part of the tests: a commit to the sources makes the edition stale, and only a release needs a fresh one
+release-check: $(INSTALLED)
+	$(BIN)/python -m study.publish --check
 
 # the answer and the picture of README.md, from the committed records
 readme: $(INSTALLED)

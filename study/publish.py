@@ -1,13 +1,14 @@
 """The published edition of the report: `make publish` copies the rendered page and PDF to report/published/ with a manifest.
 
 The manifest holds the commit the edition was rendered from, the sha256 of each file, and one sha256 over everything that the
-edition is made of, so that a test sees when the sources or the records have moved on.
+edition is made of, so that `make release-check` sees when the sources or the records have moved on.
 """
 
 import argparse
 import hashlib
 import json
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ SOURCES = ("report", "study", "runs", "_quarto.yml", "requirements.lock")
 
 
 class PublishError(StudyError):
-    """There is nothing to publish, or not from here."""
+    """There is nothing to publish, or not from here; or the edition is not that of the sources."""
 
 
 def sources(root: Path) -> Iterator[Path]:
@@ -45,18 +46,33 @@ def content_sha256(root: Path) -> str:
     return digest.hexdigest()
 
 
-def stale(root: Path) -> str:
-    """Why the edition is not that of the sources, or "" where it is."""
+def edition(root: Path) -> dict[str, Any]:
+    """The manifest of the edition, whose files are the ones it names.
+
+    Raises:
+        PublishError: there is no edition, or one of its files is missing or another.
+    """
     try:
         manifest: dict[str, Any] = json.loads((root / MANIFEST).read_text())
-        kept = {name: _sha256(root / EDITION / name) for name in manifest["files"]}
+        kept = {name: _sha256(root / EDITION / name) for name in FILES}
+        if kept != manifest["files"]:
+            raise PublishError("the edition's files are not those of its manifest: run `make publish` and commit the edition")
     except (OSError, ValueError, KeyError) as error:
-        return f"no whole edition is there: {error}"
-    if kept != manifest["files"]:
-        return "the edition's files are not those of its manifest"
+        raise PublishError(f"no whole edition is there ({error}): run `make publish` and commit the edition") from None
+    return manifest
+
+
+def check(root: Path) -> str:
+    """The commit that the edition was rendered from, where the sources are still those of that commit.
+
+    Raises:
+        PublishError: as `edition`, or the sources or the records have changed since.
+    """
+    manifest = edition(root)
     if manifest["content_sha256"] != content_sha256(root):
-        return f"the sources or the records changed after the edition of commit {manifest['commit'][:7]}"
-    return ""
+        raise PublishError(f"the sources or the records changed after the edition of commit {manifest['commit'][:7]}: "
+                           "run `make publish` and commit the edition")
+    return str(manifest["commit"])
 
 
 def publish(root: Path, rendered: Path) -> Path:
@@ -84,10 +100,19 @@ def _sha256(path: Path) -> str:
 
 
 def main() -> None:
-    """Publish what was rendered in the working directory."""
+    """Publish what was rendered in the working directory, or check what was published."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--rendered", type=Path, default=Path("_site") / "report")
-    print(publish(Path.cwd(), parser.parse_args().rendered))
+    parser.add_argument("--check", action="store_true", help="exit with 2 unless the edition is that of the sources as they are")
+    arguments = parser.parse_args()
+    try:
+        if arguments.check:
+            print(f"{EDITION} is of these sources and records: rendered from commit {check(Path.cwd())[:7]}")
+        else:
+            print(publish(Path.cwd(), arguments.rendered))
+    except PublishError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
 
 
 if __name__ == "__main__":

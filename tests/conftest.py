@@ -6,12 +6,16 @@
 import json
 import os
 import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+
+UNROUTABLE = "http://127.0.0.1:9"  # the discard port: nothing listens
 
 collect_ignore = [] if shutil.which("chromedriver") or os.environ.get("STUDY_BROWSER") else ["test_browser.py"]
 
@@ -31,6 +35,48 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: (is_slow(item), group(item) != "page"))  # the longest of the slow groups first
     for item in items:
         item.add_marker(pytest.mark.xdist_group(group(item)))
+        if "published" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.published)
+
+
+Load = Callable[[str], pd.DataFrame]
+SKIPPED = pytest.skip.Exception
+
+
+def load_or_skip(name: str) -> pd.DataFrame:
+    """The published table; a test is skipped where it cannot be had, and says what was missing: a host, or a folder.
+
+    Where STUDY_PUBLISHED is set nothing is skipped: a table that its folder lacks, or that is another, fails the test.
+    """
+    from study.published import load
+    from study.published.fetch import UnavailableError
+
+    try:
+        return load(name)
+    except UnavailableError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def published() -> Load:
+    """What gives a test a published table (`load_or_skip`)."""
+    return load_or_skip
+
+
+@pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """No route to any host, no folder of published tables, an empty cache."""
+    from study.published import fetch
+
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, UNROUTABLE)
+        monkeypatch.setenv(name.upper(), UNROUTABLE)
+    for name in ("no_proxy", "NO_PROXY", "STUDY_PUBLISHED"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("STUDY_CACHE", str(tmp_path / "cache"))
+    fetch.silence.cache_clear()
+    yield
+    fetch.silence.cache_clear()
 
 
 @dataclass(frozen=True)

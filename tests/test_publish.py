@@ -1,6 +1,8 @@
-"""The published edition: what it is made of, and when it is stale."""
+"""The published edition: what it is made of, and when it is stale. `make release-check` looks at the committed one."""
 
 import json
+import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,21 +25,24 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_an_edition_is_fresh_until_something_it_is_made_of_changes(checkout: Path) -> None:
-    assert "no whole edition" in publish.stale(checkout)
+    with pytest.raises(publish.PublishError, match="no whole edition"):
+        publish.check(checkout)
     publish.publish(checkout, checkout / "_site" / "report")
-    assert publish.stale(checkout) == ""
+    assert publish.check(checkout) == "0123456789"
     (checkout / "study" / "__pycache__").mkdir()
     (checkout / "study" / "__pycache__" / "a.pyc").write_text("x")
     (checkout / "runs" / "quick" / ".work").mkdir()
     (checkout / "runs" / "quick" / ".work" / "x.json").write_text("x")
-    assert publish.stale(checkout) == "", "caches and checkpoints are no part of it"
+    assert publish.check(checkout), "caches and checkpoints are no part of it"
     for name in ("report/index.qmd", "study/a.py", "runs/quick/r/record.json", "requirements.lock", "_quarto.yml"):
         before = (checkout / name).read_text()
         (checkout / name).write_text(before + " ")
-        assert "changed after the edition of commit 0123456" in publish.stale(checkout), name
+        with pytest.raises(publish.PublishError, match="changed after the edition of commit 0123456"):
+            publish.check(checkout)
         (checkout / name).write_text(before)
     (checkout / publish.EDITION / "index.pdf").write_text("other")
-    assert "not those of its manifest" in publish.stale(checkout)
+    with pytest.raises(publish.PublishError, match="not those of its manifest"):
+        publish.check(checkout)
 
 
 def test_what_is_not_rendered_or_not_committed_is_not_published(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,6 +68,20 @@ def test_the_project_s_sources_are_what_git_tracks_of_them() -> None:
     assert not any(name.startswith("report/published/") or "/.work/" in name for name in found)
 
 
-def test_the_committed_edition_is_of_the_sources_as_they_are() -> None:
-    """Where this fails the sources or the records have changed: `make publish`, and commit the edition alone."""
-    assert not (ROOT / publish.MANIFEST).exists() or publish.stale(ROOT) == ""
+def test_the_committed_edition_is_whole() -> None:
+    """Its files are those of its manifest; whether it is stale is asked at release alone."""
+    assert re.fullmatch("[0-9a-f]{40}", publish.edition(ROOT)["commit"])
+
+
+def test_the_release_check_is_one_line_and_an_exit_code(checkout: Path, monkeypatch: pytest.MonkeyPatch,
+                                                        capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(checkout)
+    monkeypatch.setattr(sys, "argv", ["publish", "--check"])
+    with pytest.raises(SystemExit) as stopped:
+        publish.main()
+    assert stopped.value.code == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "run `make publish`" in said
+    publish.publish(checkout, checkout / "_site" / "report")
+    publish.main()
+    assert capsys.readouterr().out == "report/published is of these sources and records: rendered from commit 0123456\n"

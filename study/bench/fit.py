@@ -88,10 +88,11 @@ def simulated(as_table: Callable[[np.ndarray], pd.DataFrame], N: np.ndarray, D: 
 
 def _chinchilla() -> Points | None:
     """Hoffmann et al.'s points without their outliers: N, D, loss; none where the table cannot be had."""
-    from study.published import PublishedError, chinchilla
+    from study.published import load
+    from study.published.fetch import PublishedError
 
     try:
-        table = chinchilla()
+        table = load("chinchilla")
     except PublishedError:
         return None
     kept = table[~table["outlier"]]

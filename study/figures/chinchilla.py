@@ -12,7 +12,7 @@ from study.figures.analysis import CHINCHILLA_C, Analysis
 from study.figures.frames import each
 from study.figures.published_fits import PublishedFit, PublishedStudy, published_study
 from study.laws.published import RULE
-from study.published import chinchilla
+from study.published import load
 
 if TYPE_CHECKING:
     from IPython.display import Markdown
@@ -109,7 +109,7 @@ def dropped(study: Analysis) -> "Markdown":
     """The points that are left out: size, tokens, loss, and how far each lies off the refit."""
     found = fits(study)
     try:
-        rows = chinchilla()
+        rows = load("chinchilla")
     except StudyError as error:
         return text.absent(str(error))
     if found is None:
@@ -137,7 +137,7 @@ def points(study: Analysis) -> Figure:
     """The points themselves, and the residual of each from the refit, the outliers marked."""
     found = fits(study)
     try:
-        rows = chinchilla()
+        rows = load("chinchilla")
     except StudyError as error:
         return style.note(str(error))
     figure, (left, right) = style.canvas(7.4, 3.5, 1, 2)

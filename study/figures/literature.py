@@ -11,7 +11,7 @@ from study.errors import StudyError
 from study.figures import style, text
 from study.inference.classical.isoflop import fit_power_law
 from study.laws.published import DATABLATIONS, published_law
-from study.published import datablations, porian
+from study.published import load
 
 if TYPE_CHECKING:
     from IPython.display import Markdown
@@ -30,7 +30,7 @@ KEYS = ["source", "dataset", "hparams", "warmup", "decay", "param_count", "val"]
 def tables() -> tuple[pd.DataFrame, pd.DataFrame] | str:
     """Porian et al.'s optimal pairs and the data-constrained points; the reason where they cannot be had."""
     try:
-        return porian("optimal"), datablations()
+        return load("porian-optimal"), load("datablations")
     except StudyError as error:
         return str(error)
 

@@ -23,7 +23,7 @@ from study.inference.predictive import inside, predict_losses
 from study.inference.spec import ModelSpec
 from study.laws.hoffmann import LossSurface
 from study.laws.published import BESIROGLU, HOFFMANN, HOFFMANN_ROUNDED
-from study.published import chinchilla, published_table
+from study.published import load, published_table
 from study.record import write_atomic
 
 RESAMPLES = 1000
@@ -94,7 +94,7 @@ def fit_chinchilla() -> PublishedStudy:
     Raises:
         PublishedError: the table cannot be had.
     """
-    table = chinchilla()
+    table = load("chinchilla")
     kept, every = table[~table["outlier"]].reset_index(drop=True), table
     name, all_name = f"{len(kept)} points", f"all {len(every)} points"
     objective = _huber_objective(kept)
@@ -113,7 +113,7 @@ def fit_chinchilla() -> PublishedStudy:
         binned = rows.assign(budget=compute_bins(rows["C"]) + 1)
         for noise, spec in BAYES:
             fits.append(_of_draws(f"Bayes, {noise}", data, fit_fast(binned, spec, seed=SEED).draws, len(rows)))
-    return PublishedStudy(tuple(fits), False, "", published_table("chinchilla").sha256, forecast(kept))
+    return PublishedStudy(tuple(fits), False, "", published_table("chinchilla").folder.sha256, forecast(kept))
 
 
 def forecast(rows: pd.DataFrame, share: float = 0.25) -> Forecast:

@@ -16,7 +16,7 @@ from study.errors import StudyError
 from study.figures.isoflop import budget_of
 from study.fit.prediction import count, plain, scientific
 from study.laws.hoffmann import LossSurface
-from study.published import chinchilla
+from tests.conftest import Load
 
 LAB = "params,tokens,val_loss\n5e6,4.5e9,4.66\n25e6,900e6,4.40\n100e6,225e6,4.48\n"
 SURFACE = {"E", "A", "B", "alpha", "beta", "a", "b"}
@@ -165,9 +165,9 @@ def test_a_table_with_widths_has_their_effect_and_a_grid_its_runs(tmp_path: Path
 
 
 @pytest.mark.slow
-def test_chinchilla_s_points_from_compute(tmp_path: Path) -> None:
-    chinchilla().rename(columns={"N": "Model Size", "C": "Training FLOP"})[["Model Size", "Training FLOP", "loss"]].to_csv(
-        tmp_path / "points.csv", index=False)
+def test_chinchilla_s_points_from_compute(published: Load, tmp_path: Path) -> None:
+    frame = published("chinchilla").rename(columns={"N": "Model Size", "C": "Training FLOP"})
+    frame[["Model Size", "Training FLOP", "loss"]].to_csv(tmp_path / "points.csv", index=False)
     result = fit(tmp_path / "points.csv", "--drop-highest", 5, "--out", tmp_path / "out")
     assert result.exit_code == 0, result.output
     body = json.loads((tmp_path / "out" / "fit.json").read_text())

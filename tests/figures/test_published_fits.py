@@ -1,6 +1,7 @@
 """Fits of published tables: recorded and read back, and the fallback says that it is one."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,15 @@ def test_the_committed_record_holds_the_known_refit(monkeypatch: pytest.MonkeyPa
     assert (every.A, every.B, every.ratio) == pytest.approx((496, 12_846, 6.8), rel=5e-3)
 
 
+@pytest.mark.usefixtures("offline")
+def test_the_record_stands_in_within_seconds_where_no_host_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    start = time.monotonic()
+    found = published_study(ROOT / "runs")
+    assert time.monotonic() - start < 10
+    assert found is not None and found.recorded and "raw.githubusercontent.com cannot be reached" in found.reason
+
+
 @pytest.mark.usefixtures("no_table")
 def test_the_page_marks_a_recorded_summary(quick: Analysis, capsys: pytest.CaptureFixture[str],
                                            monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,4 +80,4 @@ def test_the_committed_record_names_the_table_it_is_of() -> None:
     from study.published import published_table
 
     body = json.loads((ROOT / "runs" / "published" / "chinchilla.json").read_text())
-    assert body["table_sha256"] == published_table("chinchilla").sha256
+    assert body["table_sha256"] == published_table("chinchilla").folder.sha256

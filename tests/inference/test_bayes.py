@@ -25,7 +25,7 @@ from study.inference.priors import draw_prior, free_parameters, log_prior, prior
 from study.inference.spec import GROUPS, HEADLINE, LAWS, NOISES, ModelSpec, SpecError
 from study.inference.start import starting_point
 from study.laws.hoffmann import LossSurface
-from study.published import chinchilla
+from tests.conftest import Load
 
 TRUTH = LossSurface(1.1, 60.0, 900.0, 0.36, 0.40)
 N0, D0 = 1e5, 1e7
@@ -235,8 +235,8 @@ def test_planted_truth_is_recovered_whatever_the_form() -> None:
 
 
 @pytest.mark.slow
-def test_chinchilla_s_points_by_three_noise_models() -> None:
-    frame = chinchilla()
+def test_chinchilla_s_points_by_three_noise_models(published: Load) -> None:
+    frame = published("chinchilla")
     clean = frame[~frame["outlier"]]
     plain = fit_posterior(clean, ModelSpec(group=None, scale_slope=False), seed=1)
     law = plain.draws
@@ -263,13 +263,13 @@ def test_one_isoflop_is_warned_about() -> None:
 
 
 @pytest.mark.slow
-def test_hoffmann_s_form_predicts_chinchilla_s_points_better_than_kaplan_s() -> None:
+def test_hoffmann_s_form_predicts_chinchilla_s_points_better_than_kaplan_s(published: Load) -> None:
     import warnings
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # ArviZ announces its 1.0 at import
         import arviz as az
-    frame = chinchilla()
+    frame = published("chinchilla")
     clean = frame[~frame["outlier"]]
     elpd = [az.loo(fit_posterior(clean, ModelSpec(group=None, scale_slope=False, law=law), seed=0).idata, pointwise=True)
             for law in ("hoffmann", "kaplan")]

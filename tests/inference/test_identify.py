@@ -12,7 +12,7 @@ from study.inference.posterior import Posterior
 from study.inference.priors import draw_prior
 from study.inference.spec import HEADLINE, ModelSpec
 from study.laws.hoffmann import LossSurface
-from study.published import chinchilla
+from tests.conftest import Load
 
 NORMAL = ModelSpec(noise="normal", scale_slope=False, group=None)
 STUDENT = ModelSpec(scale_slope=False, group=None)
@@ -63,8 +63,8 @@ def test_more_runs_teach_more(three: Posterior) -> None:
     assert many_share["s"] > 0.8
 
 
-def test_slopes_decorrelate_chinchillas_points() -> None:
-    frame = chinchilla()
+def test_slopes_decorrelate_chinchillas_points(published: Load) -> None:
+    frame = published("chinchilla")
     table = frame.loc[~frame["outlier"], ["N", "D", "loss"]].reset_index(drop=True)
     posterior = fit_fast(table, STUDENT, seed=0)
     numbers = condition_numbers(posterior)

@@ -8,7 +8,7 @@ from study.inference.classical.huber import fit_huber, log_parameters
 from study.inference.classical.newton import to_surface
 from study.inference.classical.points import InferenceError, points
 from study.laws.hoffmann import LossSurface
-from study.published import chinchilla
+from tests.conftest import Load
 
 PLANTED = LossSurface(1.7, 400.0, 1500.0, 0.33, 0.37)
 DESIGN_N, DESIGN_D = (grid.ravel() for grid in np.meshgrid(np.geomspace(1e7, 1e10, 8), np.geomspace(1e9, 1e12, 8)))
@@ -20,8 +20,8 @@ def ratio(surface: LossSurface) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def clean() -> pd.DataFrame:
-    frame = chinchilla()
+def clean(published: Load) -> pd.DataFrame:
+    frame = published("chinchilla")
     return frame[~frame["outlier"]]
 
 

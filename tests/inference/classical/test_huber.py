@@ -7,17 +7,28 @@ from study.inference.classical.newton import minimise
 from study.inference.classical.points import InferenceError, Points, points
 from study.laws.hoffmann import LossSurface
 from study.laws.published import BESIROGLU
-from study.published import chinchilla
 from study.training.loop import flushed_denormals
+from tests.conftest import Load
 
 DESIGN_N, DESIGN_D = (grid.ravel() for grid in np.meshgrid(np.geomspace(1e7, 1e10, 6), np.geomspace(1e9, 1e12, 6)))
 
 
 @pytest.fixture(scope="module")
-def clean() -> Points:
-    frame = chinchilla()
+def clean(published: Load) -> Points:
+    frame = published("chinchilla")
     kept = frame[~frame["outlier"]]
     return points(kept["N"], kept["D"], kept["loss"])
+
+
+@pytest.fixture(scope="module", params=["planted", pytest.param("chinchilla", marks=pytest.mark.published)])
+def sample(request: pytest.FixtureRequest) -> Points:
+    """240 noisy points: of a planted law, and Chinchilla's."""
+    if request.param == "chinchilla":
+        return request.getfixturevalue("clean")
+    random = np.random.default_rng(7)
+    N, C = np.exp(random.uniform(np.log(5e7), np.log(1.5e10), 240)), np.exp(random.uniform(np.log(1e18), np.log(1e22), 240))
+    noise = 0.004 * random.standard_t(3, 240)
+    return points(N, C / (6 * N), LossSurface(1.8, 480.0, 2100.0, 0.35, 0.37).loss(N, C / (6 * N)) * np.exp(noise))
 
 
 def objective(theta: np.ndarray, data: Points, w: np.ndarray, delta: float) -> tuple[float, np.ndarray]:
@@ -46,17 +57,17 @@ def test_chinchilla_known_answer(clean: Points) -> None:
     assert fit.objective < published  # the published constants are a likelihood's, not the Huber optimum
 
 
-def test_squares_that_underflow_do_not_stop_it(clean: Points) -> None:
-    best = log_parameters(fit_huber(clean.N, clean.D, clean.loss).surface)
+def test_squares_that_underflow_do_not_stop_it(sample: Points) -> None:
+    best = log_parameters(fit_huber(sample.N, sample.D, sample.loss).surface)
     dead = np.tile(best, (20, 1))
     dead[:, 2] = -np.linspace(345, 360, 20)  # E of 1e-150 to 1e-156: its square is denormal, its products are not
     with flushed_denormals():
-        found = minimise(clean, dead, delta=1e-3)
+        found = minimise(sample, dead, delta=1e-3)
     assert np.isfinite(found.objective).all()
 
 
-def test_five_outliers_move_the_answer() -> None:
-    frame = chinchilla()
+def test_five_outliers_move_the_answer(published: Load) -> None:
+    frame = published("chinchilla")
     fit = fit_huber(frame["N"], frame["D"], frame["loss"])
     s = fit.surface
     assert pytest.approx(496, rel=2e-3) == s.A
@@ -66,27 +77,27 @@ def test_five_outliers_move_the_answer() -> None:
     assert float(s.D_opt(5.76e23) / s.N_opt(5.76e23)) == pytest.approx(6.8, abs=0.05)
 
 
-def test_same_optimum_as_lbfgs_on_resamples(clean: Points) -> None:
-    fit = fit_huber(clean.N, clean.D, clean.loss)
-    weights = np.random.default_rng(0).multinomial(clean.size, np.full(clean.size, 1 / clean.size), size=5).astype(float)
-    ours = refit(clean, fit, weights=weights)
+def test_same_optimum_as_lbfgs_on_resamples(sample: Points) -> None:
+    fit = fit_huber(sample.N, sample.D, sample.loss)
+    weights = np.random.default_rng(0).multinomial(sample.size, np.full(sample.size, 1 / sample.size), size=5).astype(float)
+    ours = refit(sample, fit, weights=weights)
     assert ours.converged.all()
     for w, value, theta in zip(weights, ours.objective, ours.parameters, strict=True):
-        for start in (fit.log_parameters, corner_starts(clean)[1]):
-            theirs = scipy_minimize(objective, start, args=(clean, w, 1e-3), jac=True, method="L-BFGS-B",
+        for start in (fit.log_parameters, corner_starts(sample)[1]):
+            theirs = scipy_minimize(objective, start, args=(sample, w, 1e-3), jac=True, method="L-BFGS-B",
                                     options={"maxiter": 5000, "maxfun": 20_000, "ftol": 1e-16, "gtol": 1e-12, "maxcor": 30})
             assert value <= theirs.fun * (1 + 1e-9)
             assert theirs.fun == pytest.approx(value, rel=1e-6)
-        assert objective(theta, clean, w, 1e-3)[0] == pytest.approx(value, rel=1e-9)
-        assert np.abs(objective(theta, clean, w, 1e-3)[1]).max() < 1e-6
+        assert objective(theta, sample, w, 1e-3)[0] == pytest.approx(value, rel=1e-9)
+        assert np.abs(objective(theta, sample, w, 1e-3)[1]).max() < 1e-6
 
 
-def test_resamples_have_one_optimum(clean: Points) -> None:
-    fit = fit_huber(clean.N, clean.D, clean.loss)
-    weights = np.random.default_rng(1).multinomial(clean.size, np.full(clean.size, 1 / clean.size), size=100).astype(float)
-    warm = refit(clean, fit, weights=weights)
-    for start in corner_starts(clean):
-        ends = minimise(clean, np.tile(start, (100, 1)), delta=1e-3, weights=weights)
+def test_resamples_have_one_optimum(sample: Points) -> None:
+    fit = fit_huber(sample.N, sample.D, sample.loss)
+    weights = np.random.default_rng(1).multinomial(sample.size, np.full(sample.size, 1 / sample.size), size=100).astype(float)
+    warm = refit(sample, fit, weights=weights)
+    for start in corner_starts(sample):
+        ends = minimise(sample, np.tile(start, (100, 1)), delta=1e-3, weights=weights)
         np.testing.assert_allclose(ends.objective, warm.objective, rtol=1e-6)
 
 
@@ -106,13 +117,13 @@ def test_outliers_pull_least_squares_but_not_huber() -> None:
     assert errors[1e-3] < 0.02 < errors[np.inf]
 
 
-def test_weights_repeat_rows(clean: Points) -> None:
+def test_weights_repeat_rows(sample: Points) -> None:
     rows = np.arange(60) * 4
     counts = np.arange(60) % 3 + 1
     repeated = np.repeat(rows, counts)
     start = [[6.0, 7.5, 0.6, 0.35, 0.36]]
-    weighted = fit_huber(clean.N[rows], clean.D[rows], clean.loss[rows], weights=counts, starts=start)
-    copied = fit_huber(clean.N[repeated], clean.D[repeated], clean.loss[repeated], starts=start)
+    weighted = fit_huber(sample.N[rows], sample.D[rows], sample.loss[rows], weights=counts, starts=start)
+    copied = fit_huber(sample.N[repeated], sample.D[repeated], sample.loss[repeated], starts=start)
     assert weighted.objective == pytest.approx(copied.objective, rel=1e-9)
     np.testing.assert_allclose(log_parameters(weighted.surface), log_parameters(copied.surface), rtol=1e-5)
 

@@ -5,7 +5,7 @@ from study.inference.classical.huber import fit_huber
 from study.inference.classical.points import InferenceError
 from study.inference.classical.varpro import fit_varpro
 from study.laws.hoffmann import LossSurface
-from study.published import chinchilla
+from tests.conftest import Load
 
 N, D = (grid.ravel() for grid in np.meshgrid(np.geomspace(1e7, 1e10, 6), np.geomspace(1e9, 1e12, 6)))
 
@@ -18,8 +18,8 @@ def test_recovers_planted_parameters(planted: LossSurface) -> None:
     assert fit.at_bound == ()
 
 
-def test_nearly_least_squares_of_the_logarithm() -> None:
-    frame = chinchilla()
+def test_nearly_least_squares_of_the_logarithm(published: Load) -> None:
+    frame = published("chinchilla")
     clean = frame[~frame["outlier"]]
     projected = fit_varpro(clean["N"], clean["D"], clean["loss"]).surface
     least = fit_huber(clean["N"], clean["D"], clean["loss"], delta=np.inf).surface

@@ -16,7 +16,7 @@ from study.inference.posterior import ImportanceDiagnostics, Posterior, fit_post
 from study.inference.priors import log_prior
 from study.inference.spec import HEADLINE, ModelSpec
 from study.laws.hoffmann import LossSurface
-from study.published import chinchilla
+from tests.conftest import Load
 from tests.inference.stand_in import WIDTHS, stand_in
 
 NORMAL = ModelSpec(noise="normal", scale_slope=False, group=None)
@@ -122,16 +122,18 @@ def quantities(posterior: Posterior) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("data", "spec"), [("chinchilla", NORMAL), ("chinchilla", STUDENT), ("cpu", NORMAL),
-                                            ("cpu", HEADLINE)])
-def test_quantiles_are_those_of_long_chains(data: str, spec: ModelSpec) -> None:
+@pytest.mark.parametrize(("data", "spec"), [
+    pytest.param("chinchilla", NORMAL, marks=pytest.mark.published),
+    pytest.param("chinchilla", STUDENT, marks=pytest.mark.published), ("cpu", NORMAL), ("cpu", HEADLINE)])
+def test_quantiles_are_those_of_long_chains(data: str, spec: ModelSpec, request: pytest.FixtureRequest) -> None:
     """Every quantile within 5 % of a posterior s.d. and three Monte Carlo standard errors of 40,000 effective draws.
 
     Three runs are not among the data: NUTS passes its gate there too seldom to be a reference, and the fast fit is
     held to calibration instead (calibration/test_sbc.py).
     """
     if data == "chinchilla":
-        frame = chinchilla()
+        load: Load = request.getfixturevalue("published")
+        frame = load("chinchilla")
         table = frame.loc[~frame["outlier"], ["N", "D", "loss"]].reset_index(drop=True)
     else:
         table = simulated()
