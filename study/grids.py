@@ -190,5 +190,5 @@ def probes() -> Grid:
     return checked("probes", cells)
 
 
-GRIDS: dict[str, Callable[[], Grid]] = {"smoke": smoke, "quick": quick, "sweep": sweep, "cpu": cpu, "seeds": seeds, "probes": probes,
-                                        "lab01": lab01, "gpu": gpu}
+GRIDS: dict[str, Callable[[], Grid]] = {"smoke": smoke, "quick": quick, "sweep": sweep, "cpu": cpu, "seeds": seeds,
+                                        "probes": probes, "lab01": lab01, "gpu": gpu}
