@@ -121,6 +121,33 @@ def test_schedule_rises_to_the_peak_and_falls_to_zero() -> None:
     assert max(steps) - min(steps) < 1e-12
 
 
+def test_a_constant_rate_stays_at_the_peak_after_the_warm_up() -> None:
+    config = replace(CONFIG, tokens=256 * 100, schedule="constant")
+    rates = [learning_rate(config, step) for step in range(config.steps)]
+    assert rates[:30] == [learning_rate(replace(config, schedule="linear"), step) for step in range(30)]
+    assert rates[29:] == [config.learning_rate] * 71
+
+
+def test_a_run_sees_its_unique_tokens_alone(tokens: TokenSet) -> None:
+    config = replace(CONFIG, unique_tokens=1025, epochs=3)
+    cut = replace(tokens, train=tokens.train[:1025], train_groups=tokens.train_groups[:1025])
+    assert loop.train(config, tokens, CPU).losses == loop.train(replace(config, unique_tokens=0), cut, CPU).losses
+    with pytest.raises(ConfigError, match="may see 1024 unique"):
+        loop.check_fit(replace(config, epochs=2), tokens, None)
+    with pytest.raises(ConfigError, match="unique tokens; "):
+        loop.check_fit(replace(config, unique_tokens=len(tokens.train) + 1), tokens, None)
+
+
+@pytest.mark.parametrize("change", [{"optimiser": "muon"}, {"token_shift": True}, {"optimiser": "muon", "token_shift": True}])
+def test_every_recipe_resumes_with_the_same_bits(change: dict[str, object], tokens: TokenSet, tmp_path: Path) -> None:
+    config = replace(LONGER, **change)  # type: ignore[arg-type]
+    whole = loop.train(config, tokens, CPU)
+    looks = iter([False, False, True, True])
+    with pytest.raises(loop.Interrupted):
+        loop.train(config, tokens, CPU, work=tmp_path, stop=lambda: next(looks))
+    assert same(whole, loop.train(config, tokens, CPU, work=tmp_path))
+
+
 def test_noise_scale_estimates_recover_a_planted_gradient(tokens: TokenSet, monkeypatch: pytest.MonkeyPatch) -> None:
     # gradients of mean g and per-token covariance s / tokens: the two estimates are |g|^2 and s x dimension
     model, optimiser = fresh(CONFIG)
