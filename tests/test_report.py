@@ -87,8 +87,12 @@ def run_everything(document: Document, study: Analysis) -> dict[str, Any]:
     """Every cell and inline value in order, as the kernel would, of a given analysis. Expression -> what it gave."""
     setup, *_ = cells(document)
     names: dict[str, Any] = {}
-    code = setup.code.replace("study = load(ahead=sensitivity.BY_NUTS)", "study = None").replace("v = Values(study)", "")
+    code = setup.code
+    for line in ("study = load(ahead=sensitivity.BY_NUTS)\n", "v = Values(study)"):  # which would load the committed grid
+        assert line.strip() in code, f"the set-up cell no longer holds {line.strip()!r}"
+        code = code.replace(line.strip(), "")
     exec(code, names)
+    assert "study" not in names, "the set-up cell made a study of its own"
     names |= {"study": study, "v": Values(study)}
     out: dict[str, Any] = {}
     for block in document.blocks:

@@ -78,7 +78,7 @@ def duration(seconds: float) -> str:
     for unit, name in ((3600.0, "h"), (60.0, "min")):
         if seconds >= 2 * unit:
             return f"{significant(seconds / unit, 2 if seconds < 100 * unit else 3)}{NBSP}{name}"
-    return f"{significant(seconds, 2)}{NBSP}s"
+    return f"{significant(seconds, 2 if seconds < 100 else 3)}{NBSP}s"
 
 
 def enumeration(words: Sequence[str]) -> str:

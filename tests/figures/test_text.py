@@ -29,7 +29,7 @@ def test_a_number_and_its_unit_never_part() -> None:
 
 @pytest.mark.parametrize(("seconds", "shown"), [(5.0, "5.0 s"), (119.0, "119 s"), (150.0, "2.5 min"), (7200.0, "2.0 h")])
 def test_a_duration_in_the_unit_that_reads_best(seconds: float, shown: str) -> None:
-    assert text.duration(seconds).replace(text.NBSP, " ").replace("120 s", "119 s") == shown
+    assert text.duration(seconds).replace(text.NBSP, " ") == shown
 
 
 def test_a_power_of_ten() -> None:

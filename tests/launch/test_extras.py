@@ -19,6 +19,7 @@ from study.launch.local import LaunchError, _environment
 from study.launch.team import run_team
 from study.launch.track import tracked
 from study.launch.worker import Options
+from tests.makers import record
 
 
 @pytest.fixture
@@ -38,9 +39,10 @@ def test_the_message_names_the_extra(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("nothing_extra")
-def test_tracking_is_off_by_default(tmp_path: Path) -> None:
+def test_tracking_is_off_by_default_and_then_does_nothing(tmp_path: Path) -> None:
     with tracked(None, "smoke", tmp_path, Console()) as track:
-        track({})
+        track({"L1-d16": record()})
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_ray_s_options_are_for_ray() -> None:
