@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import pooch
 from filelock import FileLock
 
@@ -83,27 +84,24 @@ def write_tokens(directory: Path, documents: Iterable[Document], tokenizer: "Tok
     characters = 0
     limited = "validation" if share >= 1 else "train"
     try:
-        for batch in _batches(documents):
-            for document, ids in zip(batch, encode(tokenizer, [document.text for document in batch], end), strict=True):
-                if max_tokens is not None and count[limited]["tokens"] >= max_tokens:
-                    break
-                side = "validation" if document.in_validation(share) else "train"
-                size = len(document.text.encode())
-                if side == "validation" and validation_document_tokens and len(ids) > validation_document_tokens:
-                    ids = np.append(ids[: validation_document_tokens - 1], ids[-1:])
-                    size = sum(lengths[int(i)] for i in ids[:-1])
-                group = np.full(len(ids), document.group(GROUPS), np.uint8)
-                if side == "train":
-                    group = group[: max(0, GROUPED_TRAIN_TOKENS - count[side]["tokens"])]
-                files[side].write(ids.tobytes())
-                files[f"{side}_groups"].write(group.tobytes())
-                for key, more in (("documents", 1), ("tokens", len(ids)), ("bytes", size)):
-                    count[side][key] += more
-                if characters < _LINES:
-                    lines.append(document.text)
-                    characters += len(document.text)
+        for document, ids in encoded(tokenizer, documents, end):
             if max_tokens is not None and count[limited]["tokens"] >= max_tokens:
                 break
+            side = "validation" if document.in_validation(share) else "train"
+            size = len(document.text.encode())
+            if side == "validation" and validation_document_tokens and len(ids) > validation_document_tokens:
+                ids = np.append(ids[: validation_document_tokens - 1], ids[-1:])
+                size = sum(lengths[int(i)] for i in ids[:-1])
+            group = np.full(len(ids), document.group(GROUPS), np.uint8)
+            if side == "train":
+                group = group[: max(0, GROUPED_TRAIN_TOKENS - count[side]["tokens"])]
+            files[side].write(ids.tobytes())
+            files[f"{side}_groups"].write(group.tobytes())
+            for key, more in (("documents", 1), ("tokens", len(ids)), ("bytes", size)):
+                count[side][key] += more
+            if characters < _LINES:
+                lines.append(document.text)
+                characters += len(document.text)
     finally:
         for file in files.values():
             file.close()
@@ -126,6 +124,12 @@ def write_tokens(directory: Path, documents: Iterable[Document], tokenizer: "Tok
                    for name in [*(f"{stream}.bin" for stream in STREAMS), "tokenizer.json"]},
     }
     (directory / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+
+
+def encoded(tokenizer: "Tokenizer", documents: Iterable[Document], end: int) -> Iterator[tuple[Document, npt.NDArray[np.uint16]]]:
+    """Each document with its token ids, followed by `end`."""
+    for batch in _batches(documents):
+        yield from zip(batch, encode(tokenizer, [document.text for document in batch], end), strict=True)
 
 
 def _batches(documents: Iterable[Document]) -> Iterator[list[Document]]:

