@@ -160,7 +160,7 @@ def test_the_command_line_starts_without_the_heavy_libraries() -> None:
     assert done.stdout.strip() == ""
 
 
-PLAIN = {"NamedTuple", "Protocol", "nn.Module", "Exception"}
+PLAIN = {"NamedTuple", "Protocol", "nn.Module", "torch.optim.Optimizer", "Exception"}
 MUTABLE = {"study.training.progress.State"}  # what a checkpoint holds, changed at every step
 
 

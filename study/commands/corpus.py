@@ -7,7 +7,8 @@ import typer
 
 
 def command(
-    name: Annotated[str, typer.Argument(help="sotu, python-source, fineweb-edu, wikitext-2, wikitext-103 or openwebtext.")],
+    name: Annotated[str, typer.Argument(
+        help="sotu, python-source, python-dedup, fineweb-edu, wikitext-2, wikitext-103 or openwebtext.")],
     parquet: Annotated[Path | None, typer.Option(help="Hub corpora: a local parquet file with a column `text`.")] = None,
     max_tokens: Annotated[float | None, typer.Option(help="Hub corpora: stop at so many train tokens, e.g. 5e9.")] = None,
     train_tokenizer: Annotated[int | None, typer.Option(
