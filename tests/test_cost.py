@@ -30,7 +30,7 @@ groups = np.zeros(4000, np.uint8)
 tokens = TokenSet("sotu", Path(), config.vocabulary, 2.0, 2.0, "", token_stream(8000, config.vocabulary, 0),
                   token_stream(4000, config.vocabulary, 1), groups, groups)
 torch.set_num_threads(1)
-evaluate.WINDOWS_AT_ONCE = 2
+evaluate.TOKENS_AT_ONCE = 2 * config.context
 ctypes.CDLL(None).mlockall(1 | 4)  # MCL_CURRENT | MCL_ONFAULT: the system may not drop idle pages of the libraries meanwhile
 before = psutil.Process().memory_info().rss
 loop.train(config, tokens, torch.device("cpu"), micro_batch=micro, work=Path(work) if work else None, checkpoint_seconds=0.0)
