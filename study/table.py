@@ -2,7 +2,7 @@
 
 Columns (one row a finished run of the grid, in the design's order):
 
-    run_id  role  split  budget  seed  width  layers  batch_tokens  learning_rate  status
+    run_id  arm  split  role  budget  factor  seed  width  layers  batch_tokens  learning_rate  status
     N                   the headline count: non-embedding + unembedding parameters
     N_non_embedding  N_total
     D                   training tokens;  bytes: the same in bytes of text;  bytes_per_token
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from study.design import Grid
+from study.grids.design import Grid
 from study.record import RunRecord, read_record, run_directory
 
 
@@ -38,8 +38,8 @@ def table(grid: Grid, records: dict[str, RunRecord]) -> pd.DataFrame:
         config, counts, losses = record.config, record.parameters, record.losses
         validation, train, ood = losses.get("validation"), losses.get("train"), losses.get("ood")
         rows.append({
-            "run_id": record.run_id, "role": cell.role, "split": cell.split, "budget": cell.budget,
-            "seed": config.seed, "width": config.width, "layers": config.layers,
+            "run_id": record.run_id, "arm": cell.arm, "split": cell.split, "role": cell.role,
+            "budget": cell.budget, "factor": cell.factor, "seed": config.seed, "width": config.width, "layers": config.layers,
             "batch_tokens": config.batch_tokens, "learning_rate": config.learning_rate, "status": record.status,
             "N": counts.multiplying, "N_non_embedding": counts.non_embedding, "N_total": counts.total,
             "D": config.tokens, "bytes_per_token": record.bytes_per_token or math.nan,
@@ -66,6 +66,6 @@ def held_out_rows(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[(frame["split"] == "held-out") & (frame["status"] == "complete")].reset_index(drop=True)
 
 
-COLUMNS = ["run_id", "role", "split", "budget", "seed", "width", "layers", "batch_tokens", "learning_rate", "status",
-           "N", "N_non_embedding", "N_total", "D", "bytes_per_token", "bytes", "C", "C_exact", "loss", "loss_se",
+COLUMNS = ["run_id", "arm", "split", "role", "budget", "factor", "seed", "width", "layers", "batch_tokens", "learning_rate",
+           "status", "N", "N_non_embedding", "N_total", "D", "bytes_per_token", "bytes", "C", "C_exact", "loss", "loss_se",
            "bits_per_byte", "train_loss", "ood_loss", "seconds", "cpu_seconds", "dollars"]

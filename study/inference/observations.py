@@ -8,8 +8,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from study.counts import config_counts
-from study.design import Grid
 from study.errors import StudyError
+from study.grids.design import Grid
 from study.inference.parameters import Array
 from study.inference.spec import BYTES_PER_TOKEN, ModelSpec, SpecError
 

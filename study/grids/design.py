@@ -1,11 +1,11 @@
-"""What a design is made of: cells, their roles and the split into fit and held-out, and the grid that holds them."""
+"""What a design is made of: cells, the split into fit and held-out, and the grid that holds them."""
 
 from dataclasses import dataclass
 
 from study.config import RunConfig
 from study.errors import StudyError
 
-ROLES = ("isoflop", "off-path", "seed", "held-out", "sweep", "check")
+SPLITS = ("fit", "held-out", "tuning")
 
 
 class GridError(StudyError):
@@ -14,16 +14,28 @@ class GridError(StudyError):
 
 @dataclass(frozen=True)
 class Cell:
-    """One run of a design and the part it plays. The split belongs here, never to a record."""
+    """One run of a design and the part it plays. The split belongs here, never to a record.
+
+    Raises:
+        GridError: the split is none of `SPLITS`.
+    """
 
     config: RunConfig
-    role: str  # one of ROLES
-    budget: float  # the exact-FLOP budget the cell was designed for
+    arm: str  # the part of the design: isoflop, off-path, sweep, check, allocation ...
+    split: str = "fit"  # fit | held-out | tuning
+    budget: float = float("nan")  # the exact FLOPs the cell was designed for, where it was designed for a budget
+    factor: str = ""  # what differs from the other cells of the arm, where that is not a size or a budget
+
+    def __post_init__(self) -> None:
+        if self.split not in SPLITS:
+            raise GridError(f"unknown split {self.split!r}: one of {', '.join(SPLITS)}")
 
     @property
-    def split(self) -> str:
-        """Whether the cell is for the fit: "fit", "held-out" or "tuning"."""
-        return {"held-out": "held-out", "sweep": "tuning", "check": "tuning"}.get(self.role, "fit")
+    def role(self) -> str:
+        """For tables: "held-out", "seed" for a repeat among the fitted cells, else the arm."""
+        if self.split == "held-out":
+            return "held-out"
+        return "seed" if self.split == "fit" and self.config.seed > 0 else self.arm
 
 
 @dataclass(frozen=True)

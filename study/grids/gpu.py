@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from study.config import RunConfig, whole_batches
 from study.counts import exact_flops_per_token, parameter_counts
-from study.design import Cell, Grid, GridError
+from study.grids.design import Cell, Grid, GridError
 
 FINEWEB_TOKENS = 0.9 * 0.995 * 10e9  # nine tenths of the nominal size of sample-10BT, less validation; checked again when trained
 
@@ -32,7 +32,7 @@ def lab01() -> Grid:
                        learning_rate=porian_rate(N))
 
     runs = run(256, 6, 4, 4.5e9), run(512, 6, 8, 9e8), run(1024, 8, 16, 2.25e8)
-    return Grid("lab01", "fineweb-edu", tuple(Cell(config, "isoflop", 1.35e17) for config in runs))
+    return Grid("lab01", "fineweb-edu", tuple(Cell(config, "isoflop", "fit", 1.35e17) for config in runs))
 
 
 # width -> layers, heads of 64 (32 at width 96). N of non-embedding + unembedding for V = 50,257.
@@ -72,9 +72,9 @@ def gpu() -> Grid:
     Raises:
         GridError: a cell wants more tokens than the corpus has.
     """
-    cells = [Cell(at(budget, width), "held-out" if budget == HELD_OUT else "isoflop", budget)
+    cells = [Cell(at(budget, width), "isoflop", "held-out" if budget == HELD_OUT else "fit", budget)
              for budget, widths in WIDTHS.items() for width in widths]
-    cells += [Cell(at(budget, width, seed), "seed", budget) for budget, width in REPEATED for seed in (1, 2)]
+    cells += [Cell(at(budget, width, seed), "isoflop", "fit", budget) for budget, width in REPEATED for seed in (1, 2)]
     for cell in cells:
         if cell.config.tokens > FINEWEB_TOKENS:
             raise GridError(f"{cell.config.run_id} wants more than {FINEWEB_TOKENS:.3g} tokens of fineweb-edu")
