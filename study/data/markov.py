@@ -90,7 +90,7 @@ def write_markov(of: Corpus, directory: Path, ring: npt.NDArray[np.uint16], toke
         (np.arange(grouped) // BLOCK % build.GROUPS).astype(np.uint8).tofile(directory / f"{side}_groups.bin")
         counts[side] = {"documents": int((stream == end).sum()), "tokens": size,
                         "bytes": int(np.bincount(stream, minlength=of.vocabulary) @ lengths)}
-    known = {"order": of.order, "contexts": source.contexts, "entropy": source.entropy, "ring_tokens": len(ring)}
+    known = {"order": of.order, "contexts": source.contexts, "entropy": round(source.entropy, 9), "ring_tokens": len(ring)}
     build.write_manifest(directory, {**facts, "markov": known}, vocabulary=of.vocabulary, share=of.validation_share, counts=counts)
 
 
