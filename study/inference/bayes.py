@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 
 from study.inference.priors import Priors
+from study.laws.hoffmann import additive
+from study.laws.nesting import log_norm
 
 with warnings.catch_warnings():
     # ArviZ announces its coming refactor; PyTensor asks for a BLAS that this model, which multiplies no matrices, never uses
@@ -65,8 +67,10 @@ def build_model(form: Form, slots: int) -> pm.Model:
             point, effect = point - (pm.Data("shear", np.zeros((5, slots)))[:size] * u).sum(axis=1), u[group.astype("int64")]
         surface = _kaplan(point, hyper) if law == "kaplan" else _slopes(point, hyper, law)
         E, ln_tA, ln_tB, ln_alpha, ln_beta, kappa = surface
-        v, w = (ln_tA - pt.exp(ln_alpha) * n) / kappa, (ln_tB - pt.exp(ln_beta) * d) / kappa
-        fitted = E + (pt.exp(v) + pt.exp(w) if law == "hoffmann" else pt.exp(kappa * pt.logaddexp(v, w)))
+        if law == "hoffmann":
+            fitted = additive(E, ln_tA, ln_tB, pt.exp(ln_alpha), pt.exp(ln_beta), n, d, pt)
+        else:
+            fitted = E + pt.exp(log_norm(ln_tA, ln_tB, pt.exp(ln_alpha), pt.exp(ln_beta), kappa, n, d, pt))
         centre = pt.log(pt.maximum(fitted, 1e-12)) + effect
 
         sigma = pt.exp(ln_s + (pm.Normal("g", 0.0, hyper["g"][0]) * c if scale_slope else 0.0 * c))
