@@ -28,6 +28,8 @@ with warnings.catch_warnings():
 
 pytensor_config.blas__ldflags = ""  # else PyTensor looks for one, and warns, when the first model is compiled
 
+__all__ = ["GROUP_SLOTS", "HYPERPARAMETERS", "ROWS", "build_model", "compiled", "coordinates", "natural", "pm", "pt"]
+
 ROWS = ("n", "d", "c", "y", "repeats", "group")  # of the data matrix: ln N/N0, ln D/D0, log10 C/(6 N0 D0), ln L, ...
 HYPERPARAMETERS = tuple(Priors.__dataclass_fields__)
 GROUP_SLOTS = 8  # group effects come in multiples of this, so that subsets of a design share one compiled model

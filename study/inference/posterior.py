@@ -124,7 +124,7 @@ def fit_posterior(table: pd.DataFrame, spec: ModelSpec = HEADLINE, *, seed: int,
         sampled = natural(raw, start, shear, spec.law)
         if "u" in sampled:
             sampled["u"] = sampled["u"][..., :len(rows.groups)]
-        diagnostics = _diagnose(sampled, stats)
+        diagnostics = diagnose(sampled, stats)
         if diagnostics.converged:
             break
     else:
@@ -158,7 +158,8 @@ def _sample(spec: ModelSpec, slots: int, data: dict[str, Array], *, seed: int, d
     return raw, stats
 
 
-def _diagnose(sampled: dict[str, Array], stats: dict[str, Array]) -> Diagnostics:
+def diagnose(sampled: dict[str, Array], stats: dict[str, Array]) -> Diagnostics:
+    """The gate's numbers of draws by name, each (chains, draws, ...); what never varies is left out."""
     import arviz as az
 
     columns = np.concatenate([value.reshape(*value.shape[:2], -1) for name, value in sampled.items()
