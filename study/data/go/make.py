@@ -1,0 +1,49 @@
+"""Making games, one after another: what was made is kept in a text file, so that a stopped command goes on where it was."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from study.data.go.engine import play_game, random_opening
+from study.data.go.games import Game, Games, GoError, read_lines, write_line
+
+AGAIN = 2  # positions of a test game that are labelled a second time
+AGAIN_SEED = 1_000_000  # the engine's seed of the first of them
+
+
+def made(path: Path, count: int, play: Callable[[int], Game]) -> Iterator[Game]:
+    """Games 0 to `count` - 1: those that `path` holds already, then `play(index)`, each appended to `path` as it ends.
+
+    Raises:
+        GoError: `path` holds something else or cannot be written, or a game cannot be played.
+    """
+    try:
+        kept = read_lines(path.read_text().splitlines(keepends=True), str(path)) if path.exists() else []
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("r+" if path.exists() else "w") as file:
+            file.seek(sum(len(write_line(game)) for game in kept))
+            file.truncate()
+            yield from kept[:count]
+            for index in range(len(kept), count):
+                game = play(index)
+                file.write(write_line(game))
+                file.flush()
+                yield game
+    except (OSError, UnicodeDecodeError) as error:
+        raise GoError(f"cannot keep games in {path}: {error}") from None
+
+
+def first_label(index: int) -> Game:
+    """Game `index`, from 0: seed index + 1, its random opening, then the engine."""
+    return play_game(index + 1, random_opening(index + 1))
+
+
+def second_label(games: Games, index: int) -> Game:
+    """Game `index` // 2 again, from one of two positions drawn from it, by the engine with another seed.
+
+    The moves up to the position are the `opening`; the move that follows and the winner are the second labels.
+    """
+    game = games.game(index // AGAIN)
+    at = np.random.default_rng(game.seed).choice(np.arange(game.opening, len(game.moves)), AGAIN, replace=False)[index % AGAIN]
+    return play_game(AGAIN_SEED + index, game.moves[:at])
