@@ -57,11 +57,11 @@ PLANTED = {
 }
 
 
-def recovered(case: Planted, tables: int) -> dict[str, tuple[float, float]]:
+def recovered(case: Planted, tables: int, draws: int = 1000) -> dict[str, tuple[float, float]]:
     """By symbol: how many of the tables' 95 % intervals hold the truth, and the median relative error of the medians."""
     held, error = dict.fromkeys(case.truth, 0), {name: [] for name in case.truth}
     for seed in range(tables):
-        found = fit_law(case.law, case.table(seed), seed=seed, draws=2000, reference=dict(case.reference), scale=1.0,
+        found = fit_law(case.law, case.table(seed), seed=seed, draws=draws, reference=dict(case.reference), scale=1.0,
                         fallback=False)
         for name, truth in case.truth.items():
             low, middle, high = np.quantile(found.theta[name], [0.025, 0.5, 0.975])
