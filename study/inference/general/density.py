@@ -82,12 +82,8 @@ class Problem:
         """(M,), group effects integrated out."""
         if self.group is None:
             return np.asarray(self.pointwise(x).sum(axis=1))
-        residual = self.y - self.log_mean(x)
-        size, total = self._group_sums(residual)
         s2, t2 = np.exp(2 * x[:, -2, None]), np.exp(2 * x[:, -1, None])
-        quadratic = ((residual**2).sum(axis=1) - (t2 / (s2 + size * t2) * total**2).sum(axis=1)) / s2[:, 0]
-        log_det = residual.shape[1] * 2 * x[:, -2] + np.log1p(size * t2 / s2).sum(axis=1)
-        return np.asarray(-0.5 * (quadratic + log_det) - residual.shape[1] * HALF_LN_2PI)
+        return np.asarray(log_marginal(self.y - self.log_mean(x), s2, t2, self.member))
 
     def log_posterior(self, x: Array) -> Array:
         """(M,); -inf where the law gives no positive number."""
@@ -99,14 +95,23 @@ class Problem:
         """One draw of the group effects for each x, (M, G), from their conditional normal."""
         if self.group is None:
             return np.zeros((len(x), 0))
-        size, total = self._group_sums(self.y - self.log_mean(x))
+        size, total = self.member.sum(axis=0), (self.y - self.log_mean(x)) @ self.member
         s2, t2 = np.exp(2 * x[:, -2, None]), np.exp(2 * x[:, -1, None])
         precision = size / s2 + 1 / t2
         return np.asarray(total / s2 / precision + rng.standard_normal(total.shape) / np.sqrt(precision))
 
-    def _group_sums(self, residual: Array) -> tuple[Array, Array]:
-        member = np.equal.outer(np.asarray(self.group), np.arange(len(self.groups))).astype(float)
-        return member.sum(axis=0), residual @ member
+    @property
+    def member(self) -> Array:
+        """(R, G) 1 where a row belongs to a group."""
+        return np.equal.outer(np.asarray(self.group), np.arange(len(self.groups))).astype(float)
+
+
+def log_marginal(residual: Any, s2: Any, t2: Any, member: Array, xp: Any = np) -> Any:
+    """ln N(residual; 0, s2 I + t2 member member'), residual (..., R), s2 and t2 of a shape that broadcasts with (..., 1)."""
+    size, total = member.sum(axis=0), xp.dot(residual, member)
+    quadratic = ((residual**2).sum(axis=-1, keepdims=True) - (t2 / (s2 + size * t2) * total**2).sum(axis=-1, keepdims=True)) / s2
+    log_det = len(member) * xp.log(s2) + xp.log1p(size * t2 / s2).sum(axis=-1, keepdims=True)
+    return (-0.5 * (quadratic + log_det) - len(member) * HALF_LN_2PI).sum(axis=-1)
 
 
 def log_symbols(law: Law, x: Any, xp: Any = np) -> tuple[dict[str, Any], Any]:

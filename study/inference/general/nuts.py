@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 
-from study.inference.general.density import LN_S, NU_RATE, NU_SHAPE, TAU, Problem, log_symbols
+from study.inference.general.density import LN_S, NU_RATE, NU_SHAPE, TAU, Problem, log_marginal, log_symbols
 from study.inference.general.draws import LawPosterior, laplace
 from study.inference.posterior import CHAINS, UnconvergedError, diagnose
 
@@ -34,8 +34,7 @@ def nuts(at: Problem, *, seed: int, draws: int = 1000, tune: int = 1000) -> LawP
             pm.StudentT("y", nu=pt.exp(last), mu=centre, sigma=pt.exp(x[size - 2]), observed=at.y)
         else:
             pm.Potential("tau", last - 0.5 * (pt.exp(last) / TAU) ** 2)
-            u = pt.exp(last) * pm.Normal("u", shape=len(at.groups))
-            pm.Normal("y", centre + u[at.group], pt.exp(x[size - 2]), observed=at.y)
+            pm.Potential("y", log_marginal(at.y - centre, pt.exp(2 * x[size - 2]), pt.exp(2 * last), at.member, pt))
     import nutpie
 
     compiled = nutpie.compile_pymc_model(model)

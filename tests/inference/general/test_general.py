@@ -114,9 +114,8 @@ def test_nuts_draws_the_same_posterior() -> None:
     from study.inference.general.nuts import nuts
 
     table = planted(1.5).assign(curve=np.repeat(["a", "b", "c", "d"], 4))
-    for group in (None, "curve"):
-        fast = fit_law(power("N"), table, seed=0, group=group, draws=8000)
-        slow = nuts(fast.problem, seed=0)
-        for name in ("E", "t", "alpha"):
-            ends = [np.quantile(found.theta[name], [0.1, 0.5, 0.9]) for found in (fast, slow)]
-            np.testing.assert_allclose(ends[0], ends[1], atol=0.15 * (ends[1][2] - ends[1][0]))
+    fast = fit_law(power("N"), table, seed=0, group="curve", draws=8000)
+    slow = nuts(fast.problem, seed=0)
+    for name in ("E", "t", "alpha"):
+        ends = [np.quantile(found.theta[name], [0.1, 0.5, 0.9]) for found in (fast, slow)]
+        np.testing.assert_allclose(ends[0], ends[1], atol=0.15 * (ends[1][2] - ends[1][0]))
