@@ -28,7 +28,7 @@ SIZES, BUDGETS = 4, (1e18, 1e19, 1e20, 1e21)  # a design: so many sizes about th
 UNIT = 4.3
 NOISE = (0.003, 0.02)  # range of the noise's s.d. in ln L, log-uniform
 RANKED = 99
-DRAWS, TUNE, FIRST_STAGE = 4000, 500, 1500  # sweeps of each chain; draws of each study alone
+DRAWS, TUNE, FIRST_STAGE = 1600, 300, 1000  # sweeps of each chain; draws of each study alone
 CHAINS = 2
 
 
