@@ -6,8 +6,9 @@ import pytest
 
 from study.config import ConfigError
 from study.counts import exact_flops
-from study.design import Cell, Grid, GridError
-from study.grids import GRIDS, PYTHON, SOTU, at, checked, grid
+from study.grids import GRIDS, grid
+from study.grids.design import Cell, Grid, GridError
+from study.grids.ladder import PYTHON, SOTU, at, checked
 
 
 @pytest.mark.parametrize("name", GRIDS)
@@ -47,19 +48,21 @@ def test_unknown_grids_and_runs_say_what_there_is() -> None:
 
 def test_a_cell_beyond_the_corpus_is_refused() -> None:
     with pytest.raises(GridError, match="more than"):
-        checked("x", [Cell(at(SOTU, 1e13, 16, learning_rate=0.1, batch_tokens=1024), "isoflop", 1e13)])
+        checked("x", [Cell(at(SOTU, 1e13, 16, learning_rate=0.1, batch_tokens=1024), "isoflop", "fit", 1e13)])
 
 
 def test_a_grid_has_one_corpus_and_each_run_once() -> None:
     with pytest.raises(GridError, match="mixes"):
-        Grid("x", "sotu", (Cell(SOTU, "isoflop", 1.0), Cell(PYTHON, "isoflop", 1.0)))
+        Grid("x", "sotu", (Cell(SOTU, "isoflop"), Cell(PYTHON, "isoflop")))
     with pytest.raises(GridError, match="twice"):
-        Grid("x", "sotu", (Cell(SOTU, "isoflop", 1.0), Cell(SOTU, "seed", 1.0)))
+        Grid("x", "sotu", (Cell(SOTU, "isoflop"), Cell(SOTU, "off-path")))
 
 
-def test_splits_follow_the_roles() -> None:
-    split = {role: Cell(SOTU, role, 1.0).split for role in ("isoflop", "off-path", "seed", "held-out", "sweep", "check")}
-    assert split == {"isoflop": "fit", "off-path": "fit", "seed": "fit", "held-out": "held-out",
-                     "sweep": "tuning", "check": "tuning"}
+def test_the_role_in_tables_follows_from_arm_split_and_seed() -> None:
+    again = replace(SOTU, seed=1)
+    assert Cell(SOTU, "off-path").role == "off-path" and Cell(again, "isoflop").role == "seed"
+    assert Cell(again, "isoflop", "held-out").role == "held-out" and Cell(again, "check", "tuning").role == "check"
+    with pytest.raises(GridError, match="held-out"):
+        Cell(SOTU, "isoflop", "heldout")
     with pytest.raises(ConfigError):
         replace(SOTU, heads=5)

@@ -22,7 +22,7 @@ def text_of(page: str) -> str:
 
 def values(runs: Path) -> dict[str, Value]:
     """The page's own values of the headline and of the runs, as `report/` prints them."""
-    every, prose = Values(load("quick", runs)), "".join(path.read_text() for path in (ROOT / "report").glob("*.qmd"))
+    every, prose = Values(load("quick", runs)), "".join(path.read_text() for path in (ROOT / "report").glob("index*/**/*.qmd"))
     names = set(re.findall(r'v\("([\w.]+)"\)', prose))
     return {name: every[name] for name in names if name.startswith(GROUPS)}
 

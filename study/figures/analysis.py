@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from study.design import Grid
 from study.errors import StudyError
 from study.grids import GRIDS, grid
+from study.grids.design import Grid
 from study.inference.classical.huber import HuberFit, fit_huber
 from study.inference.classical.isoflop import Envelope, IsoFlop, fit_envelope, fit_isoflop
 from study.inference.classical.points import InferenceError

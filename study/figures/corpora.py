@@ -22,6 +22,9 @@ KEPT = (
     "overlap_50gram",
     "deduplicated",
     "wheels",
+    "source",
+    "source_sha256",
+    "markov",
 )
 
 

@@ -6,10 +6,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from study.counts import config_counts, exact_flops, six_nd
-from study.design import Cell
 from study.figures import style, text
 from study.figures.analysis import Analysis
 from study.figures.corpora import corpus_summary
+from study.grids.design import Cell
 
 if TYPE_CHECKING:
     from IPython.display import Markdown

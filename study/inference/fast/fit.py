@@ -15,7 +15,7 @@ from scipy import special
 from study.inference.fast.mixture import Mixture, effective, rebuild, resample
 from study.inference.fast.proposal import propose
 from study.inference.fast.target import Target, supported, target
-from study.inference.observations import bytes_per_token_of, check_design, observations
+from study.inference.observations import bytes_per_token_of, check_design, observations, reference
 from study.inference.parameters import Array
 from study.inference.posterior import ImportanceDiagnostics, Posterior, fit_posterior
 from study.inference.spec import HEADLINE, ModelSpec
@@ -54,8 +54,7 @@ def fit_fast(table: pd.DataFrame, spec: ModelSpec = HEADLINE, *, seed: int, draw
         return fit_posterior(table, spec, seed=seed, N0=N0, D0=D0, bytes_per_token=bytes_per_token)
     rows = observations(table, spec)
     check_design(rows)
-    N0 = N0 if N0 is not None else float(np.exp(np.log(rows.N).mean()))
-    D0 = D0 if D0 is not None else float(np.exp(np.log(rows.D).mean()))
+    N0, D0 = reference(rows, N0, D0)
     bytes_per_token = bytes_per_token if bytes_per_token is not None else bytes_per_token_of(table)
     rng = np.random.default_rng(seed)
     problem = target(rows, spec, N0, D0, bytes_per_token)

@@ -1,0 +1,1 @@
+"""What the articles derive from records and fits, without drawing."""

@@ -1,0 +1,23 @@
+"""The grids as data, committed before their results. `grid(name)` builds one."""
+
+from collections.abc import Callable
+
+from study.grids.design import Grid, GridError
+from study.grids.gpu import gpu, lab01
+from study.grids.isoflop import cpu, quick, seeds, smoke
+from study.grids.recipe import probes, tuning
+from study.grids.sweep import sweep
+
+GRIDS: dict[str, Callable[[], Grid]] = {"smoke": smoke, "quick": quick, "sweep": sweep, "cpu": cpu, "seeds": seeds,
+                                        "probes": probes, "tuning": tuning, "lab01": lab01, "gpu": gpu}
+
+
+def grid(name: str) -> Grid:
+    """The named grid.
+
+    Raises:
+        GridError: there is no such grid.
+    """
+    if name not in GRIDS:
+        raise GridError(f"unknown grid {name!r}: one of {', '.join(GRIDS)}")
+    return GRIDS[name]()
