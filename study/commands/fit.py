@@ -25,6 +25,8 @@ def command(
     columns: Annotated[str, typer.Option(help="Names of the columns: N=params,D=tokens,loss=val_loss.")] = "",
     group: Annotated[str, typer.Option(help="What runs share an error: auto (their width, where a column says it), width, "
                                             "budget (a column, or nine bins of log C) or none.")] = "auto",
+    prior: Annotated[str, typer.Option(help="default; or atlas: beside it, the same runs with every open study as the prior.")
+                     ] = "default",
     out: Annotated[Path | None, typer.Option(help="Where to write; build/fit/NAME by default.", show_default=False)] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of all sampling.")] = 0,
 ) -> None:
@@ -38,7 +40,7 @@ def command(
     from rich.console import Console
 
     job = _job(table, grid, runs, predict_n, predict_c, bytes_per_token, drop_highest, columns, group, out, seed)
-    _report(job, Console())
+    _report(job, prior, Console())
 
 
 def _job(table: Path | None, grid: str | None, runs: Path, predict_n: float, predict_c: float, bytes_per_token: float | None,
@@ -65,17 +67,23 @@ def _job(table: Path | None, grid: str | None, runs: Path, predict_n: float, pre
     return fit.complete(job, predict_n, predict_c, bytes_per_token, out, seed)
 
 
-def _report(job: "Job", console: "Console") -> None:
+def _report(job: "Job", prior: str, console: "Console") -> None:
     from rich.table import Table
 
+    from study.errors import StudyError
+    from study.fit import beside, prediction
     from study.fit import job as fit
-    from study.fit import prediction
     from study.inference.answers import summarise
 
     for line in job.notes:
         console.print(line, highlight=False)
+    if prior not in beside.PRIORS:
+        raise StudyError(f"unknown --prior {prior!r}: one of {', '.join(beside.PRIORS)}")
     with console.status("") as status:
+        other = beside.fit_beside(job) if prior == "atlas" else None
         result = fit.run(job, lambda step: status.update(f"{step} ..."))
+        if other is not None:
+            beside.add(job, result, other)
     view = Table("", "law", "as a new experiment would measure it", title_justify="left",
                  title=f"{len(result.fits.posterior.rows)} runs, 95 % intervals, by {result.fits.method}")
     at_N, at_C = result.answers.at_N, result.answers.at_C
@@ -89,6 +97,9 @@ def _report(job: "Job", console: "Console") -> None:
         view.add_row(name, *(prediction.with_interval(summarise(values), form) for values in (draws, predicted)))
     exponent = summarise(result.fits.posterior.draws.a)
     view.add_row("a, of N_opt = G (C/6)^a", f"{exponent.median:.3f} [{exponent.ci95[0]:.3f}, {exponent.ci95[1]:.3f}]", "")
+    if other is not None:
+        view.add_row(f"D_opt({N}), atlas prior", prediction.with_interval(summarise(other.answers.at_N.D)),
+                     prediction.with_interval(summarise(other.answers.at_N.predictive_D)))
     console.print(view)
     for warning in result.fits.warnings:
         console.print(f"warning: {warning}", highlight=False)
