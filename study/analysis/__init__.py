@@ -1,0 +1,1 @@
+"""What the articles derive from the records, without drawing it: no matplotlib."""
