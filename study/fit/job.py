@@ -132,7 +132,7 @@ def run(job: Job, say: Callable[[str], None] = lambda _: None) -> Result:
     Raises:
         UnconvergedError: nothing is written. StudyError: the disk refused.
     """
-    from study.figures.isoflop import iso_flop
+    from study.fit.picture import iso_flop
 
     say(f"fitting {len(job.frame)} runs: compiling and sampling take about half a minute")
     N0, D0 = job.reference

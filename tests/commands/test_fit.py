@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from study.cli import app
 from study.errors import StudyError
-from study.figures.isoflop import budget_of
+from study.fit.picture import budget_of
 from study.fit.prediction import count, plain, scientific
 from study.laws.hoffmann import LossSurface
 from tests.conftest import Load

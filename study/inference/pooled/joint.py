@@ -23,7 +23,7 @@ from study.inference.posterior import UnconvergedError
 from study.inference.priors import priors
 from study.inference.spec import ModelSpec
 
-pm, pt = bayes.pm, bayes.pt  # type: ignore[attr-defined]  # configured there
+pm, pt = bayes.pm, bayes.pt  # configured there
 
 
 def fit_joint(studies: Sequence[StudyDraws], tables: Sequence[pd.DataFrame], units: Sequence[float], spec: ModelSpec, *,
