@@ -63,7 +63,8 @@ def argue(table: pd.DataFrame, fits: Fits, N: float, known: tuple[Doubt, ...], *
     forms: dict[str, FormFit | str] = {}
     for form in FORMS:
         try:
-            forms[form] = fit_form(some, form, prior=prior if form in ("hoffmann", "nesting") else None, **at)
+            own_scale = form in ("hoffmann", "nesting")
+            forms[form] = fit_form(some, form, prior=prior if own_scale else None, group=posterior.spec.group, **at)
         except StudyError as error:
             forms[form] = str(error)
     found = [*known, *(_drifts(trends)), *_floor(posterior, prior), *_better(forms, own, N)]

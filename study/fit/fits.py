@@ -147,7 +147,7 @@ def fit_all(table: pd.DataFrame, spec: ModelSpec, *, seed: int, N0: float | None
     try:
         with np.errstate(all="ignore"):
             huber = row_bootstrap(*rows, seed=seed, resamples=max(LEAST_RESAMPLES, min(resamples, BOOTSTRAPPED // len(table))))
-    except InferenceError as error:
+    except (InferenceError, np.linalg.LinAlgError) as error:
         huber = str(error)
     try:
         curve = fit_curve_fit(*rows)

@@ -13,7 +13,7 @@ from study.inference.serving import Serving
 from study.laws.published import RULE, published_law
 
 HOFFMANN_POINTS = ("besiroglu", "hoffmann", "hoffmann-rounded")
-FORM_NAMES = {"hoffmann": "Hoffmann's (independent runs)", "kaplan": "Kaplan's", "nesting": "nesting both",
+FORM_NAMES = {"hoffmann": "Hoffmann's", "kaplan": "Kaplan's", "nesting": "nesting both",
               "no floor": "without a floor, E = 0"}
 
 

@@ -21,7 +21,7 @@ FRESH = 1.02  # passes over the text above which it counts as repeated
 CELLS = 3  # distinct (N, D) that must be left before rows are set apart
 ALONG = 8  # points of one N in even steps of D that look like one curve
 MANY = 10  # values of D at one N that may be one
-EVEN = 0.02  # relative spread of the steps
+EVEN = 0.05  # of a step: how far it may be from a whole number of the median step
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def arrange(frame: pd.DataFrame, other: pd.DataFrame, choice: str = "auto") -> A
         left = named.drop(index=rows)
         if choice == "all" or not _enough(left):
             reason = "with --rows all" if choice == "all" else "too few runs would be left without them"
-            doubts.append(Doubt(why, f"{counted}: all are fitted as runs of their own, {reason}", True))
+            doubts.append(Doubt(why, f"{counted}: all are fitted as runs of their own, {reason}", choice != "all"))
             continue
         notes.append(f"{counted}: {kept}")
         aside.append(named.loc[rows].assign(why=why))
@@ -117,9 +117,10 @@ def _even(table: pd.DataFrame) -> dict[float, bool]:
     """Which N have many D in even steps."""
     out = {}
     for N, group in table.groupby("N"):
-        D = np.unique(group["D"].to_numpy())
-        steps = np.diff(D)
-        out[float(N)] = len(D) >= ALONG and float(np.ptp(steps)) <= EVEN * float(D[-1])  # type: ignore[arg-type]
+        steps = np.diff(np.unique(group["D"].to_numpy()))
+        whole = steps / np.median(steps) if len(steps) else steps  # a checkpoint may be missing: twice the step, or thrice
+        even = bool(np.all((np.abs(whole - np.round(whole)) < EVEN) & (whole > 0.5) & (whole < 5)))
+        out[float(N)] = len(steps) >= ALONG - 1 and even  # type: ignore[arg-type]
     return out
 
 

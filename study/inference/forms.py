@@ -1,7 +1,7 @@
 """The posterior of any form of the law, quickly: adaptive importance sampling without a compiled model.
 
 The fast fit of `fast/` integrates two terms and the group effects out and knows Hoffmann's form alone. Here every
-parameter is a coordinate and rows are independent given the law, which any form allows: Laplace's approximation at the
+parameter but the group effects is a coordinate, which any form allows: Laplace's approximation at the
 highest of several modes, then a mixture of t kernels rebuilt on weighted draws (`fast.mixture`), then smoothed weights
 (PSIS). It is for comparing forms, not for the headline.
 """
@@ -14,7 +14,8 @@ import pandas as pd
 from scipy import optimize, special
 
 from study.inference.fast.fit import smoothed
-from study.inference.fast.kernels import HALF_LN_2PI
+from study.inference.fast.kernels import HALF_LN_2PI, Index
+from study.inference.fast.likelihood import draw_effects_of, marginals
 from study.inference.fast.mixture import KERNELS, Mixture, effective, rebuild, resample
 from study.inference.observations import Observations, observations
 from study.inference.parameters import Array, Parameters, Surface, parameters
@@ -51,9 +52,12 @@ class _Problem:
     y: Array
     prior: Priors
     names: tuple[str, ...]
+    first: Index  # of the rows, sorted by group: as the kernels read them
 
     def values(self, x: Array) -> dict[str, Array]:
-        out = {name: x[:, k] if name == "g" else np.exp(np.clip(x[:, k], -700, 300)) for k, name in enumerate(self.names)}
+        out = {name: x[:, k] if name in ("g", "tau") else np.exp(np.clip(x[:, k], -700, 300)) for k, name in enumerate(self.names)}
+        if "tau" in out:  # the coordinate is sqrt(tau / tau0), as in `fast.target`
+            out["tau"] = self.prior.tau * np.maximum(out["tau"], 0.0) ** 2
         if self.form == "kaplan":
             out["kappa"] = out["beta"]
         return out
@@ -65,44 +69,58 @@ class _Problem:
         for k, name in enumerate(self.names):
             if name == "nu":  # Gamma(shape, rate) in ln nu
                 total += p.nu[0] * (x[:, k] + np.log(p.nu[1])) - p.nu[1] * np.exp(x[:, k]) - special.gammaln(p.nu[0])
+            elif name == "tau":
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    total += np.where(x[:, k] > 0, np.log(4.0) + np.log(x[:, k]) - 0.5 * x[:, k]**4 - HALF_LN_2PI, -1e6)
             else:
                 mean, sd = scales[name]
                 total += -0.5 * ((x[:, k] - mean) / sd) ** 2 - np.log(sd) - HALF_LN_2PI
         return total
 
-    def pointwise(self, x: Array) -> Array:
-        """Log density of each ln L, (M, R)."""
+    def residuals(self, x: Array) -> tuple[Array, Array]:
+        """ln L - ln Lhat and ln s, each (M, R)."""
         v = {name: value[:, None] for name, value in self.values(x).items()}
         kappa = v.get("kappa", np.ones((len(x), 1)))
         with np.errstate(over="ignore", invalid="ignore"):
             a, b = np.log(v["tA"]) - v["alpha"] * self.n, np.log(v["tB"]) - v["beta"] * self.d
             terms = np.exp(a) + np.exp(b) if self.form in ("hoffmann", "no floor") else \
                 np.exp(np.minimum(kappa * np.logaddexp(a / kappa, b / kappa), 300.0))
-            ln_s = np.log(v["s"]) + v["g"] * self.c
-            z = (self.y - np.log(v.get("E", 0.0) + terms)) * np.exp(-ln_s)
-            nu = v["nu"]
-            constant = special.gammaln((nu + 1) / 2) - special.gammaln(nu / 2) - 0.5 * np.log(nu * np.pi)
-            out = constant - (nu + 1) / 2 * np.log1p(z**2 / nu) - ln_s
-        return np.where(np.isfinite(out), out, -1e6)
+            residual = self.y - np.log(v.get("E", 0.0) + terms)
+        return np.nan_to_num(np.clip(residual, -1e3, 1e3), nan=1e3), np.clip(np.log(v["s"]) + v["g"] * self.c, -30.0, 30.0)
+
+    def pointwise(self, x: Array, rng: np.random.Generator) -> Array:
+        """Log density of each ln L given a draw of the group effects, (M, R)."""
+        v, (residual, ln_s) = self.values(x), self.residuals(x)
+        nu = v["nu"][:, None]
+        if "tau" in v:
+            u = draw_effects_of(residual, ln_s, 1 / v["nu"], v["tau"], rng.random((len(x), len(self.first) - 1)), self.first)
+            residual = residual - np.repeat(u, np.diff(self.first), axis=1)
+        constant = special.gammaln((nu + 1) / 2) - special.gammaln(nu / 2) - 0.5 * np.log(nu * np.pi)
+        return np.asarray(constant - (nu + 1) / 2 * np.log1p(np.exp(2 * (np.log(np.abs(residual) + 1e-300) - ln_s)) / nu) - ln_s)
 
     def log_posterior(self, x: Array) -> Array:
         size = max(1, CHUNK // len(self.y))
-        likelihood = np.concatenate([self.pointwise(x[i:i + size]).sum(axis=1) for i in range(0, len(x), size)])
-        return np.asarray(likelihood + self.log_prior(x))
+        parts = []
+        for i in range(0, len(x), size):
+            v, (residual, ln_s) = self.values(x[i:i + size]), self.residuals(x[i:i + size])
+            inverse_nu = np.clip(1 / v["nu"], 1e-8, 1e4)
+            parts.append(marginals(residual, ln_s, inverse_nu, np.asarray(v.get("tau", np.zeros(len(inverse_nu)))), self.first))
+        value = np.concatenate(parts) + self.log_prior(x)
+        return np.where(np.isfinite(value), value, -1e9)
 
 
 def fit_form(table: pd.DataFrame, form: str, *, seed: int, draws: int = 4000, N0: float | None = None, D0: float | None = None,
-             bytes_per_token: float = BYTES_PER_TOKEN, prior: Priors | None = None) -> FormFit:
-    """The posterior of one of `FORMS` under Student-t noise with g free and no group effect (the priors of `priors.py`).
+             bytes_per_token: float = BYTES_PER_TOKEN, prior: Priors | None = None, group: str | None = None) -> FormFit:
+    """The posterior of one of `FORMS` under Student-t noise with g free (the priors of `priors.py`), with `group` effects or none.
 
     Raises:
         UnconvergedError: k-hat > 0.7. BadValueError: a value is not a positive number.
     """
-    law = "hoffmann" if form == "no floor" else form
-    rows = observations(table, ModelSpec(group=None, law=law))
+    spec = ModelSpec(group=group, law="hoffmann" if form == "no floor" else form)
+    rows = observations(table, spec)
     N0 = N0 if N0 is not None else float(np.exp(np.log(rows.N).mean()))
     D0 = D0 if D0 is not None else float(np.exp(np.log(rows.D).mean()))
-    problem = _problem(rows, form, N0, D0, prior or priors(ModelSpec(group=None, law=law), bytes_per_token))
+    problem = _problem(rows, form, N0, D0, prior or priors(spec, bytes_per_token), group is not None)
     rng = np.random.default_rng(seed)
     mixture = _adapted(problem, _laplace(problem, rng), rng)
     for attempt in range(ATTEMPTS):
@@ -120,7 +138,7 @@ def fit_form(table: pd.DataFrame, form: str, *, seed: int, draws: int = 4000, N0
     if form == "no floor":
         values["E"] = np.full(draws, NO_FLOOR)
     found = parameters(values)
-    return FormFit(form, found.surface(N0, D0), found, _elpd(problem.pointwise(kept[:1000])), seen)
+    return FormFit(form, found.surface(N0, D0), found, _elpd(problem.pointwise(kept[:1000], rng)), seen)
 
 
 def _adapted(problem: _Problem, mixture: Mixture, rng: np.random.Generator) -> Mixture:
@@ -136,19 +154,21 @@ def _adapted(problem: _Problem, mixture: Mixture, rng: np.random.Generator) -> M
     return mixture
 
 
-def _problem(rows: Observations, form: str, N0: float, D0: float, prior: Priors) -> _Problem:
+def _problem(rows: Observations, form: str, N0: float, D0: float, prior: Priors, grouped: bool) -> _Problem:
     names = [*([] if form in ("kaplan", "no floor") else ["E"]), "tA", "tB", "alpha", "beta",
-             *(["kappa"] if form == "nesting" else []), "s", "g", "nu"]
+             *(["kappa"] if form == "nesting" else []), "s", "g", "nu", *(["tau"] if grouped else [])]
     if form == "no floor":  # the two terms are the whole loss, as in Kaplan's form
         prior = replace(prior, t=(prior.E[0], 1.0), exponent=(np.log(0.15), 0.8))
-    return _Problem(form, np.log(rows.N / N0), np.log(rows.D / D0), np.log10(rows.C / (6 * N0 * D0)), np.log(rows.loss), prior,
-                    tuple(names))
+    order = np.argsort(rows.group, kind="stable")
+    first = np.searchsorted(rows.group[order], np.arange(len(rows.groups) + 1)) if grouped else np.array([0, len(rows)])
+    return _Problem(form, np.log(rows.N / N0)[order], np.log(rows.D / D0)[order], np.log10(rows.C / (6 * N0 * D0))[order],
+                    np.log(rows.loss)[order], prior, tuple(names), first.astype(np.int64))
 
 
 def _laplace(problem: _Problem, rng: np.random.Generator) -> Mixture:
     p, k = problem.prior, len(problem.names)
     base = {"E": p.E[0], "tA": p.t[0], "tB": p.t[0], "alpha": p.exponent[0], "beta": p.exponent[0], "kappa": 0.0, "s": p.s[0],
-            "g": 0.0, "nu": np.log(8.0)}
+            "g": 0.0, "nu": np.log(8.0), "tau": 0.7}
     start = np.array([base[name] for name in problem.names])
     best, least = start, np.inf
     with np.errstate(all="ignore"):

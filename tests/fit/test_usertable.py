@@ -33,7 +33,8 @@ def rows(path: Path, **options: object) -> list[list[float]]:
 @pytest.mark.parametrize("header", [
     "N,D,loss", "params,tokens,val_loss", "n,d,Loss", "Model Size,Training-Tokens,VAL_LOSS",
     "parameter_count,train_tokens,eval/loss", "params_active,tokens_seen,validation/loss",
-    "config.n_params,config.train_tokens,metrics.eval/loss", "#params,numTokens,val ce", "model_size,D,cross-entropy", "N,tokens,loss_c4"])
+    "config.n_params,config.train_tokens,metrics.eval/loss", "#params,numTokens,val ce", "model_size,D,cross-entropy",
+    "N,tokens,loss_c4"])
 def test_names_are_recognised(tmp_path: Path, header: str) -> None:
     read = read_table(write(tmp_path, f"{header}\n1e6,2e7,3.5\n\n2e6,4e7,3.2\n"))
     assert read.frame[NAMES].to_numpy().tolist() == [[1e6, 2e7, 3.5], [2e6, 4e7, 3.2]]
