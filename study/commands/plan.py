@@ -25,7 +25,7 @@ def command(
     from rich.table import Table
 
     from study import cost
-    from study.fit.prediction import count as size
+    from study.fit.words import count as size
     from study.grids import grid as named
 
     on = cost.device(device, peak=None if peak is None else peak * 1e12, memory=None if memory is None else memory * 1e9)
