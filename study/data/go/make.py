@@ -1,6 +1,7 @@
 """Making games, one after another: what was made is kept in a text file, so that a stopped command goes on where it was."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,15 @@ AGAIN = 2  # positions of a test game that are labelled a second time
 AGAIN_SEED = 1_000_000  # the engine's seed of the first of them
 
 
-def made(path: Path, count: int, play: Callable[[int], Game]) -> Iterator[Game]:
-    """Games 0 to `count` - 1: those that `path` holds already, then `play(index)`, each appended to `path` as it ends.
+def made(path: Path, count: int, play: Callable[[int], Game], workers: int = 1) -> Iterator[Game]:
+    """Games 0 to `count` - 1: those that `path` holds already, then `play(index)`, each appended to `path` in its turn.
+
+    `workers` games are played at a time: each is an engine's process, so threads do.
 
     Raises:
         GoError: `path` holds something else or cannot be written, or a game cannot be played.
     """
+    players = ThreadPoolExecutor(workers)
     try:
         kept = read_lines(path.read_text().splitlines(keepends=True), str(path)) if path.exists() else []
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -25,13 +29,14 @@ def made(path: Path, count: int, play: Callable[[int], Game]) -> Iterator[Game]:
             file.seek(sum(len(write_line(game)) for game in kept))
             file.truncate()
             yield from kept[:count]
-            for index in range(len(kept), count):
-                game = play(index)
+            for game in players.map(play, range(len(kept), count)):
                 file.write(write_line(game))
                 file.flush()
                 yield game
     except (OSError, UnicodeDecodeError) as error:
         raise GoError(f"cannot keep games in {path}: {error}") from None
+    finally:
+        players.shutdown(cancel_futures=True)
 
 
 def first_label(index: int) -> Game:

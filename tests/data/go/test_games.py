@@ -22,12 +22,14 @@ def test_games_come_back_from_their_file(tmp_path: Path) -> None:
     assert pack(GAMES) == pack(GAMES)
 
 
-def test_ten_games_are_made_again_to_the_move(gnugo: None) -> None:
+@pytest.mark.usefixtures("gnugo")
+def test_ten_games_are_made_again_to_the_move() -> None:
     games = read_games(MOVES, SHA256)
     assert [first_label(index) for index in range(10)] == [games.game(index) for index in range(10)]
 
 
-def test_a_second_label_goes_on_from_a_position_of_its_game(gnugo: None) -> None:
+@pytest.mark.usefixtures("gnugo")
+def test_a_second_label_goes_on_from_a_position_of_its_game() -> None:
     games = read_games(MOVES, SHA256)
     some = [second_label(games, index) for index in range(2 * AGAIN)]
     for index, game in enumerate(some):

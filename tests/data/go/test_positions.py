@@ -7,7 +7,7 @@ import pytest
 
 from study.data.go.engine import move_of
 from study.data.go.floor import canonical, repeats, second_labels
-from study.data.go.games import Game, GoError, read_games, write_games
+from study.data.go.games import Game, Games, GoError, read_games, write_games
 from study.data.go.positions import PLANES, Positions, open_positions, replay, rows
 from study.data.go.rules import PASS, POINTS, SIZE
 from study.data.go.symmetry import COUNT, IMAGE, ORIGIN
@@ -83,7 +83,7 @@ def test_turned_copies_of_a_position_are_one_and_their_moves_are_compared(tmp_pa
 
 
 def test_second_labels_are_compared_with_the_first(tmp_path: Path) -> None:
-    def packed(name: str, *games: Game):  # noqa: ANN202
+    def packed(name: str, *games: Game) -> Games:
         write_games(tmp_path / name, games)
         return read_games(tmp_path / name)
 
