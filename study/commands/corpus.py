@@ -2,11 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-<<<<<<< HEAD
-from typing import TYPE_CHECKING, Annotated
-=======
-from typing import Annotated, Any
->>>>>>> main
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,21 +12,19 @@ if TYPE_CHECKING:
 
 def command(
     name: Annotated[str, typer.Argument(
-        help="sotu, python-source, python-dedup, markov-2, markov-3, fineweb-edu, wikitext-2, wikitext-103 or openwebtext.")],
+        help="sotu, python-source, python-dedup, markov-2, markov-3, fineweb-edu, wikitext-2, wikitext-103, openwebtext "
+             "or go-9x9.")],
     parquet: Annotated[Path | None, typer.Option(help="Hub corpora: a local parquet file with a column `text`.")] = None,
     max_tokens: Annotated[float | None, typer.Option(help="Hub corpora: stop at so many train tokens, e.g. 5e9.")] = None,
     train_tokenizer: Annotated[int | None, typer.Option(
         min=257, max=65_536, help="Hub corpora: train a tokenizer of so many entries instead of GPT-2's.")] = None,
-<<<<<<< HEAD
+    record: Annotated[bool, typer.Option("--record", help="Also record the corpus in numbers: runs/corpora/NAME.json.")] = False,
+    runs: Annotated[Path, typer.Option("--runs", help="Folder of records, for --record.")] = Path("runs"),
     games: Annotated[Path | None, typer.Option(help="go-9x9: a file of games, in place of the study's own.")] = None,
     make: Annotated[int | None, typer.Option(
         min=1, help="go-9x9: have GNU Go play so many games, into the file --games names; run again to go on.")] = None,
     again: Annotated[bool, typer.Option("--again", help="go-9x9: with --make, second labels of the test positions.")] = False,
     workers: Annotated[int, typer.Option(min=1, help="go-9x9: with --make, games played at a time.")] = 1,
-=======
-    record: Annotated[bool, typer.Option("--record", help="Also record the corpus in numbers: runs/corpora/NAME.json.")] = False,
-    runs: Annotated[Path, typer.Option("--runs", help="Folder of records, for --record.")] = Path("runs"),
->>>>>>> main
 ) -> None:
     """Fetch, verify and tokenise a corpus once into the cache ($STUDY_CACHE or the user's cache folder).
 
@@ -67,7 +61,25 @@ def command(
     if markov := facts.get("markov"):
         console.print(f"entropy: {markov['entropy']:.4f} nats a token, {markov['contexts']:,} contexts of {markov['order']} tokens")
     console.print(f"in {tokens.directory}")
-<<<<<<< HEAD
+    if record:
+        console.print(f"recorded in {_record(name, tokens.sha256, facts, runs)}")
+
+
+RECORDED = ("corpus", "vocabulary", "validation_share", "bytes_per_token", "counts", "line_repetition", "overlap_13gram",
+            "overlap_50gram", "deduplicated", "wheels", "source", "source_sha256", "markov")
+
+
+def _record(name: str, sha256: str, manifest: Mapping[str, Any], runs: Path) -> Path:
+    """Write runs/corpora/<name>.json, which the report shows where the corpus has not been built."""
+    import json
+
+    from study.record import write_atomic
+
+    path = runs / "corpora" / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    body = {**{key: manifest[key] for key in RECORDED if key in manifest}, "sha256": sha256}
+    write_atomic(path, (json.dumps(body, indent=1) + "\n").encode())
+    return path
 
 
 def _go(path: Path | None, make: int | None, again: bool, workers: int, console: "Console") -> None:
@@ -99,24 +111,3 @@ def _go(path: Path | None, make: int | None, again: bool, workers: int, console:
                       f"{(some.move == 81).sum() / count:.1%}")
     console.print(shown)
     console.print(f"in {path or MOVES}")
-=======
-    if record:
-        console.print(f"recorded in {_record(name, tokens.sha256, facts, runs)}")
-
-
-RECORDED = ("corpus", "vocabulary", "validation_share", "bytes_per_token", "counts", "line_repetition", "overlap_13gram",
-            "overlap_50gram", "deduplicated", "wheels", "source", "source_sha256", "markov")
-
-
-def _record(name: str, sha256: str, manifest: Mapping[str, Any], runs: Path) -> Path:
-    """Write runs/corpora/<name>.json, which the report shows where the corpus has not been built."""
-    import json
-
-    from study.record import write_atomic
-
-    path = runs / "corpora" / f"{name}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    body = {**{key: manifest[key] for key in RECORDED if key in manifest}, "sha256": sha256}
-    write_atomic(path, (json.dumps(body, indent=1) + "\n").encode())
-    return path
->>>>>>> main

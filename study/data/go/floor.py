@@ -31,7 +31,7 @@ def second_labels(games: Games, again: Games, each: int) -> Agreement:
         first, second = games.game(index // each), again.game(index)
         at = second.opening
         if first.moves[:at] != second.moves[:at] or at >= len(first.moves):
-            raise GoError(f"game {index} of the second labels does not begin as game {index // each} does: they belong to other games")
+            raise GoError(f"game {index} of the second labels does not begin as game {index // each}: they belong to other games")
         moves.append(first.moves[at] == second.moves[at])
         winners.append((first.score > 0) == (second.score > 0))
         of.append(index // each)

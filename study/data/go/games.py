@@ -80,7 +80,8 @@ def read_games(path: Path, sha256: str | None = None) -> Games:
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             size = int(arrays["size"])
-            seeds, openings, scores, lengths = (arrays[name].astype(np.int64) for name in ("seeds", "openings", "scores", "lengths"))
+            seeds, openings, scores, lengths = (arrays[name].astype(np.int64)
+                                                for name in ("seeds", "openings", "scores", "lengths"))
             moves = arrays["moves"].astype(np.uint8)
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise GoError(f"{path} is no file of Go games, or a truncated one: {error}") from None

@@ -8,6 +8,7 @@ import numpy as np
 
 from study.data.go.engine import play_game, random_opening
 from study.data.go.games import Game, Games, GoError, read_lines, write_line
+from study.data.go.positions import TEST_GAMES
 
 AGAIN = 2  # positions of a test game that are labelled a second time
 AGAIN_SEED = 1_000_000  # the engine's seed of the first of them
@@ -48,7 +49,12 @@ def second_label(games: Games, index: int) -> Game:
     """Game `index` // 2 again, from one of two positions drawn from it, by the engine with another seed.
 
     The moves up to the position are the `opening`; the move that follows and the winner are the second labels.
+
+    Raises:
+        GoError: there are not so many test games.
     """
+    if index >= AGAIN * min(TEST_GAMES, len(games)):
+        raise GoError(f"{AGAIN} positions of each test game are labelled again, {AGAIN * min(TEST_GAMES, len(games))} in all")
     game = games.game(index // AGAIN)
     at = np.random.default_rng(game.seed).choice(np.arange(game.opening, len(game.moves)), AGAIN, replace=False)[index % AGAIN]
     return play_game(AGAIN_SEED + index, game.moves[:at])
