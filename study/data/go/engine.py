@@ -85,12 +85,13 @@ def move_of(name: str) -> int:
 
 
 def random_opening(seed: int) -> list[int]:
-    """2 to 6 moves, each uniform over the legal points, from NumPy's PCG64 of `seed`."""
-    random = np.random.default_rng(seed)
+    """2 to 6 moves, each uniform over the legal points, from PCG64's raw output, which NumPy keeps the same for ever."""
+    raw = np.random.PCG64(np.random.SeedSequence([seed])).random_raw(1 + OPENINGS[1])
     board, ko, moves = np.zeros(POINTS, np.int8), NONE, []
-    for index in range(int(random.integers(OPENINGS[0], OPENINGS[1] + 1))):
+    for index in range(OPENINGS[0] + int(raw[0] % (OPENINGS[1] - OPENINGS[0] + 1))):
         colour = (BLACK, WHITE)[index % 2]
-        move = int(random.choice(np.flatnonzero(legal_moves(board, colour, ko)[:POINTS])))
+        legal = np.flatnonzero(legal_moves(board, colour, ko)[:POINTS])
+        move = int(legal[raw[1 + index] % len(legal)])
         _, ko = play(board, colour, move, ko)
         moves.append(move)
     return moves

@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
-
 from study.data.go.engine import play_game, random_opening
 from study.data.go.games import Game, Games, GoError, read_lines, write_line
 from study.data.go.positions import TEST_GAMES
+from study.data.tokens import train_order
 
 AGAIN = 2  # positions of a test game that are labelled a second time
 AGAIN_SEED = 1_000_000  # the engine's seed of the first of them
@@ -56,5 +55,5 @@ def second_label(games: Games, index: int) -> Game:
     if index >= AGAIN * min(TEST_GAMES, len(games)):
         raise GoError(f"{AGAIN} positions of each test game are labelled again, {AGAIN * min(TEST_GAMES, len(games))} in all")
     game = games.game(index // AGAIN)
-    at = np.random.default_rng(game.seed).choice(np.arange(game.opening, len(game.moves)), AGAIN, replace=False)[index % AGAIN]
+    at = game.opening + int(train_order(len(game.moves) - game.opening, game.seed)[index % AGAIN])
     return play_game(AGAIN_SEED + index, game.moves[:at])
