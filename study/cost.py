@@ -14,8 +14,8 @@ import pandas as pd
 
 from study.config import RunConfig
 from study.counts import config_counts, config_flops_per_token, exact_flops
-from study.design import Grid
 from study.errors import StudyError
+from study.grids.design import Grid
 
 NOISE_BATCHES = 4  # whose gradients estimate the noise scale at a curve point (training/loop.py)
 FILL = 0.9  # of a device's memory that a run may be planned to use: allocators fragment

@@ -2,7 +2,7 @@
 
 Columns (one row a finished run of the grid, in the design's order):
 
-    run_id  role  split  budget  seed  width  layers  batch_tokens  learning_rate  status
+    run_id  arm  split  role  budget  factor  seed  width  layers  batch_tokens  learning_rate  status
     N                   the headline count: non-embedding + unembedding parameters
     N_non_embedding  N_total
     D                   training tokens;  bytes: the same in bytes of text;  bytes_per_token
@@ -14,11 +14,13 @@ A user's own table (`study fit TABLE.csv`) has at least N, D, loss and enters th
 """
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from study.design import Grid
+from study.counts import config_counts, exact_flops, six_nd
+from study.grids.design import Cell, Grid
 from study.record import RunRecord, read_record, run_directory
 
 
@@ -38,8 +40,8 @@ def table(grid: Grid, records: dict[str, RunRecord]) -> pd.DataFrame:
         config, counts, losses = record.config, record.parameters, record.losses
         validation, train, ood = losses.get("validation"), losses.get("train"), losses.get("ood")
         rows.append({
-            "run_id": record.run_id, "role": cell.role, "split": cell.split, "budget": cell.budget,
-            "seed": config.seed, "width": config.width, "layers": config.layers,
+            "run_id": record.run_id, "arm": cell.arm, "split": cell.split, "role": cell.role,
+            "budget": cell.budget, "factor": cell.factor, "seed": config.seed, "width": config.width, "layers": config.layers,
             "batch_tokens": config.batch_tokens, "learning_rate": config.learning_rate, "status": record.status,
             "N": counts.multiplying, "N_non_embedding": counts.non_embedding, "N_total": counts.total,
             "D": config.tokens, "bytes_per_token": record.bytes_per_token or math.nan,
@@ -56,6 +58,21 @@ def table(grid: Grid, records: dict[str, RunRecord]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
+def planned(cells: Sequence[Cell]) -> pd.DataFrame:
+    """The columns that a design alone knows, one row a cell: what a prediction is made of."""
+    rows = []
+    for cell in cells:
+        config, counts = cell.config, config_counts(cell.config)
+        rows.append({
+            "run_id": config.run_id, "arm": cell.arm, "split": cell.split, "role": cell.role, "budget": cell.budget,
+            "factor": cell.factor, "seed": config.seed, "width": config.width, "layers": config.layers,
+            "batch_tokens": config.batch_tokens, "learning_rate": config.learning_rate, "N": counts.multiplying,
+            "N_non_embedding": counts.non_embedding, "N_total": counts.total, "D": config.tokens,
+            "C": six_nd(config), "C_exact": exact_flops(config),
+        })
+    return pd.DataFrame(rows)
+
+
 def fit_rows(frame: pd.DataFrame) -> pd.DataFrame:
     """The complete runs a fit may see: split "fit"."""
     return frame[(frame["split"] == "fit") & (frame["status"] == "complete")].reset_index(drop=True)
@@ -66,6 +83,6 @@ def held_out_rows(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[(frame["split"] == "held-out") & (frame["status"] == "complete")].reset_index(drop=True)
 
 
-COLUMNS = ["run_id", "role", "split", "budget", "seed", "width", "layers", "batch_tokens", "learning_rate", "status",
-           "N", "N_non_embedding", "N_total", "D", "bytes_per_token", "bytes", "C", "C_exact", "loss", "loss_se",
+COLUMNS = ["run_id", "arm", "split", "role", "budget", "factor", "seed", "width", "layers", "batch_tokens", "learning_rate",
+           "status", "N", "N_non_embedding", "N_total", "D", "bytes_per_token", "bytes", "C", "C_exact", "loss", "loss_se",
            "bits_per_byte", "train_loss", "ood_loss", "seconds", "cpu_seconds", "dollars"]

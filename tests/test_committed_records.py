@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from study.design import Grid
-from study.grids import RULE, grid
+from study.grids import grid
+from study.grids.design import Grid
+from study.grids.isoflop import RULE
 from study.record import RunRecord, paired_difference, read_runs
 from study.table import records_of, table
 from study.tune import Rule, fit_rule

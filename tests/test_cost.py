@@ -12,8 +12,8 @@ import pytest
 
 from study import cost
 from study.counts import config_counts, exact_flops
-from study.design import Cell, Grid
-from study.grids_gpu import at, gpu, lab01
+from study.grids.design import Cell, Grid
+from study.grids.gpu import at, gpu, lab01
 from tests.makers import CONFIG
 
 MEASURE = """
@@ -123,7 +123,7 @@ def test_the_micro_batch_divides_the_batch_and_fits() -> None:
 
 def test_what_does_not_fit_says_why_and_what_would() -> None:
     big = replace(lab01().cells[0].config, width=4096, layers=32, heads=32)  # 6.9 G parameters
-    alone = Grid("big", "fineweb-edu", (Cell(big, "check", 1e20),))
+    alone = Grid("big", "fineweb-edu", (Cell(big, "check", "tuning", 1e20),))
     made = cost.plan(alone, cost.device("h200"), 8, price=2.0)
     reason = made.runs[0].reason
     assert "moments need" in reason and "fits on 4 devices with the moments sharded" in reason

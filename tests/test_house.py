@@ -100,7 +100,7 @@ def test_statistics_live_below_the_waist() -> None:
     assert [m for m in direct if not inside(m, "study.inference", "study.analysis", "study.bench", "study.commands")] == []
 
 
-WAIST = ("study.config", "study.counts", "study.design", "study.grids", "study.record", "study.table", "study.laws", "study.verify",
+WAIST = ("study.config", "study.counts", "study.grids", "study.record", "study.table", "study.laws", "study.verify",
          "study.errors", "study.provenance")
 BELOW = ("study.inference", "study.fit", "study.analysis", "study.articles", "study.render", "study.published")
 ABOVE = ("study.data", "study.training", "study.launch")

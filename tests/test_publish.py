@@ -72,7 +72,7 @@ def test_an_edition_holds_every_article_and_no_chapter(checkout: Path) -> None:
 
 def test_the_project_s_sources_are_what_git_tracks_of_them() -> None:
     found = {path.relative_to(ROOT).as_posix() for path in publish.sources(ROOT)}
-    assert {"report/index.qmd", "study/grids.py", "runs/README.md", "_quarto.yml", "requirements.lock"} <= found
+    assert {"report/index.qmd", "study/grids/isoflop.py", "runs/README.md", "_quarto.yml", "requirements.lock"} <= found
     assert not any(name.startswith("report/published/") or "/.work/" in name for name in found)
 
 

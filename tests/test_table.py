@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
-from study.design import Cell, Grid
+from study.grids.design import Cell, Grid
 from study.record import write_record
 from study.table import COLUMNS, fit_rows, held_out_rows, records_of, table
 from tests.makers import CONFIG, record
@@ -12,8 +12,8 @@ from tests.makers import CONFIG, record
 
 def test_rows_follow_the_design_and_the_split(tmp_path: Path) -> None:
     configs = [replace(CONFIG, seed=seed) for seed in range(4)]
-    roles = ("isoflop", "held-out", "seed", "isoflop")
-    grid = Grid("tiny", "sotu", tuple(Cell(c, role, 1e9) for c, role in zip(configs, roles, strict=True)))
+    splits = ("fit", "held-out", "fit", "fit")
+    grid = Grid("tiny", "sotu", tuple(Cell(c, "isoflop", split, 1e9) for c, split in zip(configs, splits, strict=True)))
     for config, loss in zip(configs[:2], (2.0, 1.5), strict=True):
         write_record(tmp_path / "tiny" / config.run_id, record(config, loss))
     write_record(tmp_path / "tiny" / configs[2].run_id, record(configs[2], status="diverged", reason="boom", losses={}))

@@ -52,6 +52,11 @@ class PublishedFit:
     tokens_interval: tuple[float, float] | None = None
     objective: float | None = None  # of Huber's loss on this data
 
+    @property
+    def surface(self) -> LossSurface:
+        """The law as one surface."""
+        return LossSurface(self.E, self.A, self.B, self.alpha, self.beta)
+
 
 @dataclass(frozen=True)
 class Forecast:

@@ -12,9 +12,9 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import pandas as pd
 
-from study.design import Grid
 from study.errors import StudyError
 from study.grids import GRIDS, grid
+from study.grids.design import Grid
 from study.inference.classical.huber import HuberFit, fit_huber
 from study.inference.classical.points import InferenceError
 from study.inference.classical.varpro import VarProFit, fit_varpro

@@ -20,7 +20,7 @@ from study.bench.machine import machine
 from study.config import RunConfig, whole_batches
 from study.counts import config_counts
 from study.data.tokens import TokenSet
-from study.grids_gpu import lab01
+from study.grids.gpu import lab01
 from study.launch.team import run_team
 from study.record import RunRecord, read_record, write_record
 from study.training.device import describe, fitting_micro_batch, matmul_peak, pick

@@ -13,7 +13,7 @@ from rich.console import Console
 from study.bench.machine import machine
 from study.config import RunConfig
 from study.counts import config_counts, exact_flops, six_nd
-from study.design import Cell, Grid
+from study.grids.design import Cell, Grid
 from study.launch import ray
 from study.launch.worker import Options
 from study.record import Loss, Provenance, RunRecord, Timing, read_runs
@@ -33,7 +33,7 @@ def trivial(cell: Cell, options: Options, work: Path, stop: Callable[[], bool]) 
 
 def trivial_grid(count: int) -> Grid:
     """`count` runs that differ in their seed."""
-    return Grid("trivial", "sotu", tuple(Cell(replace(BASE, seed=seed), "check", 1.0) for seed in range(count)))
+    return Grid("trivial", "sotu", tuple(Cell(replace(BASE, seed=seed), "check", "tuning", 1.0) for seed in range(count)))
 
 
 def bench_launch(*, sizes: Sequence[int] = SIZES, slots: int = 2, progress: Callable[[str], None] = print) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from torch import Tensor
 from study.bench.machine import BenchError, geometric_mean, machine
 from study.config import RunConfig
 from study.counts import config_counts, config_flops_per_token
-from study.grids import LADDER, heads
+from study.grids.ladder import LADDER, heads
 from study.training.device import describe, functions, matmul_peak
 from study.training.gpt import GPT, initialise
 from study.training.optim import build_optimiser, clip_gradients

@@ -12,6 +12,7 @@ def command(
     target: Annotated[str, typer.Option(help="A (normal noise, no slope, no group effect) or headline.")] = "headline",
     method: Annotated[str, typer.Option(help="fast (importance sampling) or nuts.")] = "fast",
     coverage: Annotated[bool, typer.Option("--coverage", help="Coverage of intervals against the classical ones.")] = False,
+    toy: Annotated[bool, typer.Option("--toy", help="The toy extrapolation: error of D_opt by distance, 100 draws.")] = False,
     out: Annotated[Path, typer.Option(help="Where the study is recorded.")] = Path("runs/calibration"),
     workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 2,
 ) -> None:
@@ -27,23 +28,29 @@ def command(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.table import Table
 
+    from study.analysis.toy import run_toy
     from study.inference.calibration.runs import run_calibration, run_coverage
 
     console = Console(highlight=False, soft_wrap=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as bar:
-        task = bar.add_task(f"coverage on {design}" if coverage else f"{target} on {design} by {method}", total=draws)
+        what = f"coverage on {design}" if coverage else f"{target} on {design} by {method}"
+        task = bar.add_task("toy extrapolation" if toy else what, total=draws)
 
         def progress(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)
 
-        if coverage:
+        if toy:
+            record = run_toy(draws, out, workers=workers, progress=progress)
+        elif coverage:
             record = run_coverage(design, draws, out, workers=workers, progress=progress)
         else:
             record = run_calibration(design, target, method, draws, out, workers=workers, progress=progress)
     body = json.loads(record.read_text())
-    rows = body["coverage" if coverage else "tests"]
-    names = (("scenario", "method", "quantity", "covered_95", "log_width_95") if coverage
+    simulated = coverage or toy
+    rows = body["coverage" if simulated else "tests"]
+    names = (("noise", "runs", "estimator", "decades", "factor", "covered_95") if toy
+             else ("scenario", "method", "quantity", "covered_95", "log_width_95") if coverage
              else ("quantity", "mean", "spread", "holm", "coverage_95"))
     shown = Table()
     for name in names:
@@ -51,6 +58,6 @@ def command(
     for row in rows:
         shown.add_row(*(row[name] if isinstance(row[name], str) else f"{row[name]:.3g}" for name in names))
     console.print(shown)
-    console.print(f"{body['replicates' if coverage else 'draws']} draws, recorded in {record}")
+    console.print(f"{body['replicates' if simulated else 'draws']} draws, recorded in {record}")
     if failures := body["failures"]:
-        console.print(f"failed, kept in the record: {failures if coverage else len(failures)}")
+        console.print(f"failed, kept in the record: {failures if simulated else len(failures)}")

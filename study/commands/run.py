@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from study.design import Grid
+    from study.grids.design import Grid
     from study.record import RunRecord
 
 

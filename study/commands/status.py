@@ -20,7 +20,6 @@ def command(
     from rich.table import Table
 
     from study.counts import exact_flops
-    from study.design import ROLES
     from study.grids import grid as named
     from study.launch.state import grid_state
 
@@ -29,10 +28,8 @@ def command(
     view = Table("role", title=f"grid {grid} in {runs / grid}", title_justify="left")
     for column in ("complete", "diverged or failed", "running", "left", "FLOP left"):
         view.add_column(column, justify="right")
-    for role in ROLES:
+    for role in dict.fromkeys(cell.role for cell in chosen.cells):
         ids = {cell.config.run_id: cell for cell in chosen.cells if cell.role == role}
-        if not ids:
-            continue
         done = [state.done[i] for i in ids if i in state.done]
         complete = sum(record.status == "complete" for record in done)
         flops = sum(exact_flops(cell.config) for i, cell in ids.items() if i not in state.done)

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
+from study.inference.intervals import LEVELS, central
 from study.inference.parameters import Array
-from study.inference.predictive import LEVELS, simulate
+from study.inference.predictive import simulate
+from study.laws.parabola import fit_parabola, vertex_of_three
 
 if TYPE_CHECKING:
     from study.inference.posterior import Posterior
@@ -52,7 +54,7 @@ def summarise(draws: Array) -> Summary:
     draws = np.asarray(draws, dtype=float)
     if np.isnan(draws).any():
         raise ValueError(f"{int(np.isnan(draws).sum())} of {draws.size} draws are not numbers")
-    tails = {level: np.quantile(draws, [(1 - level) / 2, (1 + level) / 2]) for level in LEVELS}
+    tails = {level: central(draws, level) for level in LEVELS}
     return Summary(float(np.median(draws)), {level: (float(low), float(high)) for level, (low, high) in tails.items()})
 
 
@@ -83,10 +85,7 @@ def new_experiment(posterior: "Posterior", C: ArrayLike, *, seed: int) -> NewExp
     effect = p.tau * rng.standard_normal((SIZES, S))  # every size of the experiment is a new shape
     known = np.minimum(C, posterior.rows.C.max())
     loss = simulate(p, posterior.draws, N, C / (6.0 * N), known, effect, posterior.N0, posterior.D0, rng)
-    design = np.column_stack([np.ones(SIZES), offset[:, 0], offset[:, 0] ** 2])
-    _, slope, curvature = np.linalg.lstsq(design, loss, rcond=None)[0]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        vertex = -slope / (2.0 * curvature)
+    vertex, _, curvature = fit_parabola(offset[:, 0], loss)
     inside = (curvature > 0) & (np.abs(vertex) <= np.log(SPREAD))
     edge = np.where(loss[0] < loss[-1], offset[0, 0], offset[-1, 0])
     return NewExperiment(C, posterior.draws.N_opt(C) * np.exp(np.where(inside, vertex, edge)), ~inside)
@@ -122,8 +121,7 @@ def expected_loss_allocation(law: Law, C: float, *, points: int = 400) -> Alloca
     expected = np.array([float(np.mean(law.loss(np.exp(x), C / (6.0 * np.exp(x))))) for x in ln_N])
     i = int(np.argmin(expected))
     if 0 < i < points - 1:
-        left, middle, right = expected[i - 1 : i + 2]
-        ln_best = ln_N[i] + 0.5 * (ln_N[1] - ln_N[0]) * (left - right) / (left - 2 * middle + right)
+        ln_best = ln_N[i] + (ln_N[1] - ln_N[0]) * float(vertex_of_three(*expected[i - 1 : i + 2]))
     else:
         ln_best = ln_N[i]
     N = float(np.exp(ln_best))

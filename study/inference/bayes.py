@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 
 from study.inference.priors import Priors
+from study.laws.hoffmann import additive
+from study.laws.nesting import log_norm
 
 with warnings.catch_warnings():
     # ArviZ announces its coming refactor; PyTensor asks for a BLAS that this model, which multiplies no matrices, never uses
@@ -25,6 +27,8 @@ with warnings.catch_warnings():
     from pytensor.configdefaults import config as pytensor_config
 
 pytensor_config.blas__ldflags = ""  # else PyTensor looks for one, and warns, when the first model is compiled
+
+__all__ = ["GROUP_SLOTS", "HYPERPARAMETERS", "ROWS", "build_model", "compiled", "coordinates", "natural", "pm", "pt"]
 
 ROWS = ("n", "d", "c", "y", "repeats", "group")  # of the data matrix: ln N/N0, ln D/D0, log10 C/(6 N0 D0), ln L, ...
 HYPERPARAMETERS = tuple(Priors.__dataclass_fields__)
@@ -65,8 +69,10 @@ def build_model(form: Form, slots: int) -> pm.Model:
             point, effect = point - (pm.Data("shear", np.zeros((5, slots)))[:size] * u).sum(axis=1), u[group.astype("int64")]
         surface = _kaplan(point, hyper) if law == "kaplan" else _slopes(point, hyper, law)
         E, ln_tA, ln_tB, ln_alpha, ln_beta, kappa = surface
-        v, w = (ln_tA - pt.exp(ln_alpha) * n) / kappa, (ln_tB - pt.exp(ln_beta) * d) / kappa
-        fitted = E + (pt.exp(v) + pt.exp(w) if law == "hoffmann" else pt.exp(kappa * pt.logaddexp(v, w)))
+        if law == "hoffmann":
+            fitted = additive(E, ln_tA, ln_tB, pt.exp(ln_alpha), pt.exp(ln_beta), n, d, pt)
+        else:
+            fitted = E + pt.exp(log_norm(ln_tA, ln_tB, pt.exp(ln_alpha), pt.exp(ln_beta), kappa, n, d, pt))
         centre = pt.log(pt.maximum(fitted, 1e-12)) + effect
 
         sigma = pt.exp(ln_s + (pm.Normal("g", 0.0, hyper["g"][0]) * c if scale_slope else 0.0 * c))

@@ -14,6 +14,7 @@ from scipy.optimize import least_squares
 from study.inference.observations import Observations
 from study.inference.parameters import Array, Parameters
 from study.inference.posterior import Posterior
+from study.laws.nesting import log_norm
 
 LAW = ("E", "tA", "tB", "alpha", "beta")
 LEARNED = 0.5  # an eigenvalue below this: most of the prior variance is gone
@@ -100,7 +101,7 @@ def profile(rows: Observations, name: str, values: Array, *, N0: float, D0: floa
 
     def residuals(free: Array, value: float) -> Array:
         log_E, log_tA, log_tB, alpha, beta = _held(free, name, value, float(np.log(at / N0)), float(-np.log(D0)))
-        return np.asarray(y - np.logaddexp(log_E, np.logaddexp(log_tA - alpha * n, log_tB - beta * d)))
+        return np.asarray(y - np.logaddexp(log_E, log_norm(log_tA, log_tB, alpha, beta, 1.0, n, d)))
 
     held = LAW.index(name) if name in LAW else {"a": 4, "D_opt_at": 2}[name]
     keep: NDArray[np.intp] = np.array([k for k in range(5) if k != held])

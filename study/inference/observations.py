@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from study.counts import config_counts
-from study.design import Grid
 from study.errors import StudyError
+from study.grids.design import Grid
 from study.inference.parameters import Array
 from study.inference.spec import BYTES_PER_TOKEN, ModelSpec, SpecError
 
@@ -115,11 +115,21 @@ def reduce_repeats(rows: Observations) -> tuple[Observations, float, float]:
     return reduced, spread, float(len(rows) - len(count))
 
 
+def geometric_mean(values: ArrayLike) -> float:
+    """exp(mean ln x): the reference of a column."""
+    return float(np.exp(np.log(np.asarray(values, dtype=float)).mean()))
+
+
+def reference(rows: Observations, N0: float | None = None, D0: float | None = None) -> tuple[float, float]:
+    """(N0, D0) as given, else the geometric means of the rows."""
+    return (geometric_mean(rows.N) if N0 is None else N0, geometric_mean(rows.D) if D0 is None else D0)
+
+
 def grid_reference(grid: Grid, spec: ModelSpec) -> tuple[float, float]:
     """(N0, D0) of a design: geometric means over all its fit cells, so that every subset of runs shares one prior."""
     cells = [cell.config for cell in grid.of("fit")]
-    N = [config_counts(config).by(spec.n_convention) for config in cells]
-    return float(np.exp(np.mean(np.log(N)))), float(np.exp(np.mean(np.log([config.tokens for config in cells]))))
+    return (geometric_mean([config_counts(config).by(spec.n_convention) for config in cells]),
+            geometric_mean([config.tokens for config in cells]))
 
 
 def bytes_per_token_of(table: pd.DataFrame) -> float:

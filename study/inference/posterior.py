@@ -10,9 +10,16 @@ import pandas as pd
 
 from study.errors import StudyError
 from study.inference.likelihood import log_likelihood
-from study.inference.observations import Observations, bytes_per_token_of, check_design, observations, reduce_repeats
+from study.inference.observations import (
+    Observations,
+    bytes_per_token_of,
+    check_design,
+    observations,
+    reduce_repeats,
+    reference,
+)
 from study.inference.parameters import Array, Parameters, Surface, parameters
-from study.inference.priors import free_parameters, priors
+from study.inference.priors import Priors, free_parameters, priors
 from study.inference.spec import HEADLINE, ModelSpec
 from study.inference.start import starting_point
 
@@ -78,11 +85,12 @@ class Posterior:
 
 def fit_posterior(table: pd.DataFrame, spec: ModelSpec = HEADLINE, *, seed: int, N0: float | None = None,
                   D0: float | None = None, bytes_per_token: float | None = None, draws: int = 1000, tune: int = 1000,
-                  cores: int | None = None) -> Posterior:
+                  cores: int | None = None, prior: Priors | None = None) -> Posterior:
     """The posterior of `spec` given the rows of `table` (columns of `study.table`, or at least N, D, loss).
 
     N0, D0 default to the table's geometric means; a design passes its own (`observations.grid_reference`), so that fits of
-    its subsets share one prior. 4 chains of `tune` + `draws`; if they do not converge, once more twice as
+    its subsets share one prior. `prior` replaces the default priors. 4 chains of `tune` + `draws`; if they do not converge, once
+    more twice as
     long at target_accept 0.99.
 
     Raises:
@@ -98,10 +106,9 @@ def fit_posterior(table: pd.DataFrame, spec: ModelSpec = HEADLINE, *, seed: int,
     spread, freedom = 0.0, 0.0
     if spec.noise == "seed":
         rows, spread, freedom = reduce_repeats(rows)
-    N0 = N0 if N0 is not None else float(np.exp(np.log(rows.N).mean()))
-    D0 = D0 if D0 is not None else float(np.exp(np.log(rows.D).mean()))
+    N0, D0 = reference(rows, N0, D0)
     bytes_per_token = bytes_per_token if bytes_per_token is not None else bytes_per_token_of(table)
-    constants = priors(spec, bytes_per_token)
+    constants = prior or priors(spec, bytes_per_token)
     start, shear = starting_point(rows, spec, constants, N0, D0)
     slots = GROUP_SLOTS * -(-len(rows.groups) // GROUP_SLOTS) if spec.group is not None else 0
     shear = np.pad(shear, ((0, 0), (0, max(0, slots - shear.shape[1]))))
@@ -118,7 +125,7 @@ def fit_posterior(table: pd.DataFrame, spec: ModelSpec = HEADLINE, *, seed: int,
         sampled = natural(raw, start, shear, spec.law)
         if "u" in sampled:
             sampled["u"] = sampled["u"][..., :len(rows.groups)]
-        diagnostics = _diagnose(sampled, stats)
+        diagnostics = diagnose(sampled, stats)
         if diagnostics.converged:
             break
     else:
@@ -152,7 +159,8 @@ def _sample(spec: ModelSpec, slots: int, data: dict[str, Array], *, seed: int, d
     return raw, stats
 
 
-def _diagnose(sampled: dict[str, Array], stats: dict[str, Array]) -> Diagnostics:
+def diagnose(sampled: dict[str, Array], stats: dict[str, Array]) -> Diagnostics:
+    """The gate's numbers of draws by name, each (chains, draws, ...); what never varies is left out."""
     import arviz as az
 
     columns = np.concatenate([value.reshape(*value.shape[:2], -1) for name, value in sampled.items()

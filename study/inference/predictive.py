@@ -1,11 +1,9 @@
 """Losses a model expects: simulated from prior or posterior draws."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
 
+from study.inference.intervals import LEVELS, inside
 from study.inference.likelihood import noise_scale
 from study.inference.observations import observations
 from study.inference.parameters import Array, Parameters, Surface
@@ -13,7 +11,7 @@ from study.inference.posterior import Posterior
 from study.inference.priors import draw_prior
 from study.inference.spec import BYTES_PER_TOKEN, ModelSpec
 
-LEVELS = (0.5, 0.8, 0.95)  # of the central intervals that are reported
+__all__ = ["LEVELS", "inside", "noise", "predict_losses", "prior_predictive", "simulate"]
 
 
 def noise(draws: Parameters, scale: Array, rng: np.random.Generator) -> Array:
@@ -44,15 +42,6 @@ def predict_losses(posterior: Posterior, table: pd.DataFrame, *, seed: int) -> A
     effects = np.stack([known.get(name, fresh[i]) for i, name in enumerate(rows.groups)])
     return simulate(posterior.parameters, posterior.draws, rows.N[:, None], rows.D[:, None], rows.C[:, None],
                     effects[rows.group], posterior.N0, posterior.D0, rng).T
-
-
-def inside(losses: Array, measured: ArrayLike, levels: Sequence[float] = LEVELS) -> dict[float, int]:
-    """How many measured losses (R,) lie in the central interval of each level of predicted ones (S, R)."""
-    at, out = np.asarray(measured, dtype=float), {}
-    for level in levels:
-        low, high = np.quantile(losses, [(1 - level) / 2, (1 + level) / 2], axis=0)
-        out[level] = int(np.sum((at >= low) & (at <= high)))
-    return out
 
 
 def prior_predictive(spec: ModelSpec, table: pd.DataFrame, N0: float, D0: float, *, draws: int, seed: int,

@@ -7,6 +7,7 @@ from study.inference.observations import Observations
 from study.inference.parameters import Array
 from study.inference.priors import Priors
 from study.inference.spec import ModelSpec
+from study.laws.nesting import log_norm
 
 NU = 5.0  # heavy enough tails that an outlier does not decide where the chains start
 
@@ -27,7 +28,7 @@ def starting_point(rows: Observations, spec: ModelSpec, priors: Priors, N0: floa
     def fitted(theta: Array) -> Array:
         alpha, beta = np.exp(theta[3]), np.exp(theta[4])
         kappa = beta if law == "kaplan" else 1.0
-        terms = kappa * np.logaddexp((theta[1] - alpha * n) / kappa, (theta[2] - beta * d) / kappa)
+        terms = log_norm(theta[1], theta[2], alpha, beta, kappa, n, d)
         return np.asarray(np.logaddexp(theta[0], terms) if law != "kaplan" else terms)
 
     def objective(theta: Array) -> float:

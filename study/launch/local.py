@@ -11,8 +11,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from study.design import Cell, Grid
 from study.errors import StudyError
+from study.grids.design import Cell, Grid
 from study.launch.gpus import on_gpus
 from study.launch.show import Show
 from study.launch.state import GridState, grid_state

@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from rich.console import Console
 
 from study import cost
-from study.design import Cell, Grid
+from study.grids.design import Cell, Grid
 from study.launch import storage as remote
 from study.launch.local import REFRESH_SECONDS, RESTARTS, LaunchError, writable
 from study.launch.show import Show

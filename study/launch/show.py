@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from study.design import Grid
+from study.grids.design import Grid
 from study.launch.state import GridState
 
 

@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 from study.config import RunConfig
 from study.cost import all_flops
 from study.counts import exact_flops
-from study.design import Cell, Grid
+from study.grids.design import Cell, Grid
 from study.record import RunRecord, read_record, run_directory
 
 

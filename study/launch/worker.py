@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 
 from filelock import Timeout
 
-from study.design import Cell, Grid
 from study.errors import StudyError
 from study.grids import grid
+from study.grids.design import Cell, Grid
 from study.launch.state import run_lock, work_directory
 from study.record import RunRecord, run_directory, write_record
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from study.laws.hoffmann import FLOPS_PER_PARAMETER_TOKEN, LossSurface
+from study.laws.parabola import vertex_of_three
 
 Array = NDArray[np.float64]
 
@@ -64,10 +65,8 @@ class DataConstrainedSurface:
             np.asarray(self.R_D)[..., None], np.asarray(self.R_N)[..., None])
         height = column.loss(sizes, flops / (FLOPS_PER_PARAMETER_TOKEN * sizes), u)
         best = np.clip(np.argmin(height, axis=-1), 1, steps - 2)[..., None]
-        low, mid, high = (np.take_along_axis(height, best + k, axis=-1)[..., 0] for k in (-1, 0, 1))
-        bend = low - 2 * mid + high
-        shift = np.where(bend > 0, 0.5 * (low - high) / np.where(bend > 0, bend, 1), 0.0)
-        return np.asarray(np.exp(base + offset[best[..., 0]] + np.clip(shift, -1, 1) * (offset[1] - offset[0])))
+        shift = vertex_of_three(*(np.take_along_axis(height, best + k, axis=-1)[..., 0] for k in (-1, 0, 1)))
+        return np.asarray(np.exp(base + offset[best[..., 0]] + shift * (offset[1] - offset[0])))
 
     def D_opt(self, C: ArrayLike, unique: ArrayLike) -> Array:
         """Tokens (seen, repeats included) that minimise L at C = 6 N D with U unique tokens."""

@@ -34,9 +34,7 @@ class KaplanSurface:
 
     def loss(self, N: ArrayLike, D: ArrayLike) -> Array:
         """L(N, D) = E + [(N_c/N)^(alpha_N/alpha_D) + D_c/D]^alpha_D, nats a token."""
-        x = self.alpha_N / self.alpha_D * (np.log(self.N_c) - np.log(np.asarray(N, dtype=float)))
-        y = np.log(self.D_c) - np.log(np.asarray(D, dtype=float))
-        return np.asarray(self.E + np.exp(self.alpha_D * np.logaddexp(x, y)))
+        return self.nesting.loss(N, D)
 
     @property
     def a(self) -> Array:

@@ -12,8 +12,9 @@ from study.articles.appendix import design
 from study.articles.main import trend
 from study.articles.shared import style
 from study.counts import config_counts, exact_flops
-from study.design import Cell, Grid
-from study.grids import at, grid
+from study.grids import grid
+from study.grids.design import Cell, Grid
+from study.grids.ladder import at
 from study.laws.hoffmann import LossSurface
 from study.record import CurvePoint
 from study.table import table
@@ -27,11 +28,11 @@ WIDTHS = (16, 24, 32, 48, 64)
 def grid_of(budgets: tuple[float, ...], held_out: float) -> Grid:
     base = grid("quick").cells[0].config
 
-    def cell(budget: float, width: int, role: str, seed: int = 0) -> Cell:
-        return Cell(at(base, budget, width, learning_rate=0.8 / width, batch_tokens=256, seed=seed), role, budget)
+    def cell(budget: float, width: int, split: str, seed: int = 0) -> Cell:
+        return Cell(at(base, budget, width, learning_rate=0.8 / width, batch_tokens=256, seed=seed), "isoflop", split, budget)
 
-    cells = [cell(budget, width, "isoflop") for budget in budgets for width in WIDTHS]
-    cells += [cell(budgets[0], 24, "seed", seed) for seed in (1, 2)] + [cell(held_out, width, "held-out") for width in WIDTHS]
+    cells = [cell(budget, width, "fit") for budget in budgets for width in WIDTHS]
+    cells += [cell(budgets[0], 24, "fit", seed) for seed in (1, 2)] + [cell(held_out, width, "held-out") for width in WIDTHS]
     return Grid("planted", base.corpus, tuple(cells))
 
 

@@ -11,7 +11,7 @@ import torch
 
 from study import cost
 from study.bench import gpu
-from study.grids_gpu import lab01
+from study.grids.gpu import lab01
 from study.training.loop import train
 
 CPU = torch.device("cpu")

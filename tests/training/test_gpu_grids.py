@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 
 from study.data.tokens import prepare
-from study.design import Cell
-from study.grids_gpu import lab01
+from study.grids.design import Cell
+from study.grids.gpu import lab01
 from study.launch.worker import Options, train_cell
 from study.training.device import autocast, fits, fitting_micro_batch
 from study.training.gpt import GPT
@@ -31,7 +31,7 @@ def test_a_run_of_the_lab_trains_on_a_local_parquet(tmp_path: Path, monkeypatch:
     lab = lab01().cells[0].config
     config = replace(lab, vocabulary=tokens.vocabulary, width=32, layers=2, heads=2, context=64, batch_tokens=1024,
                      tokens=20 * 1024, eval_tokens=256, curve_tokens=128, compiled=False, learning_rate=0.01)
-    record = train_cell(Cell(config, "check", 1.0), Options(), tmp_path / "work", lambda: False)
+    record = train_cell(Cell(config, "check", "tuning", 1.0), Options(), tmp_path / "work", lambda: False)
     assert record.status == "complete" and record.config.precision == "bfloat16" and record.config.corpus == "fineweb-edu"
     assert record.losses["validation"].nats_per_token < math.log(tokens.vocabulary) - 1
     assert record.provenance.corpus_sha256 == tokens.sha256

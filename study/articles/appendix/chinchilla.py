@@ -242,7 +242,7 @@ def dropped(study: Study) -> "Markdown":
         return text.absent(MISSING)
     law = huber(found)[0]
     out = rows[rows["outlier"]]
-    off = np.log(out["loss"]) - np.log(law.E + law.A / out["N"] ** law.alpha + law.B / out["D"] ** law.beta)
+    off = np.log(out["loss"]) - np.log(law.surface.loss(out["N"], out["D"]))
     return text.table(
         [
             {
@@ -267,7 +267,7 @@ def points(study: Study) -> Figure:
     except StudyError as error:
         return style.note(str(error))
     figure, (left, right) = style.canvas(7.4, 3.5, 1, 2)
-    surface = huber(found)[0] if found else None
+    surface = huber(found)[0].surface if found else None
     apart = rows["outlier"].to_numpy()
     dots = left.scatter(rows["N"][~apart], rows["D"][~apart], c=rows["loss"][~apart], s=9, cmap="viridis_r")
     left.plot(rows["N"][apart], rows["D"][apart], "x", color=style.KAPLAN, ms=6)
@@ -278,8 +278,7 @@ def points(study: Study) -> Figure:
     style.log_axis(left, "y", most=5)
     style.panel(left, "the runs", "parameters $N$", "tokens $D$")
     if surface is not None:
-        law = surface.E + surface.A / rows["N"] ** surface.alpha + surface.B / rows["D"] ** surface.beta
-        residual = 100 * (np.log(rows["loss"]) - np.log(law))
+        residual = 100 * (np.log(rows["loss"]) - np.log(surface.loss(rows["N"], rows["D"])))
         right.plot(rows["C"][~apart], residual[~apart], "o", color=style.POSTERIOR, ms=2.5, alpha=0.7)
         right.plot(rows["C"][apart], residual[apart], "x", color=style.KAPLAN, ms=6)
         right.annotate("left out by Besiroglu et al.", (rows["C"][apart].max(), float(residual[apart].max())), xytext=(8, -3),

@@ -9,7 +9,7 @@ from study.analysis.study import USUAL_BYTES, Study
 from study.articles.shared import style, text
 from study.articles.shared.page import callout
 from study.counts import config_counts, exact_flops, six_nd
-from study.design import Cell
+from study.grids.design import Cell
 
 if TYPE_CHECKING:
     from IPython.display import Markdown

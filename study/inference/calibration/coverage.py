@@ -23,14 +23,14 @@ import pandas as pd
 
 from study.errors import StudyError
 from study.inference.calibration.designs import EXTRAPOLATION, REFERENCE_N, Design
-from study.inference.classical.bootstrap import resampled
+from study.inference.classical.bootstrap import cluster_weights, resampled
 from study.inference.classical.delta import delta_method
 from study.inference.classical.huber import DELTA, HuberFit, fit_huber, published_starts, refit
 from study.inference.classical.points import Points, points
 from study.inference.fast.fit import fit_fast
+from study.inference.intervals import LEVELS, central
 from study.inference.observations import PriorDominatedWarning
 from study.inference.parameters import Array
-from study.inference.predictive import LEVELS
 from study.inference.spec import HEADLINE, ModelSpec
 from study.laws.hoffmann import LossSurface
 
@@ -121,9 +121,7 @@ def _methods(design: Design, cells: Design, loss: Array, rng: np.random.Generato
             yield name, str(error)
         return
     for name, groups in (("row bootstrap", np.arange(data.size)), ("width bootstrap", cells.group)):
-        count = int(groups.max()) + 1
-        drawn = rng.multinomial(count, np.full(count, 1 / count), size=RESAMPLES)[:, groups].astype(float)
-        yield name, _attempt(partial(_refits, data, fit, weights=drawn))
+        yield name, _attempt(partial(_refits, data, fit, weights=cluster_weights(groups, RESAMPLES, rng)))
     yield "residual bootstrap", _attempt(partial(_refits, data, fit, log_loss=resampled(data, fit, RESAMPLES, rng)))
 
 
@@ -150,7 +148,8 @@ def _huber(data: Points, delta: float) -> HuberFit:
 def _of_draws(surface: Any) -> Interval:
     def interval(derived: Callable[..., Array], level: float) -> tuple[float, float]:
         with np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore"):
-            low, high = np.nanquantile(derived(surface), [(1 - level) / 2, (1 + level) / 2])
+            draws = np.asarray(derived(surface), dtype=float)
+            low, high = central(draws[~np.isnan(draws)], level)
         return float(low), float(high)
 
     return interval

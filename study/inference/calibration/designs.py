@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from study.counts import config_counts
+from study.inference.observations import geometric_mean
 from study.inference.parameters import Array
 from study.inference.spec import BYTES_PER_TOKEN
 
@@ -28,12 +29,12 @@ class Design:
     @property
     def N0(self) -> float:
         """Geometric mean of N."""
-        return float(np.exp(np.log(self.N).mean()))
+        return geometric_mean(self.N)
 
     @property
     def D0(self) -> float:
         """Geometric mean of D."""
-        return float(np.exp(np.log(self.D).mean()))
+        return geometric_mean(self.D)
 
     @property
     def C(self) -> Array:

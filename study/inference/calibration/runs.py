@@ -56,11 +56,11 @@ def run_calibration(design_name: str, target: str, method: str, draws: int, out:
     record = out / f"{name}.json"
     if record.exists():
         return record
-    rows = _chunks(partial(calibration_chunk, design_name, target, method), draws, out, f"{name}-{SEED}", workers, progress,
+    rows = chunks(partial(calibration_chunk, design_name, target, method), draws, out, f"{name}-{SEED}", workers, progress,
                    size=SLOW_CHUNK if method == "nuts" else CHUNK)
     failed = rows["how"] == "failed"
     khat = rows["khat"].dropna()
-    _write(out, name, rows.drop(columns="reason"), {
+    write_study(out, name, rows.drop(columns="reason"), {
         "kind": "simulation-based calibration", "design": design_name, "target": target, "method": method,
         "spec": vars(TARGETS[target]), "seed": SEED, "draws": draws, "ranked_among": RANKED,
         "fitted_by": {str(how): int(count) for how, count in rows["how"].value_counts().items()},
@@ -86,9 +86,9 @@ def run_coverage(design_name: str, replicates: int, out: Path, *, workers: int =
     record = out / f"{name}.json"
     if record.exists():
         return record
-    rows = _chunks(partial(coverage_chunk, design_name), replicates, out, f"{name}-{COVERAGE_SEED}", workers, progress,
+    rows = chunks(partial(coverage_chunk, design_name), replicates, out, f"{name}-{COVERAGE_SEED}", workers, progress,
                    size=SLOW_CHUNK)
-    _write(out, name, rows, {
+    write_study(out, name, rows, {
         "kind": "coverage", "design": design_name, "seed": COVERAGE_SEED, "replicates": replicates, "resamples": RESAMPLES,
         "levels": list(LEVELS), "truths": [vars(truth) for truth in TRUTHS],
         "failures": int((rows["status"] != "ok").sum()), "coverage": summary(rows).to_dict("records")})
@@ -108,8 +108,13 @@ def coverage_chunk(design_name: str, replicates: range) -> pd.DataFrame:
     return pd.concat([replicate(chosen, number) for number in replicates], ignore_index=True)
 
 
-def _chunks(work: Callable[[range], pd.DataFrame], count: int, out: Path, name: str, workers: int,
+def chunks(work: Callable[[range], pd.DataFrame], count: int, out: Path, name: str, workers: int,
             progress: Progress | None, size: int) -> pd.DataFrame:
+    """The rows of `count` draws, `size` of them a chunk; chunks that are done are read back.
+
+    Raises:
+        CalibrationError: the folder cannot be written.
+    """
     parts = out / ".work" / name
     try:
         parts.mkdir(parents=True, exist_ok=True)
@@ -163,7 +168,8 @@ def one_thread() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _write(out: Path, name: str, rows: pd.DataFrame, body: dict[str, Any]) -> None:
+def write_study(out: Path, name: str, rows: pd.DataFrame, body: dict[str, Any]) -> None:
+    """OUT/<name>.csv and then OUT/<name>.json, with where the numbers come from."""
     commit, dirty = git_state()
     body["provenance"] = {"git_commit": commit, "git_dirty": dirty, "lock_sha256": lock_sha256(), "cpu": cpu_model()}
     write_atomic(out / f"{name}.csv", rows.to_csv(index=False, float_format="%.6g").encode())

@@ -1,4 +1,4 @@
-"""Bootstraps of the Huber fit: by row, by cluster of rows, by residual. Each gives draws of the surface.
+"""Bootstraps of the Huber fit: by row and by cluster of rows. Each gives draws of the surface.
 
 Rows of one budget share a figure's reading error, a schedule or a batch size, so they are not independent; resampling
 whole budgets keeps what they share together (Cameron, Gelbach & Miller 2008) and is wider.
@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from study.inference.classical.huber import DELTA, HuberFit, fit_huber, refit
 from study.inference.classical.points import InferenceError, Points, points
+from study.inference.intervals import central
 from study.laws.hoffmann import LossSurface
 
 Array = NDArray[np.float64]
@@ -21,7 +22,7 @@ Array = NDArray[np.float64]
 class Bootstrap:
     """S refits of resampled data."""
 
-    kind: str  # "row", "clustered" or "residual"
+    kind: str  # "row" or "clustered"
     fit: HuberFit  # of the data themselves
     surface: LossSurface  # S draws
     converged: float  # fraction of the refits
@@ -30,7 +31,7 @@ class Bootstrap:
     def interval(self, derived: Callable[[LossSurface], ArrayLike], level: float = 0.95) -> tuple[float, float]:
         """Percentile interval of a derived quantity, computed per draw: e.g. lambda s: s.D_opt_at(1e9)."""
         draws = np.asarray(derived(self.surface), dtype=float)
-        low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
+        low, high = central(draws, level)
         return float(low), float(high)
 
     def standard_errors(self) -> dict[str, float]:
@@ -66,30 +67,22 @@ def clustered_bootstrap(N: ArrayLike, D: ArrayLike, loss: ArrayLike, clusters: A
     count = int(labels.max()) + 1
     if count < 2:
         raise InferenceError("a cluster bootstrap needs at least two clusters")
-    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples)
     fit = fit_huber(N, D, loss, delta=delta)
-    return _bootstrap(kind, data, fit, count, weights=drawn[:, labels].astype(float))
+    ends = refit(data, fit, weights=cluster_weights(labels, resamples, np.random.default_rng(seed)))
+    return Bootstrap(kind, fit, ends.surface, float(ends.converged.mean()), count)
 
 
-def residual_bootstrap(N: ArrayLike, D: ArrayLike, loss: ArrayLike, *, seed: int, resamples: int = 4000,
-                       delta: float = DELTA) -> Bootstrap:
-    """Residual bootstrap: ln L = ln Lhat + a centred residual drawn with replacement; the design stays as it is.
-
-    Residuals are inflated by sqrt(K / (K - 5)), since fitting five parameters shrinks them.
-
-    Raises:
-        InferenceError: bad data, or no residual degree of freedom (K <= 5).
-    """
-    data = points(N, D, loss)
-    if data.size <= 5:
-        raise InferenceError(f"{data.size} points leave no residuals after five parameters: use another interval")
-    fit = fit_huber(N, D, loss, delta=delta)
-    log_loss = resampled(data, fit, resamples, np.random.default_rng(seed))
-    return _bootstrap("residual", data, fit, data.size, log_loss=log_loss)
+def cluster_weights(labels: NDArray[np.intp], resamples: int, rng: np.random.Generator) -> Array:
+    """(resamples, K) how often each row is held when whole clusters 0 .. G-1 are drawn with replacement, G of them."""
+    count = int(labels.max()) + 1
+    return rng.multinomial(count, np.full(count, 1 / count), size=resamples)[:, labels].astype(float)
 
 
 def resampled(data: Points, fit: HuberFit, resamples: int, rng: np.random.Generator) -> Array:
-    """ln L of the fit plus centred, inflated residuals drawn with replacement, (resamples, K)."""
+    """ln L of the fit plus centred residuals drawn with replacement, (resamples, K); the design stays as it is.
+
+    Residuals are inflated by sqrt(K / (K - 5)), since fitting five parameters shrinks them.
+    """
     residuals = (fit.residuals - fit.residuals.mean()) * np.sqrt(data.size / max(data.size - 5, 1))
     return data.log_loss - fit.residuals + rng.choice(residuals, size=(resamples, data.size))
 
@@ -102,9 +95,3 @@ def compute_bins(C: ArrayLike, bins: int = 9) -> NDArray[np.intp]:
     """
     order = np.argsort(np.argsort(np.asarray(C, dtype=float), kind="stable"), kind="stable")
     return np.asarray(order * bins // len(order))
-
-
-def _bootstrap(kind: str, data: Points, fit: HuberFit, clusters: int, *, weights: Array | None = None,
-               log_loss: Array | None = None) -> Bootstrap:
-    ends = refit(data, fit, weights=weights, log_loss=log_loss)
-    return Bootstrap(kind, fit, ends.surface, float(ends.converged.mean()), clusters)

@@ -77,5 +77,6 @@ def fit_curve_fit(N: ArrayLike, D: ArrayLike, loss: ArrayLike, starts: ArrayLike
 
 
 def _loss(at: tuple[Array, Array], E: float, A: float, B: float, alpha: float, beta: float) -> Array:
-    with np.errstate(over="ignore", invalid="ignore"):
-        return np.asarray(E + A * at[0] ** -alpha + B * at[1] ** -beta)
+    # the search may try any number: a negative coefficient gives nan, which the search then avoids
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        return LossSurface(E, A, B, alpha, beta).loss(*at)

@@ -9,7 +9,7 @@ this is least squares of ln L.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -74,7 +74,8 @@ def delta_method(surface: LossSurface, N: ArrayLike, D: ArrayLike, loss: ArrayLi
 
 def jacobian(surface: LossSurface, data: Points) -> Array:
     """(K, 5) d ln Lhat / d (ln A, ln B, ln E, alpha, beta)."""
-    first, second = surface.A * data.N ** -surface.alpha, surface.B * data.D ** -surface.beta
+    only_N, only_D = replace(surface, E=0.0, B=0.0), replace(surface, E=0.0, A=0.0)
+    first, second = only_N.loss(data.N, data.D), only_D.loss(data.N, data.D)
     third = np.full_like(first, surface.E)
     terms = np.stack([first, second, third, -first * np.log(data.N), -second * np.log(data.D)], axis=1)
     return np.asarray(terms / (first + second + third)[:, None])

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from study.inference.classical.points import InferenceError, points
 from study.laws.hoffmann import FLOPS_PER_PARAMETER_TOKEN
+from study.laws.parabola import fit_parabola
 
 Array = NDArray[np.float64]
 
@@ -39,7 +40,6 @@ class Envelope:
     loss: Array  # (G,)
     edge: NDArray[np.bool_]  # (G,) the best is the smallest or the largest model seen at this C: a bound, not an optimum
     N_law: PowerLaw  # fitted where not edge
-    D_law: PowerLaw
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,8 @@ class IsoFlop:
     N_opt: Array  # (B,) vertex of the parabola
     D_opt: Array  # (B,) = C / (6 N_opt)
     loss: Array  # (B,) at the vertex
-    coefficients: Array  # (B, 3) of 1, x, x^2 with x = ln(N / N_opt): the first is `loss`, the second is zero
     inside: NDArray[np.bool_]  # (B,) convex with its vertex among the sizes; others are left out of the power laws
     N_law: PowerLaw
-    D_law: PowerLaw
 
 
 def fit_power_law(x: ArrayLike, y: ArrayLike) -> PowerLaw:
@@ -105,7 +103,7 @@ def fit_envelope(N: ArrayLike, C: Sequence[ArrayLike], loss: Sequence[ArrayLike]
     edge = (chosen == low) | (chosen == high)
     tokens = at / (FLOPS_PER_PARAMETER_TOKEN * chosen)
     return Envelope(at, chosen, tokens, heights[best, np.arange(len(at))], edge,
-                    fit_power_law(at[~edge], chosen[~edge]), fit_power_law(at[~edge], tokens[~edge]))
+                    fit_power_law(at[~edge], chosen[~edge]))
 
 
 def fit_isoflop(N: ArrayLike, budget: ArrayLike, loss: ArrayLike) -> IsoFlop:
@@ -124,18 +122,14 @@ def fit_isoflop(N: ArrayLike, budget: ArrayLike, loss: ArrayLike) -> IsoFlop:
         x, y = np.log(data.N[profile]), data.loss[profile]
         if len(np.unique(x)) < 3:
             raise InferenceError(f"budget {value:.3g} has {len(np.unique(x))} sizes: a parabola needs three")
-        middle = x.mean()
-        c2, c1, c0 = np.polyfit(x - middle, y, 2)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            vertex = np.float64(-0.5 * c1) / c2
-        rows.append((middle + vertex, c0 + 0.5 * c1 * vertex, c2, c2 > 0 and x.min() <= middle + vertex <= x.max()))
-    vertex, height, curvature, ok = (np.array(column) for column in zip(*rows, strict=True))
+        place, top, curvature = (float(value) for value in fit_parabola(x, y))
+        rows.append((place, top, curvature > 0 and x.min() <= place <= x.max()))
+    vertex, height, ok = (np.array(column) for column in zip(*rows, strict=True))
     inside = ok.astype(bool)
     with np.errstate(over="ignore"):
         optimum = np.exp(vertex)
     tokens = budgets / (FLOPS_PER_PARAMETER_TOKEN * optimum)
-    return IsoFlop(budgets, optimum, tokens, height, np.stack([height, np.zeros_like(height), curvature], axis=1), inside,
-                   fit_power_law(budgets[inside], optimum[inside]), fit_power_law(budgets[inside], tokens[inside]))
+    return IsoFlop(budgets, optimum, tokens, height, inside, fit_power_law(budgets[inside], optimum[inside]))
 
 
 def vertex_shift(alpha: float, beta: float, x: ArrayLike) -> float:
@@ -151,5 +145,4 @@ def vertex_shift(alpha: float, beta: float, x: ArrayLike) -> float:
     as C grows, the exponents are biased too.
     """
     at = np.asarray(x, dtype=float)
-    c2, c1, _ = np.polyfit(at, beta * np.exp(-alpha * at) + alpha * np.exp(beta * at), 2)
-    return float(-0.5 * c1 / c2)
+    return float(fit_parabola(at, beta * np.exp(-alpha * at) + alpha * np.exp(beta * at))[0])

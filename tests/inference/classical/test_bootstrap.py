@@ -2,9 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from study.inference.classical.bootstrap import clustered_bootstrap, compute_bins, residual_bootstrap, row_bootstrap
+from study.inference.classical.bootstrap import Bootstrap, clustered_bootstrap, compute_bins, resampled, row_bootstrap
 from study.inference.classical.delta import delta_method, jacobian
-from study.inference.classical.huber import fit_huber, log_parameters
+from study.inference.classical.huber import fit_huber, log_parameters, refit
 from study.inference.classical.newton import to_surface
 from study.inference.classical.points import InferenceError, points
 from study.laws.hoffmann import LossSurface
@@ -56,7 +56,9 @@ def test_same_seed_same_draws(noisy: np.ndarray) -> None:
 
 
 def test_residual_bootstrap_and_delta_method_agree_on_clean_noise(noisy: np.ndarray) -> None:
-    boot = residual_bootstrap(DESIGN_N, DESIGN_D, noisy, seed=0, resamples=2000, delta=0.01)
+    data, fit = points(DESIGN_N, DESIGN_D, noisy), fit_huber(DESIGN_N, DESIGN_D, noisy, delta=0.01)
+    ends = refit(data, fit, log_loss=resampled(data, fit, 2000, np.random.default_rng(0)))
+    boot = Bootstrap("residual", fit, ends.surface, float(ends.converged.mean()), data.size)
     normal = delta_method(boot.fit.surface, DESIGN_N, DESIGN_D, noisy, delta=0.01)
     for name, value in boot.standard_errors().items():
         assert normal.standard_error(lambda s, n=name: getattr(s, n)) == pytest.approx(value, rel=0.15), name
@@ -101,8 +103,6 @@ def test_too_few_points_are_refused() -> None:
     N, D, loss = [1e6, 1e7, 1e8], [1e9, 1e9, 1e9], [4.0, 3.5, 3.2]
     with pytest.raises(InferenceError, match="six points"):
         delta_method(PLANTED, N, D, loss)
-    with pytest.raises(InferenceError, match="no residuals"):
-        residual_bootstrap(N, D, loss, seed=0)
     with pytest.raises(InferenceError, match="two clusters"):
         clustered_bootstrap(N, D, loss, [1, 1, 1], seed=0)
     with pytest.raises(InferenceError, match="2 cluster labels for 3"):

@@ -1,0 +1,156 @@
+"""Draws of any law's posterior: importance sampling about the mode, adapted where that does not do; NUTS where neither does.
+
+The gate is the study's own: k-hat <= 0.7 for importance draws, R-hat, ESS and divergences for NUTS.
+"""
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import minimize
+
+from study.inference.fast.mixture import Mixture, effective, rebuild, resample
+from study.inference.general.density import Problem, coordinates, problem
+from study.inference.parameters import Array
+from study.inference.posterior import KHAT, Diagnostics, ImportanceDiagnostics
+from study.laws.law import Law
+
+STARTS, PRIOR_POINTS = 4, 600
+SPREAD = 1.3  # of the first proposal, in standard deviations of Laplace's approximation
+ROUND, ROUNDS, ENOUGH = 1500, 12, 0.3  # draws a round of adaptation, rounds, effective fraction that ends it
+
+
+@dataclass(frozen=True)
+class LawPosterior:
+    """S draws of a law's posterior."""
+
+    law: Law
+    problem: Problem
+    x: Array  # (S, K) coordinates, see `density`
+    u: Array  # (S, G) group effects
+    diagnostics: Diagnostics | ImportanceDiagnostics
+    seed: int
+
+    @property
+    def theta(self) -> dict[str, Array]:
+        """Draws (S,) by symbol, coefficients at the reference."""
+        return self.problem.theta(self.x)
+
+    @property
+    def s(self) -> Array:
+        """Scale of the noise in ln y, (S,)."""
+        return np.asarray(np.exp(self.x[:, -2]))
+
+    def mean(self, columns: dict[str, Any]) -> Array:
+        """The law's mean at columns in their own units (floats or (R,)), in the unit of y: (S, R)."""
+        at = {name: np.log(np.atleast_1d(np.asarray(columns[name], dtype=float)) / self.problem.reference[name])
+              for name in self.law.columns}
+        return np.asarray(self.problem.scale * np.exp(self.problem.log_mean(self.x, at)))
+
+    def predict(self, table: pd.DataFrame, *, seed: int, group: str | None = None) -> Array:
+        """Posterior predictive y of the rows of `table`, (S, R); a group that was fitted keeps its effect."""
+        rng = np.random.default_rng(seed)
+        mean = np.log(self.mean({name: table[name].to_numpy(dtype=float) for name in self.law.columns}))
+        z = rng.standard_normal(mean.shape)
+        if self.problem.group is None:
+            nu = np.exp(self.x[:, -1, None])
+            z = z / np.sqrt(rng.chisquare(np.broadcast_to(nu, mean.shape)) / nu)
+        elif group is not None:
+            known = {name: self.u[:, k] for k, name in enumerate(self.problem.groups)}
+            for name in dict.fromkeys(table[group].astype(str)):
+                fresh = np.exp(self.x[:, -1]) * rng.standard_normal(len(self.x))
+                mean[:, (table[group].astype(str) == name).to_numpy()] += known.get(name, fresh)[:, None]
+        return np.asarray(np.exp(np.minimum(mean + self.s[:, None] * z, 700.0)))
+
+
+def fit_law(law: Law, table: pd.DataFrame, *, seed: int, draws: int = 4000, reference: dict[str, float] | None = None,
+            scale: float | None = None, group: str | None = None, fallback: bool = True) -> LawPosterior:
+    """The posterior of a law given a table that has its columns and its response.
+
+    reference, scale: what the columns and the response are divided by (default: the table's geometric means; 1 for losses),
+    so that fits of subsets may share one prior. group: the column whose rows share an error.
+    fallback: NUTS where k-hat > 0.7; else the draws come back with their k-hat.
+
+    Raises:
+        LawError: the table cannot be fitted. UnconvergedError: neither way converged.
+    """
+    at = problem(law, table, reference=reference, scale=scale, group=group)
+    rng = np.random.default_rng(seed)
+    x, log_weight, khat = importance(at, draws, rng)
+    found = ImportanceDiagnostics(khat, effective(log_weight), len(x))
+    if fallback and not found.converged:
+        from study.inference.general.nuts import nuts
+
+        return nuts(at, seed=seed, draws=max(1000, draws // 4))
+    keep = rng.permutation(resample(log_weight, draws, rng))
+    return LawPosterior(law, at, x[keep], at.effects(x[keep], rng), found, seed)
+
+
+def importance(at: Problem, count: int, rng: np.random.Generator) -> tuple[Array, Array, float]:
+    """Draws (M, K), their smoothed log weights (M,) and k-hat."""
+    centre, factor = laplace(at, rng)
+    proposal = Mixture(centre[None], (SPREAD * factor, 2 * SPREAD * factor), np.zeros((1, 2)))
+    x, log_weight = _draw(at, proposal, count, rng)
+    smooth, khat = _smoothed(log_weight)
+    if khat <= 0.5 and effective(smooth) >= 0.15 * count:
+        return x, smooth, khat
+    for attempt in (2, 8):
+        for _ in range(ROUNDS):
+            x, log_weight = _draw(at, proposal, ROUND, rng)
+            good = effective(log_weight) / ROUND > ENOUGH
+            proposal = rebuild(x, np.zeros((len(x), 2)), log_weight, rng)
+            if good:
+                break
+        x, log_weight = _draw(at, proposal, attempt * count, rng)
+        smooth, khat = _smoothed(log_weight)
+        if khat <= KHAT:
+            break
+        proposal = rebuild(x, np.zeros((len(x), 2)), log_weight, rng)
+    return x, smooth, khat
+
+
+def laplace(at: Problem, rng: np.random.Generator) -> tuple[Array, Array]:
+    """The mode (K,) and the Cholesky factor of the inverse Hessian there, both of the log posterior in the coordinates."""
+    mu = np.array([prior.mu for prior in at.law.priors.values()] + [np.log(0.05), 1.5 if at.group is None else np.log(0.005)])
+    sigma = np.array([prior.sigma for prior in at.law.priors.values()] + [0.8, 0.5])
+    points = mu + sigma * np.vstack([np.zeros_like(mu), rng.standard_normal((PRIOR_POINTS, len(mu)))])
+    points[:, :-2] = coordinates(at.law, points[:, :-2])
+    reach = 12 * points.std(axis=0)
+    best = points[np.argsort(-at.log_posterior(points))[:STARTS]]
+    step = 1e-4 * np.eye(len(mu))
+
+    def gradient(x: Array) -> Array:
+        ends = at.log_posterior(np.vstack([x + step, x - step]))
+        with np.errstate(invalid="ignore"):
+            slope = (ends[len(mu):] - ends[:len(mu)]) / 2e-4
+        return np.where(np.isfinite(slope), slope, 0.0)
+
+    def objective(x: Array) -> float:
+        value = -float(at.log_posterior(x[None])[0])
+        return value if np.isfinite(value) else 1e10
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a line search that leaves the support
+        ends = [minimize(objective, start, jac=gradient, method="L-BFGS-B",
+                         bounds=list(zip(points[0] - reach, points[0] + reach, strict=True))) for start in best]
+    mode = np.asarray(min(ends, key=lambda end: float(end.fun)).x)
+    h = 1e-3 * np.eye(len(mu))
+    hessian = np.stack([(gradient(mode + row) - gradient(mode - row)) / 2e-3 for row in h])
+    values, vectors = np.linalg.eigh((hessian + hessian.T) / 2)
+    values = np.maximum(values, 1 / (2 * sigma.max()) ** 2)  # a flat direction is as wide as the prior
+    return mode, np.linalg.cholesky((vectors / values) @ vectors.T)
+
+
+def _draw(at: Problem, proposal: Mixture, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
+    x, _ = proposal.draw(count, rng)
+    return x, at.log_posterior(x) - proposal.log_density(x)
+
+
+def _smoothed(log_weight: Array) -> tuple[Array, float]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # arviz announces its 1.0 at import
+        import arviz as az
+    smooth, khat = az.psislw(np.maximum(log_weight, log_weight.max() - 500.0))
+    return np.asarray(smooth), float(khat)

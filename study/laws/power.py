@@ -1,0 +1,58 @@
+"""Power laws of one factor: L(x) = E + A x^-alpha, and the pure one, E = 0.
+
+Kaplan et al. 2020 (arXiv 2001.08361, eqs. 1.1-1.3) fit the pure one to N, D and C, each where the other two do not bind.
+t is the term at the reference x0, A = t x0^alpha. Priors as for the joint law; the pure law's term is a whole loss.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.laws.law import Law, LogNormal, Values
+
+NATS_PER_BYTE, BYTES_PER_TOKEN = 0.40, 4.3
+EXPONENT, PURE_EXPONENT = LogNormal(math.log(0.35), 0.4), LogNormal(math.log(0.15), 0.8)
+TERM = LogNormal(0.0, 1.0)  # nats at the reference
+Array = NDArray[np.float64]
+
+
+def power(column: str, *, response: str = "loss", bytes_per_token: float = BYTES_PER_TOKEN, exponent: LogNormal = EXPONENT,
+          term: LogNormal = TERM) -> Law:
+    """y = E + t exp(-alpha x), x = ln(column / reference)."""
+    def mean(theta: Values, columns: Values, xp: Any) -> Any:
+        return theta["E"] + theta["t"] * xp.exp(-theta["alpha"] * columns[column])
+
+    return Law(f"E + A {column}^-alpha", (column,),
+               {"E": LogNormal(math.log(NATS_PER_BYTE * bytes_per_token), 0.4), "t": term, "alpha": exponent},
+               mean, response, terms=(("t", "alpha"),))
+
+
+def pure_power(column: str, *, response: str = "loss", relative: bool = False,
+               bytes_per_token: float = BYTES_PER_TOKEN, exponent: LogNormal = PURE_EXPONENT) -> Law:
+    """y = t exp(-alpha x), x = ln(column / reference)."""
+    def mean(theta: Values, columns: Values, xp: Any) -> Any:
+        return theta["t"] * xp.exp(-theta["alpha"] * columns[column])
+
+    term = LogNormal(0.0, 1.0) if relative else LogNormal(math.log(1.5 * NATS_PER_BYTE * bytes_per_token), 0.6)
+    return Law(f"A {column}^-alpha", (column,), {"t": term, "alpha": exponent}, mean, response, relative)
+
+
+def gain(before: Array, after: Array) -> Array:
+    """Share by which y falls: 1 - after / before, per draw."""
+    return np.asarray(1 - after / before)
+
+
+def doubling(alpha: Any) -> Array:
+    """Share by which a pure power law falls when its factor doubles: 1 - 2^-alpha."""
+    return np.asarray(-np.expm1(-np.log(2.0) * np.asarray(alpha, dtype=float)))
+
+
+def exponent_of_doubling(share: Any) -> Array:
+    """The exponent that a fall of `share` a doubling implies: the inverse of `doubling`."""
+    return np.asarray(-np.log1p(-np.asarray(share, dtype=float)) / np.log(2.0))
+
+
+# Kaplan et al. 2020, table 5 and section 1.2: exponents of one factor each, and the scale where L = 1 nat
+KAPLAN_ONE_FACTOR = {"N": (0.076, 8.8e13), "D": (0.095, 5.4e13), "C": (0.057, 1.6e7 * 8.64e19), "C_min": (0.050, 3.1e8 * 8.64e19)}
