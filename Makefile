@@ -15,8 +15,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help:
 	@echo "make reproduce     train the quick grid, compare it with the committed records, fit, render: build/reproduce/"
-	@echo "make report        render the report from the committed records: _site/report/"
-	@echo "make publish       render the report and keep it as the published edition: report/published/"
+	@echo "make report        render the articles from the committed records: _site/report/"
+	@echo "make publish       render the articles and keep them as the published edition: report/published/"
 	@echo "make release-check is the published edition of these sources and records?"
 	@echo "make readme        write the answer of README.md from the committed records"
 	@echo "make test          the fast tests, in minutes"
@@ -58,7 +58,7 @@ test-extras: $(EXTRAS)/.installed
 lint: $(INSTALLED)
 	$(BIN)/ruff check study tests
 	$(BIN)/mypy
-	$(BIN)/panache lint report/*.qmd
+	$(BIN)/panache lint report/*.qmd report/*/*.qmd
 
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "make: Python 3.11 or later is needed: make PYTHON=python3.12 ...")'

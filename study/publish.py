@@ -1,4 +1,4 @@
-"""The published edition of the report: `make publish` copies the rendered page and PDF to report/published/ with a manifest.
+"""The published edition of the report: `make publish` copies the rendered pages and PDFs to report/published/ with a manifest.
 
 The manifest holds the commit the edition was rendered from, the sha256 of each file, and one sha256 over everything that the
 edition is made of, so that `make release-check` sees when the sources or the records have moved on.
@@ -19,7 +19,6 @@ from study.record import write_atomic
 
 EDITION = Path("report") / "published"
 MANIFEST = EDITION / "manifest.json"
-FILES = ("index.html", "index.pdf")
 SOURCES = ("report", "study", "runs", "_quarto.yml", "requirements.lock")
 
 
@@ -38,6 +37,11 @@ def sources(root: Path) -> Iterator[Path]:
                 yield path
 
 
+def files(root: Path) -> list[str]:
+    """The names of the files of an edition: a page and a PDF an article."""
+    return [f"{path.stem}.{suffix}" for path in sorted((root / "report").glob("[!_.]*.qmd")) for suffix in ("html", "pdf")]
+
+
 def content_sha256(root: Path) -> str:
     """sha256 over the names and bytes of `sources`."""
     digest = hashlib.sha256()
@@ -54,7 +58,7 @@ def edition(root: Path) -> dict[str, Any]:
     """
     try:
         manifest: dict[str, Any] = json.loads((root / MANIFEST).read_text())
-        kept = {name: _sha256(root / EDITION / name) for name in FILES}
+        kept = {name: _sha256(root / EDITION / name) for name in manifest["files"]}
         if kept != manifest["files"]:
             raise PublishError("the edition's files are not those of its manifest: run `make publish` and commit the edition")
     except (OSError, ValueError, KeyError) as error:
@@ -76,21 +80,22 @@ def check(root: Path) -> str:
 
 
 def publish(root: Path, rendered: Path) -> Path:
-    """Copy the page and the PDF of `rendered` to report/published/ and write the manifest last.
+    """Copy the pages and PDFs of `rendered` to report/published/ and write the manifest last.
 
     Raises:
         PublishError: a file is missing, or the checkout has changes that no commit holds.
     """
-    if missing := [name for name in FILES if not (rendered / name).is_file()]:
+    names = files(root)
+    if missing := [name for name in names if not (rendered / name).is_file()]:
         raise PublishError(f"{rendered} holds no {' and no '.join(missing)}: render first")
     commit, dirty = provenance.git_state()
     if dirty:
         raise PublishError("study/ or requirements.lock has changes: commit them, so that the manifest can name what was rendered")
     (root / EDITION).mkdir(parents=True, exist_ok=True)
-    for name in FILES:
+    for name in names:
         shutil.copyfile(rendered / name, root / EDITION / name)
-    files = {name: _sha256(root / EDITION / name) for name in FILES}
-    body = {"commit": commit, "content_sha256": content_sha256(root), "files": files}
+    kept = {name: _sha256(root / EDITION / name) for name in names}
+    body = {"commit": commit, "content_sha256": content_sha256(root), "files": kept}
     write_atomic(root / MANIFEST, (json.dumps(body, indent=1) + "\n").encode())
     return root / MANIFEST
 

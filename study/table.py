@@ -14,11 +14,13 @@ A user's own table (`study fit TABLE.csv`) has at least N, D, loss and enters th
 """
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from study.grids.design import Grid
+from study.counts import config_counts, exact_flops, six_nd
+from study.grids.design import Cell, Grid
 from study.record import RunRecord, read_record, run_directory
 
 
@@ -54,6 +56,21 @@ def table(grid: Grid, records: dict[str, RunRecord]) -> pd.DataFrame:
             "dollars": math.nan if record.dollars is None else record.dollars,
         })
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def planned(cells: Sequence[Cell]) -> pd.DataFrame:
+    """The columns that a design alone knows, one row a cell: what a prediction is made of."""
+    rows = []
+    for cell in cells:
+        config, counts = cell.config, config_counts(cell.config)
+        rows.append({
+            "run_id": config.run_id, "arm": cell.arm, "split": cell.split, "role": cell.role, "budget": cell.budget,
+            "factor": cell.factor, "seed": config.seed, "width": config.width, "layers": config.layers,
+            "batch_tokens": config.batch_tokens, "learning_rate": config.learning_rate, "N": counts.multiplying,
+            "N_non_embedding": counts.non_embedding, "N_total": counts.total, "D": config.tokens,
+            "C": six_nd(config), "C_exact": exact_flops(config),
+        })
+    return pd.DataFrame(rows)
 
 
 def fit_rows(frame: pd.DataFrame) -> pd.DataFrame:

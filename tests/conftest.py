@@ -9,9 +9,13 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
+
+if TYPE_CHECKING:
+    from study.analysis.study import Study
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -79,6 +83,14 @@ def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     fetch.silence.cache_clear()
 
 
+@pytest.fixture(scope="session")
+def quick() -> "Study":
+    """The study of the committed quick grid, every posterior by importance sampling."""
+    from study.analysis.study import load
+
+    return load("quick", ROOT / "runs", nuts=False)
+
+
 @dataclass(frozen=True)
 class Rendered:
     """A page and the records it was rendered from."""
@@ -89,7 +101,7 @@ class Rendered:
 
 @pytest.fixture(scope="session")
 def changed(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
-    """The page of the quick grid with the lowest loss raised by 0.1 nats: minutes to render."""
+    """The main article of the quick grid with the lowest loss raised by 0.1 nats: minutes to render."""
     from study.render.project import render  # a second of imports, for these tests alone
 
     out = tmp_path_factory.mktemp("changed")
@@ -99,5 +111,5 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
     bodies[best]["losses"]["validation"]["nats_per_token"] += 0.1
     best.write_text(json.dumps(bodies[best]))
     environment = {"STUDY_GRID": "quick", "STUDY_RUNS": str(out / "runs"), "STUDY_PUBLISHED": str(out)}
-    (page,) = render(ROOT, ("html",), out / "_site", environment)
+    (page,) = render(ROOT, ("html",), out / "_site", environment, articles=("index",))
     return Rendered(out / "runs", page)

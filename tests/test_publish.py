@@ -58,8 +58,16 @@ def test_what_is_not_rendered_or_not_committed_is_not_published(checkout: Path, 
 
 def test_the_manifest_names_the_commit_and_the_files(checkout: Path) -> None:
     body = json.loads(publish.publish(checkout, checkout / "_site" / "report").read_text())
-    assert body["commit"] == "0123456789" and set(body["files"]) == set(publish.FILES)
+    assert body["commit"] == "0123456789" and list(body["files"]) == publish.files(checkout) == ["index.html", "index.pdf"]
     assert (checkout / publish.EDITION / "index.html").read_text() == "<p>"
+
+
+def test_an_edition_holds_every_article_and_no_chapter(checkout: Path) -> None:
+    for name in ("kaplan.qmd", "_01-part.qmd"):
+        (checkout / "report" / name).write_text("x")
+    assert publish.files(checkout) == ["index.html", "index.pdf", "kaplan.html", "kaplan.pdf"]
+    with pytest.raises(publish.PublishError, match=r"no kaplan\.html and no kaplan\.pdf: render first"):
+        publish.publish(checkout, checkout / "_site" / "report")
 
 
 def test_the_project_s_sources_are_what_git_tracks_of_them() -> None:

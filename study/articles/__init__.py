@@ -1,1 +1,1 @@
-"""The articles: one module a section, holding its figures, tables, numbers and verdict words."""
+"""One package an article, one module a section, named by its label: its figures, tables, numbers and verdict words."""

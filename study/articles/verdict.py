@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from study.figures import text
+from study.articles.shared import text
 
 Word = Literal["reproduced", "contradicted", "undecided", "not testable here", "not run yet"]
 

@@ -21,7 +21,7 @@ def bench_render(root: Path, *, repeats: int = 3, progress: Callable[[str], None
     """
     if not (root / "_quarto.yml").exists():
         raise BenchError(f"{root.resolve()} holds no _quarto.yml: run this in the project's root")
-    facts = machine("jupytext", "nbclient", "pypandoc_binary", "typst", "quarto")
+    facts = machine("nbclient", "pypandoc_binary", "typst", "quarto")
     ways = {"html": ["--embedded", "--to", "html"], "html_pdf": ["--embedded", "--to", "html,pdf"]}
     if shutil.which("quarto"):
         ways["quarto_html"] = ["--to", "html"]

@@ -1,4 +1,4 @@
-"""`study render`: the report as HTML and PDF."""
+"""`study render`: the articles of the report as HTML and PDF."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,17 +11,19 @@ from study.errors import StudyError
 
 
 def command(
+    articles: Annotated[list[str] | None, typer.Argument(metavar="[ARTICLE]...", help="Names as in report/: index, appendix.",
+                                                         show_default="all")] = None,
     to: Annotated[str, typer.Option("--to", help="Formats, separated by commas: html, pdf.")] = "html,pdf",
     out: Annotated[Path | None, typer.Option("--out", help="Output folder in place of the one in _quarto.yml.")] = None,
     embedded: Annotated[bool, typer.Option("--embedded", help="Not Quarto, even where it is installed.")] = False,
 ) -> None:
-    """Run every cell of the report and write `_site/report/index.html` and `index.pdf`.
+    """Run every cell of the articles and write `_site/report/ARTICLE.html` and `.pdf`.
 
-    Quarto renders where it is on PATH, else the embedded renderer does. STUDY_GRID (default cpu) and STUDY_RUNS
-    (default runs) choose whose records the report reads. Exit code 1 when the report does not render; nothing is
-    then left in the output folder.
+    Quarto renders where it is on PATH, else the embedded renderer does, two articles at a time. STUDY_GRID (default cpu)
+    and STUDY_RUNS (default runs) choose whose records the report reads. Exit code 1 when an article does not render;
+    nothing of this render is then left in the output folder.
 
-    Example: `study render --to html`
+    Example: `study render index --to html`
     """
     formats = tuple(dict.fromkeys(part.strip() for part in to.split(",") if part.strip()))
     if not formats or not {"html", "pdf"}.issuperset(formats):
@@ -30,9 +32,9 @@ def command(
     from study.render.source import RenderError
 
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
-    quarto = None if embedded else quarto_path()
+    quarto, named = None if embedded else quarto_path(), tuple(articles or ())
     try:
-        written = render_with_quarto(quarto, Path.cwd(), formats, out) if quarto else _embedded(formats, out)
+        written = (render_with_quarto(quarto, Path.cwd(), formats, out, named) if quarto else _embedded(formats, out, named))
     except RenderError as error:
         errors.print(f"[bold]study:[/bold] {escape(str(error))}")
         raise typer.Exit(1) from None
@@ -40,16 +42,20 @@ def command(
         typer.echo(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
-def _embedded(formats: tuple[str, ...], out: Path | None) -> list[Path]:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+def _embedded(formats: tuple[str, ...], out: Path | None, articles: tuple[str, ...]) -> list[Path]:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
     from study.render.project import render
 
-    columns = (TextColumn("cells"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    columns = (TextColumn("{task.fields[article]}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+               TextColumn("{task.description}"))
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("reading", total=None)
+        tasks: dict[str, TaskID] = {}
 
-        def show(done: int, total: int, what: str) -> None:
-            bar.update(task, completed=done, total=total, description=escape(what) if done < total else "setting the pages")
+        def show(article: str, done: int, total: int, what: str) -> None:
+            if article not in tasks:
+                tasks[article] = bar.add_task("starting", total=total, article=article)
+            description = escape(what) if done < total else "setting the pages"
+            bar.update(tasks[article], completed=done, total=total, description=description)
 
-        return render(Path.cwd(), formats, out.resolve() if out else None, progress=show)
+        return render(Path.cwd(), formats, out.resolve() if out else None, progress=show, articles=articles)

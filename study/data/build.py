@@ -107,17 +107,23 @@ def write_tokens(directory: Path, documents: Iterable[Document], tokenizer: "Tok
             file.close()
     if any(not count[side]["tokens"] for side in ("train", "validation") if side == "validation" or share < 1):
         raise CorpusError(f"a split of {facts['corpus']} is empty: the text holds too few documents")
-    train, validation = (np.fromfile(directory / f"{side}.bin", STREAMS[side]) if side == "validation" or share >= 1
-                         else np.memmap(directory / f"{side}.bin", STREAMS[side], "r") for side in ("train", "validation"))
-    if validation.max() >= vocabulary:
+    if np.fromfile(directory / "validation.bin", STREAMS["validation"]).max() >= vocabulary:
         raise CorpusError(f"the tokenizer gives ids beyond a vocabulary of {vocabulary}")
     repeated = line_repetition(lines)
+    facts |= {"line_repetition": {"lines": round(repeated[0], 6), "characters": round(repeated[1], 6)}}
+    facts |= {"validation_document_tokens": validation_document_tokens} if validation_document_tokens else {}
+    write_manifest(directory, facts, vocabulary=vocabulary, share=share, counts=count)
+
+
+def write_manifest(directory: Path, facts: dict[str, Any], *, vocabulary: int, share: float,
+                   counts: dict[str, dict[str, int]]) -> None:
+    """What the streams in `directory` are: `facts`, `counts` (documents, tokens and bytes of each split), overlap, sha256."""
+    end = vocabulary - 1
+    train, validation = (np.fromfile(directory / f"{side}.bin", STREAMS[side]) if side == "validation" or share >= 1
+                         else np.memmap(directory / f"{side}.bin", STREAMS[side], "r") for side in ("train", "validation"))
     manifest = {
-        **facts, **({"validation_document_tokens": validation_document_tokens} if validation_document_tokens else {}),
-        "vocabulary": vocabulary, "end_of_text": end, "validation_share": share, "groups": GROUPS,
-        "counts": count,
-        "bytes_per_token": {side: c["bytes"] / c["tokens"] if c["tokens"] else None for side, c in count.items()},
-        "line_repetition": {"lines": round(repeated[0], 6), "characters": round(repeated[1], 6)},
+        **facts, "vocabulary": vocabulary, "end_of_text": end, "validation_share": share, "groups": GROUPS, "counts": counts,
+        "bytes_per_token": {side: c["bytes"] / c["tokens"] if c["tokens"] else None for side, c in counts.items()},
         "overlap_13gram": round(ngram_overlap(train, validation, end, 13), 6) if share < 1 else None,
         "overlap_50gram": round(ngram_overlap(train, validation, end, 50), 6) if share < 1 else None,
         "sha256": {name: pooch.file_hash(str(directory / name))

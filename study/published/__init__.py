@@ -12,6 +12,8 @@ verifies. Columns that tables share have one name in all of them:
     D           tokens seen in training;  unique: distinct tokens, where tokens repeat
     C           FLOP, where the source states it
     loss        in the table's `loss_unit`
+
+A table may have entries in the atlas (`entry.Entry`): rows that one law should describe, brought to common columns and units.
 """
 
 from collections.abc import Mapping
@@ -21,6 +23,7 @@ from pkgutil import iter_modules
 
 import pandas as pd
 
+from study.published.entry import Entry, UnitError, runs
 from study.published.fetch import PublishedError, PublishedTable, read
 
 
@@ -50,3 +53,27 @@ def load(name: str) -> pd.DataFrame:
         UnavailableError: it cannot be had on this machine (`fetch.read`).
     """
     return read(published_table(name))
+
+
+def entries() -> Mapping[str, tuple[PublishedTable, Entry]]:
+    """Every entry of the atlas by its name, with its table."""
+    return {entry.name: (table, entry) for table in tables().values() for entry in table.entries}
+
+
+def load_entry(name: str) -> pd.DataFrame:
+    """The rows of an entry in the common columns (`entry.COLUMNS`).
+
+    Raises:
+        PublishedError: there is none, its table is not the one that was named, or its rows cannot be converted.
+        UnavailableError: the table cannot be had on this machine.
+    """
+    if name not in entries():
+        raise PublishedError(f"unknown entry {name!r} of the atlas: one of {', '.join(entries())}")
+    table, entry = entries()[name]
+    frame = read(table)
+    try:
+        return runs(entry, frame, table.vocabulary, table.recipe)
+    except KeyError as error:
+        raise PublishedError(f"the entry {name!r} lacks the column {error}") from None
+    except (UnitError, ValueError) as error:
+        raise PublishedError(f"the entry {name!r} is left out: {error}") from None

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from study.published.entry import NOMINAL, Entry
 from study.published.fetch import File, Parser, PublishedTable, csv
 
 SEEDS, EVERY, FITTED = 1, 2, 26  # cells
@@ -47,7 +48,7 @@ def _cell(content: bytes, number: int) -> Any:
     return json.loads(content)["cells"][number]
 
 
-def _table(name: str, parse: Parser, path: str, sha256: str, columns: str) -> PublishedTable:
+def _table(name: str, parse: Parser, path: str, sha256: str, columns: str, *entries: Entry) -> PublishedTable:
     source = ("huggingface/datablations", "13701315b163f1c54642b94ad237b2699187c3ee")
     return PublishedTable(
         name=name,
@@ -62,13 +63,16 @@ def _table(name: str, parse: Parser, path: str, sha256: str, columns: str) -> Pu
         corpus="C4",
         vocabulary=50_257,
         recipe="GPT-2's architecture; cosine decay to a tenth over the run's tokens; loss on C4's validation split",
+        entries=entries,
     )
 
 
 TABLES = (
     _table("datablations", partial(printed, cell=FITTED, unit=BILLION), "derived/parametric_fit_182.csv",
            "b938feff5ced1fb282b8ddb3a310e58a023e418cc634ecbb4556c189222126b4",
-           "run; N; D: tokens seen; unique: tokens; loss; the 182 points of the paper's fit"),
+           "run; N; D: tokens seen; unique: tokens; loss; the 182 points of the paper's fit",
+           Entry(name="datablations", laboratory="Hugging Face", N_convention="total", corpus="c4", bytes_per_token=NOMINAL,
+                 decayed=True, tuned=False, shape=None, rows=lambda frame: frame[frame["unique"] >= frame["D"]])),
     _table("datablations-all", partial(printed, cell=EVERY, unit=1.0), "derived/parametric_fit_all_with_seeds_296.csv",
            "694e1546f5e2d41a775e256917f12c6b63dcb1c4ef7aff5aa654b409dc41382d",
            "as datablations, with the points that the fit leaves out and with repeats: a run's name may stand in several rows"),

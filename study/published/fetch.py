@@ -20,6 +20,7 @@ import pandas as pd
 import pooch
 
 from study.errors import StudyError
+from study.published.entry import Entry
 
 RAW = "https://raw.githubusercontent.com"
 PATIENCE = 5.0  # seconds for a host's first answer, name look-up included
@@ -61,7 +62,7 @@ class PublishedTable:
     """One table: its files, what may be done with it, whom to cite, and what its numbers mean."""
 
     name: str
-    origin: File | None  # as its authors published it; None: as a pickle alone
+    origin: File | None  # as its authors published it; None: in no one file that can be read, see `why_local`
     folder: File  # in a local folder: the same file, or the table extracted from it
     licence: str
     citation: str
@@ -71,6 +72,8 @@ class PublishedTable:
     corpus: str
     vocabulary: int  # entries of the tokenizer
     recipe: str  # the schedule, and what else a comparison of losses rests on
+    entries: tuple[Entry, ...] = ()  # of the atlas
+    why_local: str = "is published as a pickle alone, which is never loaded"  # where there is no origin
 
 
 def read(table: PublishedTable, cache: Path | None = None) -> pd.DataFrame:
@@ -81,15 +84,15 @@ def read(table: PublishedTable, cache: Path | None = None) -> pd.DataFrame:
 
     Raises:
         UnavailableError: no folder is named, and the origin cannot be fetched or there is none.
-        PublishedError: the folder lacks the file, or a file has another sha256.
+        PublishedError: the folder lacks the file, a file has another sha256, or it lacks a column.
     """
     if folder := os.environ.get("STUDY_PUBLISHED"):
-        return table.folder.parse(_in_folder(table.folder, folder).read_bytes())
+        return _parsed(table, table.folder, _in_folder(table.folder, folder))
     if table.origin is None:
-        raise UnavailableError(f"the table {table.name!r} is published as a pickle alone, which is never loaded: set "
-                               f"STUDY_PUBLISHED to a folder that holds {table.folder.local}")
+        raise UnavailableError(f"the table {table.name!r} {table.why_local}: set STUDY_PUBLISHED to a folder that holds "
+                               f"{table.folder.local}")
     try:
-        return table.origin.parse(fetched(table.origin, cache).read_bytes())
+        return _parsed(table, table.origin, fetched(table.origin, cache))
     except UnavailableError as error:
         raise UnavailableError(f"cannot fetch the table {table.name!r}: {error}; connect, or set STUDY_PUBLISHED to a folder "
                                f"that holds {table.folder.local}") from None
@@ -129,6 +132,13 @@ def fetched(file: File, cache: Path | None = None) -> Path:
 def csv(content: bytes) -> pd.DataFrame:
     """The rows of a CSV file."""
     return pd.read_csv(BytesIO(content))
+
+
+def _parsed(table: PublishedTable, file: File, path: Path) -> pd.DataFrame:
+    try:
+        return file.parse(path.read_bytes())
+    except KeyError as error:
+        raise PublishedError(f"the table {table.name!r} lacks the column {error}: its parser reads another layout") from None
 
 
 def _in_folder(file: File, folder: str) -> Path:

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from study.published.entry import NOMINAL, Entry
 from study.published.fetch import File, PublishedTable, csv
 
 
@@ -25,4 +26,7 @@ TABLES = (PublishedTable(
     corpus="MassiveText",
     vocabulary=32_000,
     recipe="Hoffmann et al. 2022: cosine decay to a tenth over the run's tokens",
+    entries=(Entry(name="chinchilla-takano", laboratory="DeepMind", N_convention="total", corpus="MassiveText",
+                   bytes_per_token=NOMINAL, decayed=True, tuned=True, shape=None, pooled=False,
+                   known=(("alpha", 0.343), ("beta", 0.342))),),
 ),)

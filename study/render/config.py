@@ -1,11 +1,13 @@
 """`_quarto.yml` and a document's front matter, merged for one output format the way Quarto merges them."""
 
 import datetime
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from study.errors import StudyError
 from study.render.source import Document, Place, load_yaml
 
 SUFFIXES = {"html": "html", "typst": "pdf"}  # Quarto's format -> what it writes
@@ -15,11 +17,11 @@ FIGURES = {"fig-width", "fig-height", "fig-format", "fig-dpi"}
 SHARED = {"lang", "bibliography", "csl", "number-sections", "toc", "toc-depth", "toc-title", "code-fold", "code-summary",
           *FIGURES}
 FORMATS = {
-    "html": {"embed-resources", "html-math-method", "theme", "execute", *EXECUTE, *SHARED},
+    "html": {"embed-resources", "html-math-method", "theme", "include-before-body", "execute", *EXECUTE, *SHARED},
     "typst": {"citeproc", "section-numbering", "papersize", "margin", "include-in-header", "execute", *EXECUTE, *SHARED},
 }
 PROJECT = {"type", "render", "output-dir", "execute-dir"}
-QUARTO_YML = {"project", "execute", "format", *SHARED}
+QUARTO_YML = {"project", "execute", "format", "filters", *SHARED}
 FRONT_MATTER = {"title", "subtitle", "author", "date", "abstract", "keywords", "jupyter", "execute", "format", *SHARED}
 FIXED: dict[str, dict[str, Any]] = {  # the one value each of these may have, where it is given at all
     "project": {"type": "default", "execute-dir": "project"},
@@ -27,10 +29,13 @@ FIXED: dict[str, dict[str, Any]] = {  # the one value each of these may have, wh
     "typst": {"citeproc": True},
     "execute": {"freeze": False},
 }
+FILTERS = ["study/render/articles.lua"]  # what Quarto needs of this renderer's own: the links between articles
+TEXTS = {"include-in-header", "include-before-body"}  # options whose value is `text:`
 REQUIRED = {"html": ("embed-resources", "html-math-method"), "typst": ("citeproc",)}
 WHOLE = ("eval", "error")  # a cell runs once for both formats, so these cannot differ between them
 Where = Callable[[str], Place]  # the place of a key
 FORMAT_NAMES = ("svg", "png")
+BAR_LINK = re.compile(r'href="([\w-]+)\.html"')
 
 
 @dataclass(frozen=True)
@@ -64,15 +69,54 @@ def read_project(root: Path) -> Project:
     for key in sorted(set(project) - PROJECT):
         raise where(key).error(f"outside the common subset: project option {key}")
     _check_fixed("project", project, where)
-    documents = tuple(root / name for name in project.get("render") or ())
+    documents = tuple(dict.fromkeys(path for name in project.get("render") or () for path in _matching(root, str(name))))
     if not documents:
-        raise where("project").error("project: render: must list the documents, as report/index.qmd")
+        raise where("project").error("project: render: must list the documents, as report/index.qmd or report/*.qmd")
     if project.get("execute-dir") != "project":
         raise where("project").error("project: execute-dir: project is required, cells run in the project's root")
     for document in documents:
         if not document.is_file() or document.suffix != ".qmd":
             raise where("render").error(f"{document.relative_to(root)} is not a .qmd file")
-    return Project(root, documents, root / project.get("output-dir", "_site"), options)
+    if options.pop("filters", FILTERS) != FILTERS:
+        raise where("filters").error(f"outside the common subset: filters other than {FILTERS[0]}")
+    found = Project(root, documents, root / project.get("output-dir", "_site"), options)
+    _check_bar(found, where)
+    return found
+
+
+def _matching(root: Path, name: str) -> list[Path]:
+    # as in Quarto, a pattern leaves out what begins with _ or .
+    return sorted(path for path in root.glob(name) if path.name[0] not in "_.") if "*" in name else [root / name]
+
+
+def chosen(project: Project, articles: Sequence[str]) -> tuple[Path, ...]:
+    """The documents that `articles` name, as "kaplan" or "report/kaplan.qmd"; all of the project where none is named.
+
+    Raises:
+        StudyError: there is no such article.
+    """
+    names = {name: path for path in project.documents
+             for name in (path.relative_to(project.root).as_posix(), path.name, path.stem)}
+    if missing := [name for name in articles if name not in names]:
+        known = ", ".join(sorted(path.stem for path in project.documents))
+        raise StudyError(f"no article {missing[0]}: there are {known}")
+    return tuple(dict.fromkeys(names[name] for name in articles)) or project.documents
+
+
+def bar(options: dict[str, Any], article: str) -> str:
+    """The navigation bar of an article's page, its own link marked as the current one; empty where _quarto.yml has none."""
+    text = str(options.get("include-before-body", {}).get("text", ""))
+    return text.replace(f'href="{article}.html"', f'href="{article}.html" aria-current="page"')
+
+
+def _check_bar(project: Project, where: Where) -> None:
+    text = bar(_formats(project.options).get("html", {}), "")
+    linked, articles = BAR_LINK.findall(text), [path.stem for path in project.documents]
+    for name in dict.fromkeys([*linked, *(articles if text else [])]):
+        if name not in articles:
+            raise where("include-before-body").error(f"the navigation bar links to {name}.html, and there is no {name}.qmd")
+        if linked.count(name) != 1:
+            raise where("include-before-body").error(f"the navigation bar must link once to {name}.html")
 
 
 def document_options(project: Project, document: Document, target: str) -> dict[str, Any]:
@@ -182,9 +226,9 @@ def _check(options: dict[str, Any], known: set[str], where: Where) -> None:
             if key not in FORMATS[name]:
                 raise where("format").error(f"outside the common subset: {name} option {key}")
         _check_fixed(name, own, where)
-        header = own.get("include-in-header", {"text": ""})
-        if not (isinstance(header, dict) and list(header) == ["text"] and isinstance(header["text"], str)):
-            raise where("include-in-header").error("outside the common subset: include-in-header other than text:")
+        for key in sorted(TEXTS & set(own)):
+            if not (isinstance(own[key], dict) and list(own[key]) == ["text"] and isinstance(own[key]["text"], str)):
+                raise where(key).error(f"outside the common subset: {key} other than text:")
         for key in own.get("execute") or {}:
             if key not in EXECUTE:
                 raise where("format").error(f"outside the common subset: {name} execute option {key}")

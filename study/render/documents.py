@@ -1,4 +1,4 @@
-"""Markdown lines to HTML and PDF: pandoc with the two Lua filters, then typst for the PDF."""
+"""Markdown lines to HTML and PDF: pandoc with the Lua filters, then typst for the PDF."""
 
 import datetime
 import json
@@ -12,13 +12,14 @@ from typing import Any
 import pypandoc
 import typst
 
+from study.render.config import bar
 from study.render.source import Line, Place, RenderError
 
 HERE = Path(__file__).parent
 # MathML has no space after a named operator, TeX has one unless a bracket follows: "log p", "log(p)"
 OPERATOR = re.compile(r"((?<!<msub>)(?<!<msup>)(?<!<munder>)(?<!<msubsup>)<mrow><mi[^>]*>\w+</mi><mo>\u2061</mo>)(</mrow>)"
                       r"(?!(?:<mrow>)?<mo[^>]*>[(\[{|])")
-FILTERS = ("subset.lua", "callouts.lua", "quarto.lua")
+FILTERS = ("subset.lua", "articles.lua", "callouts.lua", "quarto.lua")
 REASON = re.compile(r"@@(\d+)@@(.*?)@@(.*?)@@", re.DOTALL)
 
 
@@ -28,7 +29,8 @@ class Job:
 
     `lines` is the lowered Markdown, `options` the format's (see `config.document_options`), `meta` title, author, date,
     abstract and lang; images and links are relative to `folder`; `work` is an existing scratch folder; `epoch` is
-    SOURCE_DATE_EPOCH in seconds.
+    SOURCE_DATE_EPOCH in seconds; `name` is the article's, without a suffix; `articles` holds the labels of every article of
+    the project (see `links.known`).
     """
 
     lines: Sequence[Line]
@@ -37,6 +39,8 @@ class Job:
     folder: Path
     work: Path
     epoch: int
+    name: str
+    articles: Mapping[str, Mapping[str, bool]]
 
 
 def html(job: Job) -> bytes:
@@ -45,8 +49,10 @@ def html(job: Job) -> bytes:
     Raises:
         RenderError: what pandoc or a filter objects to, with the line it stands on.
     """
+    before = job.work / "bar.html"
+    before.write_text(bar(dict(job.options), job.name), encoding="utf-8")
     _pandoc(job, "html5", job.work / "page.html", {}, ["--embed-resources", "--mathml", "--section-divs",
-            "--css", str(HERE / "report.css"), "--template", str(HERE / "report.html")])
+            "--css", str(HERE / "report.css"), "--template", str(HERE / "report.html"), "--include-before-body", str(before)])
     return OPERATOR.sub(r"\1<mspace width=\"0.167em\"></mspace>\2", (job.work / "page.html").read_text("utf-8")).encode()
 
 
@@ -90,8 +96,8 @@ def _pandoc(job: Job, target: str, out: Path, layout: Mapping[str, Any], extra: 
         *(["--citeproc"] if "bibliography" in options else []), *(["--number-sections"] if number else []),
         *(["--toc", "--toc-depth", str(options.get("toc-depth", 3))] if options.get("toc") else []), *extra, str(source),
     ]
-    ran = subprocess.run(command, cwd=job.folder, env={"SOURCE_DATE_EPOCH": str(job.epoch), "LC_ALL": "C.UTF-8"},
-                         capture_output=True, check=False)
+    environment = {"SOURCE_DATE_EPOCH": str(job.epoch), "LC_ALL": "C.UTF-8", "STUDY_ARTICLES": json.dumps(job.articles)}
+    ran = subprocess.run(command, cwd=job.folder, env=environment, capture_output=True, check=False)
     if ran.returncode:
         raise _explain(ran.stderr.decode(errors="replace"), job.lines)
 

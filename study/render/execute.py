@@ -11,6 +11,7 @@ from typing import Any
 import nbformat
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.utils import ensure_event_loop
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 
@@ -125,6 +126,8 @@ def _run(notebook: Any, places: list[Place], root: Path, env: Mapping[str, str],
             raise Place(place.file, line).error(f"{error.ename}: {ANSI.sub('', error.evalue).strip()}") from None
         except DeadKernelError:
             raise places[current].error("the Python that runs the cells died here (out of memory?)") from None
+        finally:
+            ensure_event_loop().close()  # this thread's own: articles run in several
 
 
 def _fill(line: Line, values: Any) -> Line:

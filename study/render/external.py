@@ -9,7 +9,7 @@ from pathlib import Path
 
 import quarto
 
-from study.render.config import read_project
+from study.render.config import chosen, read_project
 from study.render.project import TARGETS, clear, output_path
 from study.render.source import RenderError
 
@@ -20,25 +20,28 @@ def quarto_path() -> str | None:
     return found
 
 
-def render_with_quarto(executable: str, root: Path, formats: Sequence[str] = ("html", "pdf"),
-                       out: Path | None = None) -> list[Path]:
-    """`quarto render` for every folder that root/_quarto.yml lists documents of, its cells run by this interpreter.
+def render_with_quarto(executable: str, root: Path, formats: Sequence[str] = ("html", "pdf"), out: Path | None = None,
+                       articles: Sequence[str] = ()) -> list[Path]:
+    """`quarto render` for every folder that root/_quarto.yml lists documents of, or for each of `articles`.
 
-    Arguments and output paths as for `project.render`. Quarto only warns about an unresolved reference.
+    The cells are run by this interpreter. Arguments and output paths as for `project.render`. Quarto only warns about an
+    unresolved reference.
 
     Raises:
         RenderError: quarto cannot be run, fails, or writes a document elsewhere.
+        StudyError: there is no such article.
     """
     if shutil.which(executable) is None:
         raise RenderError(f"cannot run {executable}: set QUARTO_PATH to the quarto executable, or leave it unset")
     root = root.resolve()
     project = read_project(root)
+    documents = chosen(project, articles)
+    inputs = list(documents) if articles else list(dict.fromkeys(document.parent for document in documents))
+    for document in documents:
+        clear(project, document, out, formats)
     written: list[Path] = []
-    for folder in dict.fromkeys(document.parent for document in project.documents):
-        name = folder.relative_to(root).as_posix()
-        documents = [document for document in project.documents if document.parent == folder]
-        for document in documents:
-            clear(project, document, out, formats)
+    for path in inputs:
+        name = path.relative_to(root).as_posix()
         command = [executable, "render", name]
         if set(formats) != set(TARGETS):  # without --to quarto renders every format of _quarto.yml
             command += ["--to", ",".join(TARGETS[suffix] for suffix in formats)]
@@ -47,12 +50,13 @@ def render_with_quarto(executable: str, root: Path, formats: Sequence[str] = ("h
         # quarto.render() of the package drops the exit code, so the executable that it found is run here
         env = {"SOURCE_DATE_EPOCH": "0", **os.environ, "QUARTO_PYTHON": sys.executable}
         code = subprocess.run(command, cwd=root, env=env, check=False).returncode
-        paths = [output_path(project, document, out, suffix) for document in documents for suffix in formats]
-        missing = [path for path in paths if not path.is_file()]
+        made = [output_path(project, document, out, suffix) for document in documents if path in (document, document.parent)
+                for suffix in formats]
+        missing = [one for one in made if not one.is_file()]
         if code or missing:
             for document in documents:
                 clear(project, document, out, TARGETS)
             reason = f"exit code {code}" if code else f"{missing[0]} was not written"
             raise RenderError(f"{name}: quarto render failed ({reason}); its own messages are above")
-        written += paths
+        written += made
     return written

@@ -119,8 +119,10 @@ def _lines(path: Path, root: Path, parents: tuple[Path, ...] = ()) -> list[Line]
             raise place.error("an included file has no front matter of its own")
         if match := INCLUDE.match(text):
             target = path.parent / match[1]
-            if "/" in match[1]:
-                raise place.error(f"outside the common subset: include {match[1]} from another folder")
+            if match[1].startswith(("/", ".")) or ".." in match[1]:
+                raise place.error(f"outside the common subset: include {match[1]} from another folder than the document's own")
+            if parents and "/" in match[1]:
+                raise place.error(f"outside the common subset: include {match[1]} from a folder inside an included file")
             if not target.is_file():
                 raise place.error(f"included file not found: {match[1]}")
             if target in (path, *parents):

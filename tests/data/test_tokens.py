@@ -185,7 +185,7 @@ def test_any_text_survives_the_round_trip():
 
 
 def test_an_unknown_corpus_names_the_known_ones():
-    with pytest.raises(CorpusError, match="sotu, python-source, python-dedup, fineweb-edu"):
+    with pytest.raises(CorpusError, match="sotu, python-source, python-dedup, markov-2, markov-3, fineweb-edu"):
         corpus("soto")
 
 

@@ -137,7 +137,7 @@ def test_a_second_render_has_the_same_bytes(rendered: Path, tmp_path: Path, monk
     scratch.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(scratch))
     shutil.copytree(PROJECT, tmp_path / "elsewhere")
-    seen: list[tuple[int, int, str]] = []
+    seen: list[tuple[str, int, int, str]] = []
     written = render(tmp_path / "elsewhere", out=tmp_path / "out", env={"STUDY_GRID": "quick"},
                      progress=lambda *step: seen.append(step))
     assert written == [tmp_path / "out/report/index.html", tmp_path / "out/report/index.pdf"]
@@ -145,5 +145,5 @@ def test_a_second_render_has_the_same_bytes(rendered: Path, tmp_path: Path, monk
         assert path.read_bytes() == (rendered / path.name).read_bytes()
     assert not (tmp_path / "elsewhere" / "_site").exists()
     assert not list(scratch.iterdir())
-    assert [step[0] for step in seen] == list(range(seen[-1][1] + 1))
-    assert any(step[2].startswith("report/_02-cells.qmd:") for step in seen)
+    assert [step[1] for step in seen] == list(range(seen[-1][2] + 1)) and {step[0] for step in seen} == {"index"}
+    assert any(step[3].startswith("report/_02-cells.qmd:") for step in seen)

@@ -11,8 +11,8 @@ from study.analysis.exponents import by_count, by_range, optima, predicted_local
 from study.analysis.one_factor import frontier
 from study.articles.kaplan import batch
 from study.articles.kaplan.data import Kaplan
+from study.articles.shared import style, text
 from study.articles.verdict import Verdict, Word, absent
-from study.figures import style, text
 from study.inference.classical.huber import fit_huber
 from study.inference.general.draws import fit_law
 from study.laws import c_min

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from study.articles.shared import style, text
 from study.articles.verdict import Verdict, sides
-from study.figures import style, text
 from study.inference.general.draws import LawPosterior, fit_law
 from study.laws.learning_curves import CASES, Case, curve_law, learning_curve
 

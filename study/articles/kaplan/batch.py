@@ -10,8 +10,8 @@ from study.analysis.batches import CriticalBatch, critical_batch
 from study.analysis.efficiency import levels_between
 from study.analysis.relations import noise_scale, noise_scale_law
 from study.articles.kaplan.data import Kaplan
+from study.articles.shared import style, text
 from study.articles.verdict import Verdict, Word, absent, middle, with_interval
-from study.figures import style, text
 from study.inference.general.draws import LawPosterior
 from study.laws.critical_batch import KAPLAN_ALPHA_B, fall_that_doubles, steps
 from study.laws.law import LawError

@@ -11,8 +11,8 @@ from study.analysis.one_factor import OneFactor, ols_slope, one_factor
 from study.analysis.runs import groups
 from study.articles.kaplan.data import Kaplan
 from study.articles.kaplan.overfitting import GRID, MISSING, rows
+from study.articles.shared import style, text, words
 from study.articles.verdict import Verdict, Word, absent, with_interval
-from study.figures import style, text
 from study.laws.law import LawError
 
 BLOG_SLOPE = 0.0431
@@ -141,4 +141,4 @@ def amounts(study: Kaplan) -> str:
     """The amounts of unique text of the grid, for the prose."""
     if study.factors.empty:
         return text.ABSENT
-    return text.enumeration([text.count(value) for value, _ in groups(study.factors, "unique")])
+    return words.enumeration([text.count(value) for value, _ in groups(study.factors, "unique")])

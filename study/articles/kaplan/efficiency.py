@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from study.analysis.efficiency import best_of_size, levels_between, off_optimal, savings, to_loss
 from study.analysis.runs import groups
 from study.articles.kaplan.data import Kaplan
+from study.articles.shared import style, text
 from study.articles.verdict import Verdict, Word
-from study.figures import style, text
 from study.inference.general.draws import LawPosterior, fit_law
 from study.laws.law import LawError
 from study.laws.power import pure_power

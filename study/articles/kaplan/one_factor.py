@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from study.analysis.one_factor import OneFactor, at_fixed, frontier, ols_slope, one_factor
 from study.analysis.runs import groups
 from study.articles.kaplan.data import Kaplan
+from study.articles.shared import style, text
 from study.articles.verdict import Verdict, Word, middle, with_interval
-from study.figures import style, text
 from study.laws.law import LawError
 from study.laws.power import KAPLAN_ONE_FACTOR, doubling
 

@@ -10,8 +10,8 @@ from study.analysis.factors import Overfitting, best_size, overfitting
 from study.analysis.one_factor import at_fixed
 from study.analysis.runs import groups
 from study.articles.kaplan.data import Kaplan
+from study.articles.shared import style, text
 from study.articles.verdict import Verdict, absent, decided, middle, with_interval
-from study.figures import style, text
 from study.inference.general.compare import forecast
 from study.laws.law import LawError
 from study.laws.overfitting import excess, overfitting_law

@@ -6,8 +6,8 @@ from matplotlib.figure import Figure
 
 from study.analysis.shapes import ShapeEffect, counts, shape_effect
 from study.articles.kaplan.data import Kaplan
+from study.articles.shared import style, text
 from study.articles.verdict import Verdict, Word, absent
-from study.figures import style, text
 from study.laws.law import LawError
 
 GRID = "shapes"

@@ -9,8 +9,8 @@ from study.analysis.batches import in_steps
 from study.analysis.runs import groups
 from study.articles.kaplan.batch import critical
 from study.articles.kaplan.data import Kaplan
+from study.articles.shared import style, text
 from study.articles.verdict import Verdict, Word, absent, middle, with_interval
-from study.figures import style, text
 from study.inference.general.draws import LawPosterior, fit_law
 from study.laws.law import LawError
 from study.laws.power import pure_power

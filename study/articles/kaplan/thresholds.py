@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from study.analysis.runs import groups
 from study.analysis.thresholds import by_threshold, growth
 from study.articles.kaplan.data import Kaplan
+from study.articles.shared import style, text
 from study.articles.verdict import Verdict, Word
-from study.figures import style, text
 
 NOMINAL, FAR = 0.95, 10.0  # level of the intervals; times the threshold that counts as an extrapolation
 

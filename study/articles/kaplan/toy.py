@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from study.analysis.runs import groups
 from study.analysis.toy import APPROACHES
 from study.articles.kaplan.data import Kaplan
+from study.articles.shared import style, text
 from study.articles.verdict import Verdict
-from study.figures import style, text
 
 COLOURS = dict(zip(APPROACHES, (style.KAPLAN, style.HOFFMANN, style.REFIT, style.POSTERIOR), strict=True))
 MISSING = "The toy extrapolation is not recorded: run `study calibrate --toy`."

@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 
 from study.analysis.relations import Line, other_corpus, train_against_validation
 from study.articles.kaplan.data import Kaplan
+from study.articles.shared import style, text
 from study.articles.verdict import Verdict, Word
-from study.figures import style, text
 
 TOGETHER = 0.99  # correlation
 

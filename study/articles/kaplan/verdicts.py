@@ -20,8 +20,9 @@ from study.articles.kaplan import (
     transfer,
 )
 from study.articles.kaplan.data import Kaplan
+from study.articles.shared import text
+from study.articles.shared.words import number_word
 from study.articles.verdict import Verdict
-from study.figures import text
 
 VERDICTS: Mapping[str, Callable[[Kaplan], Verdict]] = MappingProxyType({
     "amari": lambda _: amari.verdict(),
@@ -92,9 +93,9 @@ def table(study: Kaplan) -> object:
 
 def tally(study: Kaplan, word: str) -> str:
     """How many claims have that verdict, as a word."""
-    return text.number_word(sum(found.word == word for found in verdicts(study)))
+    return number_word(sum(found.word == word for found in verdicts(study)))
 
 
 def total() -> str:
     """How many claims the article answers, as a word or a number."""
-    return text.number_word(len(claims_of("kaplan")))
+    return number_word(len(claims_of("kaplan")))

@@ -1,0 +1,143 @@
+"""Each table alone: the posterior of its law, the forecast of its top budget, and what it says of tokens a parameter."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from study.atlas.tables import SPEC, AtlasTable, ratio_of, top_budget
+from study.errors import StudyError
+from study.inference.answers import summarise
+from study.inference.classical.isoflop import fit_isoflop
+from study.inference.fast.fit import fit_fast
+from study.inference.parameters import Array
+from study.inference.pooled.coordinates import log_prior_density, to_coordinates
+from study.inference.pooled.two_stage import StudyDraws
+from study.inference.posterior import ImportanceDiagnostics, Posterior, fit_posterior
+from study.inference.predictive import inside, predict_losses
+from study.inference.priors import priors
+from study.inference.spec import ModelSpec
+
+LARGE = 1e21  # FLOP at which all are compared
+# of the first stage: priors twice as wide, so that the population lies inside what they allow
+STAGE_ONE = ModelSpec(group=None, prior_scale=2.0)
+LEAST = 5  # runs below a top budget that a forecast needs
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """The runs of the top budget, predicted by the others."""
+
+    fitted: int
+    predicted: int
+    above: float  # FLOP: the largest compute that was fitted
+    inside: dict[str, int]  # measured losses inside each central predictive interval: "50", "80", "95"
+    mean_error: float  # of (ln measured - median) / half the central 68 %: signed
+
+
+@dataclass(frozen=True)
+class Alone:
+    """What one table says. Summaries are {"point": median, "ci95": [lo, hi], "ci80": ..., "ci50": ...}."""
+
+    name: str
+    laboratory: str
+    corpus: str
+    citation: str
+    rows: int
+    N: tuple[float, float]
+    D: tuple[float, float]
+    C: tuple[float, float]
+    method: str
+    khat: float
+    alpha: dict[str, Any]
+    beta: dict[str, Any]
+    a: dict[str, Any]
+    E: dict[str, Any]  # nats a token
+    E_per_byte: dict[str, Any] | None
+    ratio_large: dict[str, Any]  # D/N at LARGE
+    ratio_own: dict[str, Any]  # D/N at its own largest compute
+    tokens_own: dict[str, Any]
+    noise: float  # posterior median of s, in ln L
+    forecast: Forecast | None
+    known: dict[str, dict[str, float | bool]]  # {"alpha": {"stated": .33, "inside": True}}
+    parabolas: float | None  # exponent a by approach 2, where the table has budgets
+
+
+def fit_alone(table: AtlasTable, *, seed: int, spec: ModelSpec = SPEC, draws: int = 4000) -> Posterior:
+    """The posterior of a table under the default prior: importance draws, or NUTS where their k-hat is above 0.7.
+
+    Raises:
+        UnconvergedError: neither converged.
+    """
+    found = fit_fast(table.rows, spec, seed=seed, draws=draws, fallback=False, bytes_per_token=table.bytes_per_token)
+    if found.diagnostics.converged:
+        return found
+    return fit_posterior(table.rows, spec, seed=seed, bytes_per_token=table.bytes_per_token)
+
+
+def describe(table: AtlasTable, citation: str, *, seed: int) -> Alone:
+    """Fit a table alone and summarise."""
+    posterior = fit_alone(table, seed=seed)
+    law, rows, entry = posterior.draws, posterior.rows, table.entry
+    C = table.largest_C
+    values = {"alpha": law.alpha, "beta": law.beta, "a": law.a, "E": law.E}
+    known = {name: {"stated": stated, "inside": _inside(values[name], stated)} for name, stated in entry.known}
+    importance = isinstance(posterior.diagnostics, ImportanceDiagnostics)
+    return Alone(
+        table.name, entry.laboratory, entry.corpus, citation, len(rows), _range(rows.N), _range(rows.D), _range(rows.C),
+        "importance" if importance else "NUTS", posterior.khat, _summary(law.alpha), _summary(law.beta), _summary(law.a),
+        _summary(law.E), None if table.relative else _summary(law.E / entry.bytes_per_token), _summary(ratio_of(law, LARGE)),
+        _summary(ratio_of(law, C)), _summary(law.D_opt(C)), float(np.median(posterior.parameters.s)),
+        forecast(table, seed=seed), known, parabolas(table))
+
+
+def forecast(table: AtlasTable, *, seed: int) -> Forecast | None:
+    """Predict the runs of the top budget from the rest; None where fewer than `LEAST` would be left to fit."""
+    top = top_budget(table.rows)
+    below, above = table.rows[~top].reset_index(drop=True), table.rows[top].reset_index(drop=True)
+    if len(below) < LEAST or above.empty:
+        return None
+    try:
+        posterior = fit_alone(AtlasTable(table.entry, below), seed=seed)
+    except StudyError:
+        return None
+    losses = predict_losses(posterior, above, seed=seed)
+    low, middle, high = np.quantile(np.log(losses), [0.16, 0.5, 0.84], axis=0)  # the tails may have no s.d.
+    z = (np.log(above["loss"].to_numpy()) - middle) / ((high - low) / 2)
+    counts = {f"{100 * level:g}": count for level, count in inside(losses, above["loss"]).items()}
+    return Forecast(len(below), len(above), float(posterior.rows.C.max()), counts, float(z.mean()))
+
+
+def parabolas(table: AtlasTable) -> float | None:
+    """The exponent of N_opt by approach 2, over budgets of at least five sizes; None without two such budgets."""
+    rows = table.rows.assign(budget=table.rows["C"].map(lambda value: float(f"{value:.3g}")))
+    sizes = rows.groupby("budget")["N"].transform("nunique")
+    rows = rows[sizes >= 5]
+    try:
+        return float(fit_isoflop(rows["N"], rows["budget"], rows["loss"]).N_law.exponent) if len(rows) else None
+    except StudyError:
+        return None
+
+
+def stage_one(table: AtlasTable, *, seed: int, draws: int = 4000) -> StudyDraws:
+    """The draws that the population is built from: the fit under the wider priors of `STAGE_ONE`, with their density."""
+    posterior = fit_alone(table, seed=seed, spec=STAGE_ONE, draws=draws)
+    unit = table.bytes_per_token
+    x = to_coordinates(posterior.parameters, posterior.N0, posterior.D0, unit)
+    log_prior = log_prior_density(posterior.parameters, priors(STAGE_ONE, unit))
+    return StudyDraws(table.name, table.entry.laboratory, table.c, x, log_prior, table.relative)
+
+
+def _inside(draws: Array, stated: float) -> bool:
+    low, high = np.quantile(draws, [0.025, 0.975])
+    return bool(low <= stated <= high)
+
+
+def _range(values: Array) -> tuple[float, float]:
+    return float(values.min()), float(values.max())
+
+
+def _summary(draws: Any) -> dict[str, Any]:
+    found = summarise(np.clip(np.asarray(draws, dtype=float), 0.0, math.exp(300)))
+    return {"point": found.median, **{f"ci{100 * level:.0f}": list(ends) for level, ends in found.intervals.items()}}

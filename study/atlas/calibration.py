@@ -1,0 +1,47 @@
+"""The record of the population's simulation-based calibration: a row an atlas, and the tests of their ranks."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from study.inference.calibration.ranks import coverage_of_ranks, uniformity
+from study.inference.pooled.simulated import RANKED, SEED, one_atlas
+from study.inference.predictive import LEVELS
+from study.record import write_atomic
+
+INFORMATION = ["atlas", "reason", "effective"]  # columns that are not ranks
+
+
+def calibrate_population(folder: Path, atlases: int, say: Callable[[str], None] = lambda _: None) -> Path:
+    """Simulate and fit what sbc.csv lacks of so many atlases, then write sbc.json with the tests. Stops and resumes.
+
+    Returns:
+        The path of sbc.json.
+    """
+    path = folder / "sbc.csv"
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = pd.read_csv(path, keep_default_na=False, na_values={"effective": [""]}) if path.exists() else pd.DataFrame()
+    done = set(rows["atlas"]) if len(rows) else set()
+    for index in range(atlases):
+        if index not in done:
+            say(f"atlas {index + 1} of {atlases}")
+            rows = pd.concat([rows, pd.DataFrame([one_atlas(index)])], ignore_index=True)
+            write_atomic(path, rows.to_csv(index=False).encode())
+    record = folder / "sbc.json"
+    write_atomic(record, (json.dumps(tests(rows), indent=1) + "\n").encode())
+    return record
+
+
+def tests(rows: pd.DataFrame) -> dict[str, object]:
+    """Uniformity and coverage of the ranks of each parameter, and the atlases that failed."""
+    finished = rows[rows["reason"].fillna("") == ""]
+    ranks = finished.drop(columns=INFORMATION).astype(int)
+    found = uniformity(ranks, RANKED)
+    for level in LEVELS:
+        found[f"coverage_{round(100 * level)}"] = [coverage_of_ranks(ranks[name], level, RANKED) for name in ranks]
+    return {"seed": SEED, "atlases": len(rows), "finished": len(finished), "ranked": RANKED,
+            "effective": {"median": float(finished["effective"].median()), "least": float(finished["effective"].min())},
+            "failed": {str(row.atlas): str(row.reason) for row in rows[rows["reason"].fillna("") != ""].itertuples()},
+            "smallest_holm": float(found["holm"].min()), "tests": found.to_dict("records")}

@@ -1,0 +1,105 @@
+"""Leave one laboratory out: what its first runs and everyone else's say about its largest budget.
+
+The prior is fitted without any table of the laboratory. From the study's 3, 5 or 10 cheapest runs (`tables.smallest_budgets`)
+D_opt and the losses at its largest budget are predicted, with the default prior and with the atlas's. The truth for D_opt is
+the median of the posterior of all its runs under the default prior; for the losses, the measured ones of the top budget.
+"""
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from study.atlas.tables import SPEC, AtlasTable, smallest_budgets, top_budget
+from study.errors import StudyError
+from study.inference.fast.fit import fit_fast
+from study.inference.observations import PriorDominatedWarning
+from study.inference.pooled.informed import Informed, fit_informed
+from study.inference.pooled.population import Population
+from study.inference.pooled.two_stage import StudyDraws, pool
+from study.inference.posterior import Posterior
+from study.inference.predictive import LEVELS, inside, predict_losses
+
+COUNTS = (3, 5, 10)
+PRIOR_DRAWS = 100  # of the population that a prior averages over
+FIT_DRAWS = 4000
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One study's largest budget from its first runs under one prior."""
+
+    study: str
+    laboratory: str
+    prior: str  # "default" or "atlas"
+    runs: int
+    khat: float  # of the importance draws: above 0.7 the ends of the interval are rough
+    largest_fitted_C: float
+    C: float  # FLOP: the largest budget
+    truth: float  # D_opt, tokens
+    truth_ci95: tuple[float, float]
+    point: float
+    intervals: dict[str, tuple[float, float]]  # "50", "80", "95"
+    covered: dict[str, bool]
+    log_width: float  # ln of the ratio of the ends of the 95 % interval
+    log_error: float  # ln(point / truth)
+    losses: int  # runs of the top budget that were not fitted
+    losses_inside: dict[str, int]
+    loss_error: float  # median of ln(measured / predicted) over them
+
+
+def without(studies: Sequence[StudyDraws], laboratory: str, *, seed: int, draws: int, tune: int) -> Population:
+    """The population of the other laboratories, `PRIOR_DRAWS` draws."""
+    others = [study for study in studies if study.laboratory != laboratory]
+    return pool(others, seed=seed, draws=draws, tune=tune).population.thin(PRIOR_DRAWS)
+
+
+def predict(table: AtlasTable, full: Posterior, population: Population, *, seed: int,
+            say: Callable[[str], None] = lambda _: None) -> list[Prediction]:
+    """Every count and both priors for one study; a prior that cannot fit the runs at all has no row."""
+    prior = Informed(population, table.c, table.relative)
+    out = []
+    for count in COUNTS:
+        if count >= len(table.rows):
+            continue
+        first = AtlasTable(table.entry, smallest_budgets(table.rows, count))
+        fits = {"atlas": lambda rows=first: fit_informed(rows.rows, prior, SPEC, seed=seed, draws=FIT_DRAWS,
+                                                         bytes_per_token=table.bytes_per_token),
+                "default": lambda rows=first: fit_fast(rows.rows, SPEC, seed=seed, draws=2 * FIT_DRAWS, fallback=False,
+                                                       bytes_per_token=table.bytes_per_token)}
+        for name, fit in fits.items():
+            say(f"{table.name}: {count} runs, {name} prior")
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", PriorDominatedWarning)  # three runs may lie on one line
+                    out.append(_row(table, full, first, fit(), name, seed=seed))
+            except StudyError:
+                continue
+    return out
+
+
+def _row(table: AtlasTable, full: Posterior, first: AtlasTable, fitted: Posterior, prior: str, *, seed: int) -> Prediction:
+    C = table.largest_C
+    with np.errstate(over="ignore", under="ignore"):
+        truth, drawn = np.log(full.draws.D_opt(C)), np.clip(np.log(fitted.draws.D_opt(C)), -300, 300)
+    intervals = {f"{100 * level:.0f}": np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2]) for level in LEVELS}
+    middle = float(np.median(truth))
+    left = table.rows[top_budget(table.rows)]
+    left = left[~left["run"].isin(first.rows["run"])].reset_index(drop=True)
+    losses = predict_losses(fitted, left, seed=seed)
+    gaps = np.log(left["loss"].to_numpy()) - np.median(np.log(losses), axis=0)
+    low, high = np.quantile(truth, [0.025, 0.975])
+    return Prediction(
+        table.name, table.entry.laboratory, prior, len(first.rows), fitted.khat, first.largest_C, C, float(np.exp(middle)),
+        (float(np.exp(low)), float(np.exp(high))), float(np.exp(np.median(drawn))),
+        {level: (float(np.exp(ends[0])), float(np.exp(ends[1]))) for level, ends in intervals.items()},
+        {level: bool(ends[0] <= middle <= ends[1]) for level, ends in intervals.items()},
+        float(intervals["95"][1] - intervals["95"][0]), float(np.median(drawn)) - middle, len(left),
+        {f"{100 * level:.0f}": count for level, count in inside(losses, left["loss"]).items()}, float(np.median(gaps)))
+
+
+def coverage(rows: Sequence[Mapping[str, object]], prior: str, runs: int, level: str) -> tuple[int, int]:
+    """Studies whose interval of D_opt holds the truth, and studies."""
+    chosen = [row for row in rows if row["prior"] == prior and row["runs"] == runs]
+    return sum(bool(row["covered"][level]) for row in chosen), len(chosen)  # type: ignore[index]

@@ -1,0 +1,200 @@
+"""The atlas's records, made by `study atlas`: the article renders from them where the tables cannot be had.
+
+- runs/published/atlas/NAME.json: one table alone (`alone.Alone`)
+- runs/published/atlas/population.json: all together: parameters, a new study, sensitivity, what was left out and why
+- runs/published/atlas/leave-out.json: every study predicted from its first runs (`leave_out.Prediction`)
+- runs/published/atlas/joint.json: three tables in two stages and in one model
+- study/inference/pooled/atlas.json: the population that `study fit --prior atlas` reads
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from study.atlas.alone import STAGE_ONE, describe, fit_alone, stage_one
+from study.atlas.leave_out import COUNTS, coverage, predict, without
+from study.atlas.tables import OWN_LABORATORY, AtlasTable, gather
+from study.atlas.together import (
+    BASE,
+    ENOUGH,
+    PopulationError,
+    members,
+    new_study,
+    place,
+    prior_predictive,
+    quantiles,
+    sensitivity,
+    spreads,
+    together,
+)
+from study.inference.pooled.coordinates import NAMES, REFERENCE
+from study.inference.pooled.population import COVARIATES, as_json, covariates
+from study.inference.pooled.prior import PATH
+from study.inference.pooled.two_stage import StudyDraws, pool, summary_draws
+from study.published import entries
+from study.record import write_atomic
+
+SEED = 0
+FIRST, MORE = 2000, 12_000  # draws of a study alone; of one that the others constrain much
+PILOT = (300, 200)  # sweeps, and those before, that find which
+CHECKS = (1000, 500)  # of the populations that are only compared, and of those that leave one laboratory out
+RECORDED = 100  # draws of the population in the package
+JOINT = ("marin-dclm", "porian-refinedweb-decay", "gadre-redpajama")  # well-known each, and unlike one another
+LEAST_LABORATORIES, LEAST_TABLES = 9, 14
+
+Say = Callable[[str], None]
+
+
+def record_alone(folder: Path, runs: Path, say: Say) -> list[Path]:
+    """Fit every table alone; a file each."""
+    tables, _ = gather(runs)
+    paths = []
+    for name, table in tables.items():
+        say(name)
+        paths.append(_write(folder / f"{name}.json", {**asdict(describe(table, source(table)["citation"], seed=SEED)),
+                                                      "source": source(table)}))
+    return paths
+
+
+def record_together(folder: Path, runs: Path, say: Say) -> list[Path]:
+    """Fit the population and record it, with its checks, and as the package's prior.
+
+    Raises:
+        PopulationError: fewer tables or laboratories than a population needs. UnconvergedError: see `together`.
+    """
+    tables, left_out = gather(runs)
+    chosen = members(tables)
+    studies = first_stages(chosen, say)
+    say("the population")
+    found = together(studies, seed=SEED, say=say)
+    tails = sensitivity(studies, seed=SEED, draws=CHECKS[0], tune=CHECKS[1], say=say)
+    kinds = {"base": BASE, "total parameters": covariates("total", True, True, 4.3),
+             "not tuned": covariates("multiplying", True, False, 4.3), "constant rate": covariates("multiplying", False, True, 4.3)}
+    body = {
+        "provenance": _provenance(chosen), "left_out": dict(left_out), "diagnostics": asdict(found.diagnostics),
+        "effective": dict(zip(found.names, (float(value) for value in found.effective), strict=True)), **spreads(found),
+        "new_study": {name: quantiles(new_study(found.population, seed=SEED, c=c)) for name, c in kinds.items()},
+        "prior_predictive": prior_predictive(seed=SEED), "sensitivity": tails, "reference_C": REFERENCE,
+    }
+    recorded = {"provenance": _provenance(chosen), "reference_C": REFERENCE, **as_json(found.population.thin(RECORDED))}
+    return [_write(folder / "population.json", body), _write(PATH, recorded)]
+
+
+def record_joint(folder: Path, runs: Path, say: Say) -> list[Path]:
+    """Three tables of three laboratories in two stages and in one NUTS: medians and intervals of all that they share.
+
+    Raises:
+        UnconvergedError: either is not past the gate.
+    """
+    from study.inference.pooled.joint import fit_joint  # PyMC takes two seconds to import
+
+    tables, _ = gather(runs)
+    chosen = [tables[name] for name in JOINT]
+    studies = [stage_one(table, seed=SEED, draws=MORE) for table in chosen]
+    say("in two stages")
+    both = {"two stages": together(studies, seed=SEED, say=say)}
+    say("in one NUTS: some minutes")
+    both["joint"] = fit_joint(studies, [table.rows for table in chosen], [table.bytes_per_token for table in chosen], STAGE_ONE,
+                              seed=SEED)
+    draws = {}
+    for how, found in both.items():
+        own = {f"{name} of {study}": found.x[:, k, j] for k, study in enumerate(found.names) for j, name in enumerate(NAMES)}
+        draws[how] = {**summary_draws(found.population), **own}
+    apart = {name: float((np.median(values) - np.median(draws["joint"][name])) / draws["joint"][name].std())
+             for name, values in draws["two stages"].items()}
+    body = {"tables": list(JOINT), "diagnostics": {how: asdict(found.diagnostics) for how, found in both.items()},
+            "apart": apart, "widest": max(apart.values(), key=abs),
+            "spread": {name: float(values.std() / draws["joint"][name].std()) for name, values in draws["two stages"].items()}}
+    return [_write(folder / "joint.json", body)]
+
+
+def record_leave_out(folder: Path, runs: Path, say: Say) -> list[Path]:
+    """Leave each laboratory out and predict its studies; with the place of each study in what the others predict."""
+    tables, _ = gather(runs)
+    chosen = members(tables)
+    studies = first_stages(chosen, say)
+    rows: list[dict[str, Any]] = []
+    places: dict[str, dict[str, float]] = {}
+    populations: dict[str, Any] = {}
+    for laboratory in sorted({study.laboratory for study in studies}):
+        say(f"without {laboratory}")
+        population = without(studies, laboratory, seed=SEED, draws=CHECKS[0], tune=CHECKS[1])
+        populations[laboratory] = quantiles(new_study(population, seed=SEED))
+        for study in studies:
+            if study.laboratory == laboratory:
+                table = chosen[study.name]
+                places[study.name] = place(study, population, seed=SEED)
+                rows += [asdict(row) for row in predict(table, fit_alone(table, seed=SEED), population, seed=SEED, say=say)]
+    covered = {f"{prior} {count}": {level: coverage(rows, prior, count, level) for level in ("50", "80", "95")}
+               for prior in ("default", "atlas") for count in COUNTS}
+    return [_write(folder / "leave-out.json", {"provenance": _provenance(chosen), "coverage": covered, "places": places,
+                                               "new_study_without": populations, "predictions": rows})]
+
+
+def first_stages(tables: Mapping[str, AtlasTable], say: Say) -> list[StudyDraws]:
+    """Draws of each study alone, more of those that a pilot of the population leaves few of.
+
+    Raises:
+        PopulationError: too few tables or laboratories.
+    """
+    laboratories = {table.entry.laboratory for table in tables.values()} - {OWN_LABORATORY}
+    if len(tables) < LEAST_TABLES or len(laboratories) < LEAST_LABORATORIES:
+        raise PopulationError(f"{len(tables)} tables of {len(laboratories)} other laboratories can be had, of {LEAST_TABLES} and "
+                              f"{LEAST_LABORATORIES} that the population needs: set STUDY_PUBLISHED")
+    studies = []
+    for name, table in tables.items():
+        say(f"{name} alone")
+        studies.append(stage_one(table, seed=SEED, draws=FIRST))
+    say("a pilot of the population")
+    pilot = pool(studies, seed=SEED, draws=PILOT[0], tune=PILOT[1])
+    few = {name for name, count in zip(pilot.names, pilot.effective, strict=True) if count < 4 * ENOUGH}
+    return [stage_one(tables[study.name], seed=SEED, draws=MORE) if study.name in few else study for study in studies]
+
+
+def source(table: AtlasTable) -> dict[str, Any]:
+    """Where a table is from and what its numbers mean, as far as it is published."""
+    entry = table.entry
+    meaning = {"N_convention": entry.N_convention, "decayed": entry.decayed, "tuned": entry.tuned,
+               "bytes_per_token": entry.bytes_per_token, "unit": entry.unit, "checkpoints": entry.checkpoints,
+               "pooled": entry.pooled}
+    if table.name not in entries():
+        return {"citation": "this study", "sha256": "", "licence": "MIT", **meaning}
+    published = entries()[table.name][0]
+    return {"table": published.name, "citation": published.citation, "licence": published.licence,
+            "repository": published.folder.repository, "commit": published.folder.commit, "path": published.folder.path,
+            "sha256": published.folder.sha256, **meaning}
+
+
+def _provenance(tables: Mapping[str, AtlasTable]) -> dict[str, Any]:
+    return {"tables": {name: {"sha256": source(table)["sha256"], "runs": len(table.rows), "laboratory": table.entry.laboratory}
+                       for name, table in tables.items()},
+            "covariates": list(COVARIATES), "seed": SEED}
+
+
+def read_alone(folder: Path) -> dict[str, dict[str, Any]]:
+    """The recorded tables, by name."""
+    others = ("population.json", "leave-out.json", "joint.json", "sbc.json")
+    return {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json")) if path.name not in others}
+
+
+def _write(path: Path, body: Mapping[str, Any] | Sequence[Any]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, (json.dumps(_plain(body), indent=1, allow_nan=False) + "\n").encode())
+    return path
+
+
+def _plain(value: Any) -> Any:
+    # numbers to six digits, what is no number as null: the digits beyond are Monte Carlo's
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if abs(value) < float("inf") else None
+    return value
+
+

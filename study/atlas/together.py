@@ -1,0 +1,117 @@
+"""All tables together: the population, how it depends on its tails and on each member, and what a new study would be."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from study.atlas.tables import AtlasTable
+from study.errors import StudyError
+from study.inference.answers import summarise
+from study.inference.parameters import Array
+from study.inference.pooled.coordinates import NAMES, REFERENCE
+from study.inference.pooled.population import Population, covariates, prior_draw
+from study.inference.pooled.two_stage import Pooled, StudyDraws, pool, summary_draws
+from study.inference.posterior import UnconvergedError
+
+TAILS = 4.0  # degrees of freedom of the laboratories' effects in the check
+COMPUTES = (1e19, 1e20, 1e21, 1e22, 5.76e23)  # FLOP at which a new study's D/N is stated
+ENOUGH = 30.0  # draws of a study alone that must carry weight in the population, on average
+PREDICTED = 20_000
+BASE = covariates("multiplying", True, True, 4.3)  # a usual new study: decayed, tuned, the parameters that multiply
+
+
+class PopulationError(StudyError):
+    """A population that its own studies' draws cannot carry."""
+
+
+def together(studies: Sequence[StudyDraws], *, seed: int, draws: int = 5000, tune: int = 2000, thin: int = 6,
+             say: Callable[[str], None] = lambda _: None) -> Pooled:
+    """The population, past the gate.
+
+    Raises:
+        UnconvergedError: R-hat >= 1.01 or ESS <= 400.
+        PopulationError: a study's own draws hardly overlap with what the others say of it.
+    """
+    found = pool(studies, seed=seed, draws=draws, tune=tune, thin=thin, say=say)
+    if not found.diagnostics.converged:
+        seen = found.diagnostics
+        raise UnconvergedError(f"the population did not converge (R-hat {seen.rhat:.3f}, ESS {seen.ess_bulk:.0f} and "
+                               f"{seen.ess_tail:.0f}): draw more")
+    few = [name for name, count in zip(found.names, found.effective, strict=True) if count < ENOUGH]
+    if few:
+        raise PopulationError(f"too few draws of {', '.join(few)} carry weight in the population: draw more of each alone")
+    return found
+
+
+def members(tables: Mapping[str, AtlasTable]) -> dict[str, AtlasTable]:
+    """The tables that count in the population: one reading of a study, no recipe that its authors corrected."""
+    return {name: table for name, table in tables.items() if table.entry.pooled}
+
+
+def new_study(population: Population, *, seed: int, c: Array = BASE, count: int = PREDICTED) -> dict[str, Array]:
+    """alpha, beta, a, e (nats a byte) and D/N at each of `COMPUTES` of a study nobody has seen, draws (count,).
+
+    N_opt = G (C/6)^a, so ln R moves by (1 - 2 a) ln(C / REFERENCE).
+    """
+    x = population.new_study(c, np.random.default_rng(seed), count)
+    alpha, beta = np.exp(x[:, 0]), np.exp(x[:, 1])
+    a = beta / (alpha + beta)
+    ratios = {f"R at {C:.3g}": np.exp(x[:, 2] + (1 - 2 * a) * np.log(C / REFERENCE)) for C in COMPUTES}
+    return {"alpha": alpha, "beta": beta, "a": a, "e": np.exp(x[:, 3]), "T": np.exp(x[:, 4]), **ratios}
+
+
+def quantiles(draws: Mapping[str, Array]) -> dict[str, Any]:
+    """Median and intervals of each."""
+    out = {}
+    for name, values in draws.items():
+        found = summarise(values)
+        out[name] = {"point": found.median, **{f"ci{100 * level:.0f}": list(ends) for level, ends in found.intervals.items()}}
+    return out
+
+
+def prior_predictive(*, seed: int, count: int = 4000) -> dict[str, Any]:
+    """What the population's own prior says of a new study: the quantiles of `new_study`."""
+    rng = np.random.default_rng(seed)
+    drawn = [prior_draw(rng) for _ in range(count)]
+    mixed = Population(*(np.concatenate([getattr(one, name) for one in drawn]) for name in ("mean", "lab", "within")))
+    return quantiles(new_study(mixed, seed=seed, count=count))
+
+
+def place(study: StudyDraws, population: Population, *, seed: int) -> dict[str, float]:
+    """Where a study's medians lie in what a population fitted without it predicts: a probability a coordinate.
+
+    Its own uncertainty is added to the prediction. Of a loss without a unit e and T have no place.
+    """
+    rng = np.random.default_rng(seed)
+    predicted = population.new_study(study.c, rng, 4000)
+    middle = np.median(study.x, axis=0)
+    predicted = predicted + study.x[rng.integers(len(study.x), size=len(predicted))] - middle
+    return {name: float(np.mean(predicted[:, j] < middle[j])) for j, name in enumerate(NAMES)
+            if not (study.relative and name in ("e", "T"))}
+
+
+def sensitivity(studies: Sequence[StudyDraws], *, seed: int, draws: int, tune: int,
+                say: Callable[[str], None] = lambda _: None) -> dict[str, Any]:
+    """The new study's quantiles with heavy tails, and without each study of a laboratory that has several.
+
+    Leaving out whole laboratories is `leave_out`'s.
+    """
+    out = {}
+    say("heavy tails")
+    heavy = pool(studies, seed=seed, draws=draws, tune=tune, tails=TAILS)
+    out[f"Student-t {TAILS:g}"] = quantiles(new_study(heavy.population, seed=seed))
+    laboratories = [study.laboratory for study in studies]
+    for study in studies:
+        if laboratories.count(study.laboratory) > 1:
+            say(f"without {study.name}")
+            rest = pool([other for other in studies if other.name != study.name], seed=seed, draws=draws, tune=tune)
+            out[f"without {study.name}"] = quantiles(new_study(rest.population, seed=seed))
+    return out
+
+
+def spreads(found: Pooled) -> dict[str, Any]:
+    """Quantiles of the population's parameters, and of each study given all the others."""
+    studies = {name: quantiles({"alpha": np.exp(found.x[:, k, 0]), "beta": np.exp(found.x[:, k, 1]), "R": np.exp(found.x[:, k, 2]),
+                                "e": np.exp(found.x[:, k, 3])}) for k, name in enumerate(found.names)}
+    return {"parameters": quantiles(summary_draws(found.population)), "studies": studies}

@@ -1,0 +1,38 @@
+"""`study predict`: what the fitted runs of a grid say of its held-out ones, before these are trained."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    grid: Annotated[str, typer.Option(help="The grid whose held-out runs are predicted.")],
+    runs: Annotated[Path, typer.Option(help="Where its records are.")] = Path("runs"),
+    seed: Annotated[int, typer.Option(min=0, help="Of all sampling.")] = 0,
+) -> None:
+    """Fit a grid's fit split under each law and write runs/predictions/GRID.json: losses of the held-out runs, with intervals.
+
+    Commit the file, then train the held-out runs: a prediction is refused when one of them is there already.
+
+    Example: `study predict --grid cpu2`
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from study.grids import grid as named
+    from study.predictions import LAWS, MIXTURE, predict, read_prediction
+
+    chosen = named(grid)
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"fitting the runs of {grid} under {len(LAWS)} laws: a minute or two")
+    path = predict(chosen, runs, seed=seed)
+    said = read_prediction(runs, grid) or {}
+    shown = Table("run", title=f"losses of {grid} held out, nats/token", title_justify="left")
+    for model in (LAWS[0], MIXTURE):
+        shown.add_column(f"{model}, 95 %", justify="right")
+    for run_id, body in said["runs"].items():
+        cells = (f"{body[m]['median']:.3f} [{body[m]['95'][0]:.3f}, {body[m]['95'][1]:.3f}]" for m in (LAWS[0], MIXTURE))
+        shown.add_row(run_id, *cells)
+    console.print(shown)
+    console.print(f"written to {path}: commit it before the runs")

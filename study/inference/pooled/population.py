@@ -1,0 +1,113 @@
+"""The population of studies: its model, its draws, and what they say about a study that nobody has seen.
+
+For entry k of laboratory l(k), with x of `coordinates` and covariates c_k (1 first):
+
+    x_k = M' c_k + v_l(k) + w_k,     v_l ~ Normal(0, S_lab),   w_k ~ Normal(0, S_within)
+    M[0] ~ Normal(CENTRE, CENTRE_SD),   M[q] ~ Normal(0, COVARIATE_SD)   (each number apart)
+    S ~ Huang and Wand (2013, Bayesian Analysis 8, 439): s.d. half-t of `FREEDOM` degrees and the scales below,
+        correlations with density (1 - r^2)^(FREEDOM / 2 - 1)
+
+Entries of one laboratory share v: three corpora under one recipe are not three studies.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from study.inference.parameters import Array
+from study.inference.pooled.coordinates import NAMES, SIZE
+from study.inference.pooled.gibbs import inverse_wishart
+
+COVARIATES = ("total", "non_embedding", "constant", "tuned", "vocabulary")
+CENTRE = np.array([math.log(0.35), math.log(0.35), math.log(20.0), math.log(0.40), math.log(0.15)])
+CENTRE_SD = np.array([0.4, 0.4, 1.0, 0.4, 0.8])
+COVARIATE_SD = np.array([0.15, 0.15, 0.4, 0.15, 0.3])
+LAB_SD = np.array([0.3, 0.3, 0.6, 0.3, 0.5])  # scales of the half-t priors of the s.d.
+WITHIN_SD = np.array([0.15, 0.15, 0.3, 0.15, 0.25])
+FREEDOM = 6.0
+BYTES = 4.3  # a token of the vocabulary whose covariate is 0
+
+
+def covariates(N_convention: str, decayed: bool, tuned: bool, bytes_per_token: float) -> Array:
+    """c of an entry: 1, then `COVARIATES`; "multiplying" counts, decayed, untuned and 4.3 bytes a token are the base."""
+    return np.array([1.0, N_convention == "total", N_convention == "non_embedding", not decayed, tuned,
+                     math.log(bytes_per_token / BYTES)], dtype=float)
+
+
+@dataclass(frozen=True)
+class Population:
+    """Draws of the population, first axis (S,)."""
+
+    mean: Array  # (S, 6, 5): M, a row a covariate
+    lab: Array  # (S, 5, 5): S_lab
+    within: Array  # (S, 5, 5): S_within
+
+    def __len__(self) -> int:
+        return len(self.mean)
+
+    @property
+    def spread(self) -> Array:
+        """Covariance of a new study of a new laboratory, (S, 5, 5)."""
+        return self.lab + self.within
+
+    def thin(self, count: int) -> "Population":
+        """About evenly spaced draws."""
+        keep = np.linspace(0, len(self) - 1, min(count, len(self))).astype(int)
+        return Population(self.mean[keep], self.lab[keep], self.within[keep])
+
+    def new_study(self, c: Array, rng: np.random.Generator, count: int) -> Array:
+        """x of new studies with covariates c, shape (count, 5)."""
+        which = rng.integers(len(self), size=count)
+        factor = np.linalg.cholesky(self.spread)[which]
+        return np.asarray((c @ self.mean)[which] + np.einsum("sij,sj->si", factor, rng.standard_normal((count, SIZE))))
+
+    def log_density(self, x: Array, c: Array, part: Array | None = None) -> Array:
+        """ln p(x) of a new study, averaged over the draws, shape (M,). `part` (P, 5): of the coordinates part @ x alone."""
+        part = np.eye(SIZE) if part is None else part
+        mean, cov = (c @ self.mean) @ part.T, part @ self.spread @ part.T
+        inverse = np.linalg.inv(np.linalg.cholesky(cov))
+        constant = np.log(np.diagonal(inverse, axis1=1, axis2=2)).sum(axis=1) - len(part) / 2 * math.log(2 * math.pi)
+        projected = x @ part.T
+        out = np.empty((len(self), len(x)))
+        for s in range(len(self)):
+            out[s] = constant[s] - 0.5 * (((projected - mean[s]) @ inverse[s].T) ** 2).sum(axis=1)
+        return np.asarray(special.logsumexp(out, axis=0) - math.log(len(self)))
+
+
+def prior_draw(rng: np.random.Generator) -> Population:
+    """One draw of the population from its prior."""
+    mean = np.vstack([CENTRE + CENTRE_SD * rng.standard_normal(SIZE),
+                      COVARIATE_SD * rng.standard_normal((len(COVARIATES), SIZE))])
+    return Population(mean[None], draw_covariance(LAB_SD, rng)[None], draw_covariance(WITHIN_SD, rng)[None])
+
+
+def draw_covariance(scale: Array, rng: np.random.Generator) -> Array:
+    """One covariance (5, 5) from Huang and Wand's prior."""
+    precision_scale = rng.gamma(0.5, scale**2)  # 1 / a_j, with a_j ~ InverseGamma(1/2, 1 / scale_j^2)
+    return np.asarray(inverse_wishart(FREEDOM + len(scale) - 1, 2 * FREEDOM * np.diag(precision_scale), rng))
+
+
+def as_json(population: Population) -> dict[str, Any]:
+    """The draws as plain lists, six digits."""
+    def rounded(values: Array) -> Any:
+        return [float(f"{value:.6g}") for value in values.ravel()]
+
+    return {"coordinates": list(NAMES), "covariates": ["1", *COVARIATES], "draws": len(population),
+            "mean": rounded(population.mean), "lab": rounded(population.lab), "within": rounded(population.within)}
+
+
+def from_json(body: Mapping[str, Any]) -> Population:
+    """The inverse of `as_json`.
+
+    Raises:
+        ValueError: the coordinates or covariates are not this version's.
+    """
+    if body["coordinates"] != list(NAMES) or body["covariates"] != ["1", *COVARIATES]:
+        raise ValueError("the recorded population has other coordinates or covariates: record it again with `study atlas`")
+    count = int(body["draws"])
+    return Population(np.reshape(body["mean"], (count, -1, SIZE)), np.reshape(body["lab"], (count, SIZE, SIZE)),
+                      np.reshape(body["within"], (count, SIZE, SIZE)))

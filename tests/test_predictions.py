@@ -1,0 +1,101 @@
+"""Predictions made before runs: planted runs fall where they should, and nothing is predicted late or twice."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from study import predictions
+from study.counts import config_counts
+from study.grids import grid as named
+from study.grids.design import Cell, Grid
+from study.grids.ladder import at
+from study.inference.fast.fit import fit_fast
+from study.inference.posterior import Posterior, UnconvergedError
+from study.inference.spec import ModelSpec
+from study.laws.hoffmann import LossSurface
+from study.predictions import LAWS, MIXTURE, PredictionError, predict, read_prediction, scores
+from study.record import write_record
+from study.table import fit_rows, held_out_rows, planned, records_of, table
+from tests.makers import record
+
+LAW = LossSurface(E=1.1, A=60.0, B=600.0, alpha=0.32, beta=0.42)
+BASE = named("quick").cells[0].config
+
+
+def design() -> Grid:
+    """Three fitted budgets and one held out, four widths each."""
+    widths = (16, 24, 32, 48)
+    return Grid("planted", "sotu", tuple(
+        Cell(at(BASE, budget, width, learning_rate=0.8 / width, batch_tokens=1024), "isoflop", split, budget)
+        for budget, split in ((1e11, "fit"), (3e11, "fit"), (1e12, "fit"), (3e12, "held-out")) for width in widths))
+
+
+def train(grid: Grid, runs: Path, *splits: str, factor: float = 1.0) -> None:
+    """Records of the planted law with noise of 0.2 %, times `factor`."""
+    rng = np.random.default_rng(7)
+    for cell in grid.of(*splits):
+        loss = float(LAW.loss(config_counts(cell.config).multiplying, cell.config.tokens)) * factor
+        loss *= float(np.exp(0.002 * rng.standard_normal()))
+        write_record(runs / grid.name / cell.config.run_id, record(cell.config, loss))
+
+
+@pytest.fixture
+def fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The importance fit of the first law in place of every chain but one, which does not converge."""
+    def fit(table: pd.DataFrame, spec: ModelSpec, **options: Any) -> Posterior:
+        if spec.law == "nesting":
+            raise UnconvergedError("planted")
+        return fit_fast(table, replace(spec, law="hoffmann"), **options)
+
+    monkeypatch.setattr(predictions, "fit_posterior", fit)
+
+
+@pytest.mark.usefixtures("fast")
+def test_planted_runs_fall_inside_and_shifted_ones_outside(tmp_path: Path) -> None:
+    grid = design()
+    train(grid, tmp_path, "fit")
+    path = predict(grid, tmp_path, seed=3)
+    said = read_prediction(tmp_path, "planted")
+    assert said is not None and path == tmp_path / "predictions" / "planted.json"
+    assert set(said["runs"]) == {cell.config.run_id for cell in grid.of("held-out")}
+    assert said["fitted"]["runs"] == 12 and set(said["models"]) == set(LAWS)
+    assert said["models"]["nesting"] == "unconverged"
+    for model in ("hoffmann", "kaplan", MIXTURE):
+        low, high = said["optima"]["3e+12"][model]["N"]["95"]
+        assert low < said["optima"]["3e+12"][model]["N"]["median"] < high
+    assert said["optima"]["3e+12"]["hoffmann"]["N"]["95"][0] < LAW.N_opt(3e12) < said["optima"]["3e+12"]["hoffmann"]["N"]["95"][1]
+    train(grid, tmp_path, "held-out")
+    rows = held_out_rows(table(grid, records_of(grid, tmp_path)))
+    found = scores(said, rows)
+    assert len(found) == 4 and found["inside_95"].all() and found["error"].abs().max() < 0.02
+    wrong = scores(said, rows.assign(loss=rows["loss"] * 1.2))
+    assert not wrong["inside_95"].any() and wrong["error"].mean() == pytest.approx(found["error"].mean() + np.log(1.2))
+
+
+@pytest.mark.usefixtures("fast")
+def test_a_prediction_is_made_once_and_before_its_runs(tmp_path: Path) -> None:
+    grid = design()
+    with pytest.raises(PredictionError, match="12 of the fitted runs are missing"):
+        predict(grid, tmp_path, seed=0)
+    train(grid, tmp_path, "fit", "held-out")
+    with pytest.raises(PredictionError, match="trained already"):
+        predict(grid, tmp_path, seed=0)
+    with pytest.raises(PredictionError, match="holds no run out"):
+        predict(named("quick"), tmp_path, seed=0)
+    (tmp_path / "predictions").mkdir()
+    (tmp_path / "predictions" / "planted.json").write_text("{}")
+    with pytest.raises(PredictionError, match="made once"):
+        predict(grid, tmp_path, seed=0)
+
+
+def test_planned_rows_are_those_of_the_records(tmp_path: Path) -> None:
+    grid = design()
+    train(grid, tmp_path, "fit")
+    done, ahead = fit_rows(table(grid, records_of(grid, tmp_path))), planned(grid.of("fit"))
+    assert len(ahead.columns) == 17
+    for column in ahead.columns:
+        assert ahead[column].tolist() == done[column].tolist(), column
