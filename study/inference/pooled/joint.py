@@ -23,7 +23,7 @@ from study.inference.posterior import UnconvergedError
 from study.inference.priors import priors
 from study.inference.spec import ModelSpec
 
-pm, pt = bayes.pm, bayes.pt  # type: ignore[attr-defined]  # configured there
+pm, pt = bayes.pm, bayes.pt  # configured there
 TARGETS = (0.99, 0.998)  # acceptance: the second where the first leaves divergences
 
 
