@@ -7,7 +7,7 @@ Reading order, which is also the order data flows:
     record -> table                  what a run leaves behind, and the table every fit starts from
     published                        other people's tables, to compare with
     laws -> inference -> fit         L(N, D), its posterior, the answers and their checks; one table fitted and answered
-    figures -> render                the report
+    analysis -> articles -> render   what the records say; the articles' figures, tables, numbers and words; the pages
     cli, commands/                   the `study` command
 """
 

@@ -19,7 +19,7 @@ from study.record import record_directories, write_atomic
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from study.figures.analysis import Analysis
+    from study.analysis.study import Study
 
 BEGIN, END = "<!-- answer: written by `make readme` -->\n", "<!-- end of the answer -->\n"
 FACTS, PICTURE = Path("report") / "answer.json", Path("report") / "answer.svg"
@@ -38,35 +38,33 @@ def records_sha256(runs: Path) -> str:
     return digest.hexdigest()
 
 
-def facts(study: "Analysis") -> dict[str, Any]:
+def facts(study: "Study") -> dict[str, Any]:
     """The headline's numbers, unrounded: D_opt (tokens), D_opt/N and a as [low, median, high] of 95 % intervals; and beside
     them the least and largest answer of other estimators, and the mixture of forms.
     """
     import numpy as np
 
-    from study.figures import forms
-    from study.figures.analysis import TARGET_N
-    from study.figures.approaches import POSTERIOR, approaches
-    from study.figures.checks import coverage, predictions
+    from study.analysis import answers, approaches, forms, held_out
+    from study.analysis.study import TARGET_N
 
-    draws = study.posterior.draws
-    tokens = draws.D_opt_at(TARGET_N)
+    tokens = answers.tokens(study)
     ends = {name: [float(x) for x in np.quantile(values, [0.025, 0.5, 0.975])]
-            for name, values in (("D_opt", tokens), ("D_over_N", tokens / TARGET_N), ("a", draws.a))}
-    held_out = {"runs": len(study.held_out), "inside_95": coverage(study)[0.95] if len(study.held_out) else 0,
-                "better": int(np.sum(study.held_out["loss"] < np.median(predictions(study), axis=0))) if len(study.held_out) else 0,
-                "times_beyond_C": float(study.held_out["C"].max() / study.largest_C) if len(study.held_out) else 0.0}
-    others = [one.tokens for one in approaches(study) if one.name != POSTERIOR and np.isfinite(one.tokens)]
+            for name, values in (("D_opt", tokens), ("D_over_N", tokens / TARGET_N), ("a", study.posterior.draws.a))}
+    runs = len(study.held_out)
+    tested = {"runs": runs, "inside_95": held_out.coverage(study)[0.95], "better": runs - held_out.above(study),
+              "times_beyond_C": held_out.times_beyond(study) if runs else 0.0}
+    others = [one.tokens for one in approaches.others(study)]
     mixed = [float(x) for x in np.quantile(forms.equal(study), [0.025, 0.5, 0.975])]
-    return {"grid": study.grid.name, "records_sha256": records_sha256(study.runs / study.grid.name), "N": TARGET_N,
-            "runs_fitted": len(study.fit), "held_out_budgets": len(study.held_out_budgets), "held_out": held_out, **ends,
+    return {"grid": study.grid.name, "records_sha256": records_sha256(study.folders[0] / study.grid.name), "N": TARGET_N,
+            "runs_fitted": len(study.fit), "held_out_budgets": len(study.held_out_budgets), "held_out": tested, **ends,
             "estimators": [min(others), max(others)] if others else [], "forms": len(forms.laws(study)), "over_forms": mixed,
-            "times_beyond_C": 6 * TARGET_N * ends["D_opt"][1] / study.largest_C, "times_beyond_N": TARGET_N / study.largest_N}
+            "times_beyond_C": answers.target_compute(study) / study.largest_C, "times_beyond_N": TARGET_N / study.largest_N}
 
 
 def block(answer: Mapping[str, Any]) -> str:
     """The README's answer as Markdown, from `facts`."""
-    from study.figures.text import count, interval, number_word, significant
+    from study.articles.shared.text import count, interval, significant
+    from study.articles.shared.words import number_word
 
     held_out = answer["held_out"]
     tested = "" if not held_out["runs"] else (
@@ -116,20 +114,20 @@ def svg(figure: "Figure") -> bytes:
     return file.getvalue()
 
 
-def update(root: Path, study: "Analysis") -> None:
+def update(root: Path, study: "Study") -> None:
     """Write the block of README.md and its picture under `root`."""
-    from study.figures.abstract import answer
+    from study.articles.main.abstract import fan
 
     new = facts(study)
     readme = with_block((root / "README.md").read_text(), block(new))
-    write_atomic(root / PICTURE, svg(answer(study)))
+    write_atomic(root / PICTURE, svg(fan(study)))
     write_atomic(root / FACTS, (json.dumps(new, indent=1) + "\n").encode())
     write_atomic(root / "README.md", readme.encode())
 
 
 def main() -> None:
     """Update README.md in the working directory from the committed records."""
-    from study.figures.analysis import load
+    from study.analysis.study import load
 
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--grid", default="cpu")

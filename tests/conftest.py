@@ -9,9 +9,13 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
+
+if TYPE_CHECKING:
+    from study.analysis.study import Study
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -77,6 +81,14 @@ def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     fetch.silence.cache_clear()
     yield
     fetch.silence.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def quick() -> "Study":
+    """The study of the committed quick grid, every posterior by importance sampling."""
+    from study.analysis.study import load
+
+    return load("quick", ROOT / "runs", nuts=False)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import pytest
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService, Keys
 from selenium.webdriver.common.by import By
 
-from study.figures import text
+from study.articles.shared import text
 from tests.conftest import Rendered
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -52,5 +52,5 @@ def test_what_needs_a_table_is_skipped_with_the_host_or_the_folder(tmp_path: Pat
 @pytest.mark.slow
 def test_what_reads_no_table_passes(tmp_path: Path) -> None:
     cases = run(tmp_path, "-m", "not slow and not published", "tests/published",
-                "tests/figures/test_published_fits.py", "tests/data")
+                "tests/analysis/test_published_fits.py", "tests/data")
     assert reasons(cases) == [] and len(cases) > 60

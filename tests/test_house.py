@@ -97,12 +97,12 @@ def test_torch_lives_above_the_waist() -> None:
 def test_statistics_live_below_the_waist() -> None:
     direct = {module for module in MODULES if imports(module, True) & BAYES}
     assert direct, "the scan finds no import of PyMC at all"
-    assert [m for m in direct if not inside(m, "study.inference", "study.figures", "study.bench", "study.commands")] == []
+    assert [m for m in direct if not inside(m, "study.inference", "study.analysis", "study.bench", "study.commands")] == []
 
 
 WAIST = ("study.config", "study.counts", "study.grids", "study.record", "study.table", "study.laws", "study.verify",
          "study.errors", "study.provenance")
-BELOW = ("study.inference", "study.fit", "study.analysis", "study.articles", "study.figures", "study.render", "study.published")
+BELOW = ("study.inference", "study.fit", "study.analysis", "study.articles", "study.render", "study.published")
 ABOVE = ("study.data", "study.training", "study.launch")
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from study.analysis.study import load
 from study.cli import COMMANDS
-from study.figures.analysis import load
 from study.grids import GRIDS, grid
 from study.readme import BEGIN, END, FACTS, PICTURE, ReadmeError, block, facts, records_sha256, with_block
 from study.table import records_of

@@ -1,19 +1,17 @@
 """The report: no number typed by hand, no cell that computes, every part of it runs on whatever is recorded."""
 
 import ast
-import math
+import inspect
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from study.figures.analysis import Analysis, AnalysisError, load
-from study.figures.values import Values
-from study.record import Loss, RunRecord
+from study.analysis.study import AnalysisError, Study, given, load
 from study.render.source import INLINE, Cell, Document, Text, read_document
+from study.table import table
 
 ROOT = Path(__file__).resolve().parent.parent
 LEVELS = {"50", "80", "95"}  # of intervals: definitions, not results
@@ -25,11 +23,6 @@ ARTICLES = sorted(path.stem for path in (ROOT / "report").glob("[!_]*.qmd"))
 @pytest.fixture(scope="module", params=ARTICLES)
 def document(request: pytest.FixtureRequest) -> Document:
     return read_document(ROOT / "report" / f"{request.param}.qmd", ROOT)
-
-
-@pytest.fixture(scope="module")
-def quick() -> Analysis:
-    return load("quick", ROOT / "runs", nuts=False)
 
 
 def cells(document: Document) -> list[Cell]:
@@ -61,15 +54,24 @@ def test_the_scan_for_numbers_sees_them() -> None:
     assert any(LEVELS & set(re.findall(r"\d+", text)) for _, text in prose(document))
 
 
-def test_cells_call_and_define_nothing(document: Document) -> None:
-    setup, *others = cells(document)
-    allowed = (ast.ImportFrom, ast.Assign)
-    assert all(isinstance(node, allowed) for node in ast.parse(setup.code).body)
-    for cell in others:
-        (statement,) = ast.parse(cell.code).body
-        assert isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call), f"{cell.place}: {cell.code}"
-        name = ast.unparse(statement.value.func)
-        assert not any(part.startswith("_") for part in name.split(".")), f"{cell.place}: {name} is private"
+def used(document: Document) -> dict[str, str]:
+    """Every expression of the prose and of the cells but the first, with its place."""
+    _, *others = cells(document)
+    out = {cell.code.strip(): str(cell.place) for cell in others}
+    return out | {expression.strip(): str(line.place) for block in document.blocks if isinstance(block, Text)
+                  for line in block.lines for expression in INLINE.findall(line.text)}
+
+
+def test_cells_define_nothing_and_name_a_public_function_of_their_section(document: Document) -> None:
+    setup, *_ = cells(document)
+    assert all(isinstance(node, ast.ImportFrom | ast.Assign) for node in ast.parse(setup.code).body)
+    names: dict[str, Any] = {}
+    exec("\n".join(ast.unparse(node) for node in ast.parse(setup.code).body if isinstance(node, ast.ImportFrom)), names)
+    for expression, place in used(document).items():
+        section, _, name = expression.partition(".")
+        function = getattr(names[section], name, None)
+        assert callable(function) and not name.startswith("_"), f"{place}: {expression}"
+        assert len(inspect.signature(function).parameters) <= 1, f"{place}: {expression}"
 
 
 def test_every_figure_says_what_it_shows_to_those_who_cannot_see_it(document: Document) -> None:
@@ -93,84 +95,42 @@ def test_an_article_has_its_sections_in_order(name: str) -> None:
     assert [text.removeprefix("# ").split(" {")[0] for text in lines if re.match(r"# \w", text)] == SECTIONS[name]
 
 
-def run_everything(document: Document, study: Analysis) -> dict[str, Any]:
-    """Every cell and inline value in order, as the kernel would, of a given analysis. Expression -> what it gave."""
+def run_everything(document: Document, study: Study, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Every cell and inline value in order, as the kernel would, of a given study. Expression -> what it gave."""
     setup, *_ = cells(document)
     names: dict[str, Any] = {}
-    code = setup.code
-    for line in ("study = load(ahead=sensitivity.BY_NUTS)\n", "v = Values(study)"):  # which would load the committed grid
-        assert line.strip() in code, f"the set-up cell no longer holds {line.strip()!r}"
-        code = code.replace(line.strip(), "")
-    exec(code, names)
-    assert "study" not in names, "the set-up cell made a study of its own"
-    names |= {"study": study, "v": Values(study)}
-    out: dict[str, Any] = {}
-    for block in document.blocks:
-        if isinstance(block, Cell):
-            if block is not setup:
-                out[block.code] = eval(block.code, names)
-        else:
-            for line in block.lines:
-                for expression in INLINE.findall(line.text):
-                    out[expression] = eval(expression, names)
-    return out
+    monkeypatch.setattr("study.analysis.study.load", lambda **_: study)
+    exec(setup.code, names)
+    assert names["study"] is study
+    return {expression: eval(expression, names) for expression in used(document)}
 
 
 @pytest.mark.slow
-def test_every_cell_runs_on_the_quick_grid(document: Document, quick: Analysis, capsys: pytest.CaptureFixture[str],
+def test_every_cell_runs_on_the_quick_grid(document: Document, quick: Study, capsys: pytest.CaptureFixture[str],
                                            monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("STUDY_PUBLISHED", str(tmp_path))  # no table at hand: the recorded summary has to do
-    out = run_everything(document, quick)
+    out = run_everything(document, given(quick, {}), monkeypatch)
+    prose = {expression for block in document.blocks if isinstance(block, Text) for line in block.lines
+             for expression in INLINE.findall(line.text)}
     for expression, value in out.items():
         shown = getattr(value, "data", value)
-        assert shown is not None or "callouts" in expression or "html" in expression, expression
+        assert shown is not None or expression not in prose, expression
         if isinstance(shown, str):
-            assert shown.strip() and "nan" not in shown.split(), (expression, shown)
+            assert shown.strip() and "nan" not in re.findall(r"\w+", shown), (expression, shown)
     printed = capsys.readouterr().out
-    assert "A rehearsal, not the study" in printed and "No held-out budget" in printed
-    assert "recorded earlier, not made for this page" in printed
-    assert '<script type="application/json" id="answer-data">' in printed
+    assert "A rehearsal, not the study" in printed
+    said = {"index": ("No held-out budget", '<script type="application/json" id="answer-data">'),
+            "appendix": ("recorded earlier, not made for this page", "No sweep")}
+    assert all(text in printed for text in said[document.path.stem])
 
 
 @pytest.mark.slow
-def test_every_cell_runs_while_the_grid_is_half_done(document: Document, quick: Analysis, capsys: pytest.CaptureFixture[str],
+def test_every_cell_runs_while_the_grid_is_half_done(document: Document, quick: Study, capsys: pytest.CaptureFixture[str],
                                                      monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("STUDY_PUBLISHED", str(tmp_path))
     some = dict(list(quick.records.items())[:7])
-    from study.table import table
-
-    run_everything(document, replace(quick, records=some, frame=table(quick.grid, some)))
+    run_everything(document, given(quick, {}, records=some, frame=table(quick.grid, some)), monkeypatch)
     assert "7 of 14 planned runs are not recorded yet" in capsys.readouterr().out
-
-
-def tilted(record: RunRecord) -> RunRecord:
-    """The record had every loss been L (N/N0)^0.05 (D/D0)^-0.03."""
-    factor = (record.parameters.multiplying / 5e4) ** 0.05 * (record.config.tokens / 1e6) ** -0.03
-
-    def loss(one: Loss) -> Loss:
-        return replace(one, nats_per_token=one.nats_per_token * factor, bits_per_byte=one.bits_per_byte * factor,
-                       cluster_means=tuple(mean * factor for mean in one.cluster_means))
-
-    curve = tuple(replace(point, train_loss=point.train_loss * factor, validation_loss=point.validation_loss * factor)
-                  for point in record.curve)
-    return replace(record, losses={name: loss(one) for name, one in record.losses.items()}, curve=curve)
-
-
-@pytest.mark.slow
-def test_a_value_changes_with_the_losses_exactly_when_it_says_so(quick: Analysis) -> None:
-    before, after = Values(quick).every(), Values(quick.perturbed(tilted)).every()
-    assert before.keys() == after.keys() and len(before) > 50
-    wrong = [name for name, value in before.items()
-             if value.depends_on_loss == math.isclose(value.number, after[name].number, rel_tol=1e-9, abs_tol=0.0)]
-    assert wrong == []
-    assert [name for name, value in before.items() if not value.depends_on_loss and value.text != after[name].text] == []
-
-
-@pytest.mark.slow
-def test_every_value_of_the_prose_is_in_the_registry(document: Document, quick: Analysis) -> None:
-    named = {match[1] for block in document.blocks if isinstance(block, Text) for line in block.lines
-             for expression in INLINE.findall(line.text) if (match := re.fullmatch(r'v\("([\w.]+)"\)', expression))}
-    assert named and named <= Values(quick).every().keys()
 
 
 def test_too_few_runs_are_refused_in_one_line(tmp_path: Path) -> None:

@@ -1,1 +1,1 @@
-"""What the articles derive from records and fits, without drawing."""
+"""What the articles derive from the records, without drawing it: no matplotlib."""

@@ -1,7 +1,8 @@
 """`study corpus`: a corpus's tokens, into the cache."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,6 +14,8 @@ def command(
     max_tokens: Annotated[float | None, typer.Option(help="Hub corpora: stop at so many train tokens, e.g. 5e9.")] = None,
     train_tokenizer: Annotated[int | None, typer.Option(
         min=257, max=65_536, help="Hub corpora: train a tokenizer of so many entries instead of GPT-2's.")] = None,
+    record: Annotated[bool, typer.Option("--record", help="Also record the corpus in numbers: runs/corpora/NAME.json.")] = False,
+    runs: Annotated[Path, typer.Option("--runs", help="Folder of records, for --record.")] = Path("runs"),
 ) -> None:
     """Fetch, verify and tokenise a corpus once into the cache ($STUDY_CACHE or the user's cache folder).
 
@@ -43,3 +46,22 @@ def command(
     if markov := facts.get("markov"):
         console.print(f"entropy: {markov['entropy']:.4f} nats a token, {markov['contexts']:,} contexts of {markov['order']} tokens")
     console.print(f"in {tokens.directory}")
+    if record:
+        console.print(f"recorded in {_record(name, tokens.sha256, facts, runs)}")
+
+
+RECORDED = ("corpus", "vocabulary", "validation_share", "bytes_per_token", "counts", "line_repetition", "overlap_13gram",
+            "overlap_50gram", "deduplicated", "wheels", "source", "source_sha256", "markov")
+
+
+def _record(name: str, sha256: str, manifest: Mapping[str, Any], runs: Path) -> Path:
+    """Write runs/corpora/<name>.json, which the report shows where the corpus has not been built."""
+    import json
+
+    from study.record import write_atomic
+
+    path = runs / "corpora" / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    body = {**{key: manifest[key] for key in RECORDED if key in manifest}, "sha256": sha256}
+    write_atomic(path, (json.dumps(body, indent=1) + "\n").encode())
+    return path

@@ -5,24 +5,34 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from study.fit.sizes import size
+
 if TYPE_CHECKING:
     from rich.console import Console
 
     from study.fit.job import Job
 
 GROUPINGS = ("auto", "width", "budget", "none")
+SIZE = {"parser": size, "metavar": "SIZE"}  # 1e9, 1B, 1.4T
 
 
 def command(
-    table: Annotated[Path | None, typer.Argument(help="A CSV of runs: columns N, D, loss (or params, tokens, val_loss; flops "
-                                                      "or C in place of D).", show_default=False)] = None,
+    table: Annotated[Path | None, typer.Argument(help="A table of runs: N, D, loss, or C in place of N or D. CSV of "
+                                                      "any separator, JSON lines, Parquet, XLSX, gzip, or - for "
+                                                      "standard input.", show_default=False)] = None,
     grid: Annotated[str | None, typer.Option(help="Fit a grid's records in place of a table.")] = None,
     runs: Annotated[Path, typer.Option(help="Where the grid's records are.")] = Path("runs"),
-    predict_n: Annotated[float, typer.Option(help="Parameters to find the tokens for.")] = 1e9,
-    predict_c: Annotated[float, typer.Option(help="FLOP (6 N D) to find the model and the tokens for.")] = 5.76e23,
+    predict_n: Annotated[float, typer.Option(help="Parameters to find the tokens for: 1e9 or 1B.", **SIZE)] = 1e9,
+    predict_c: Annotated[float, typer.Option(help="FLOP (6 N D) to find the model and the tokens for.", **SIZE)] = 5.76e23,
+    inference_tokens: Annotated[float | None, typer.Option(help="Tokens to serve: the least training plus inference FLOPs.",
+                                                           show_default=False, **SIZE)] = None,
     bytes_per_token: Annotated[float | None, typer.Option(help="Bytes of text a token: 4.3 for a table that does not say.")] = None,
     drop_highest: Annotated[int, typer.Option(help="Leave out so many of the highest losses; they are listed.")] = 0,
     columns: Annotated[str, typer.Option(help="Names of the columns: N=params,D=tokens,loss=val_loss.")] = "",
+    loss_unit: Annotated[str, typer.Option(help="nats or bits (a token), bits-per-byte, nats-per-byte or perplexity: what the "
+                                                "header says, else nats.", show_default=False)] = "",
+    rows: Annotated[str, typer.Option(help="auto (repeats once, last checkpoints, repeated text apart), best (of each N, D) or "
+                                           "all.")] = "auto",
     group: Annotated[str, typer.Option(help="What runs share an error: auto (their width, where a column says it), width, "
                                             "budget (a column, or nine bins of log C) or none.")] = "auto",
     prior: Annotated[str, typer.Option(help="default; or atlas: beside it, the same runs with every open study as the prior.")
@@ -30,53 +40,57 @@ def command(
     out: Annotated[Path | None, typer.Option(help="Where to write; build/fit/NAME by default.", show_default=False)] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of all sampling.")] = 0,
 ) -> None:
-    """Fit L(N, D) = E + A/N^alpha + B/D^beta and say how many tokens a model should see, with intervals.
+    """Fit L(N, D) = E + A/N^alpha + B/D^beta and say how many tokens a model should see, with intervals, and what to doubt.
 
-    Writes fit.json (posterior, Huber and curve_fit parameters, answers), posterior.nc, iso-flop.png and prediction.md; for a
-    grid also runs.csv.
+    Writes fit.json (verdict, posterior, Huber and curve_fit parameters, answers, tests), posterior.nc, iso-flop.png and
+    prediction.md; for a grid also runs.csv.
 
-    Example: `study fit runs.csv --predict-n 1e9 --out build/fit/mine`
+    Example: `study fit runs.csv --predict-n 1B --out build/fit/mine`
     """
     from rich.console import Console
 
-    job = _job(table, grid, runs, predict_n, predict_c, bytes_per_token, drop_highest, columns, group, out, seed)
+    job = _job(table, grid, runs, predict_n, predict_c, inference_tokens, bytes_per_token, drop_highest, columns, loss_unit, rows,
+               group, out, seed)
     _report(job, prior, Console())
 
 
-def _job(table: Path | None, grid: str | None, runs: Path, predict_n: float, predict_c: float, bytes_per_token: float | None,
-         drop_highest: int, columns: str, group: str, out: Path | None, seed: int) -> "Job":
+def _job(table: Path | None, grid: str | None, runs: Path, predict_n: float, predict_c: float, inference_tokens: float | None,
+         bytes_per_token: float | None, drop_highest: int, columns: str, loss_unit: str, rows: str, group: str, out: Path | None,
+         seed: int) -> "Job":
     from study.errors import StudyError
 
     if (table is None) == (grid is None):
         raise StudyError("give a table of runs or --grid NAME, one of the two: study fit runs.csv")
     if group not in GROUPINGS:
         raise StudyError(f"unknown --group {group!r}: one of {', '.join(GROUPINGS)}")
-    for option, value in (("--predict-n", predict_n), ("--predict-c", predict_c), ("--bytes-per-token", bytes_per_token)):
+    for option, value in (("--predict-n", predict_n), ("--predict-c", predict_c), ("--bytes-per-token", bytes_per_token),
+                          ("--inference-tokens", inference_tokens)):
         if value is not None and not 0 < value < 1e100:
             raise StudyError(f"{option} must be a positive finite number, not {value:g}")
 
     from study.fit import job as fit
 
     if grid is not None:
-        if columns:
-            raise StudyError("--columns is for a table: a grid's columns are known")
+        if columns or loss_unit or rows != "auto":
+            raise StudyError("--columns, --loss-unit and --rows are for a table: a grid's columns are known")
         job = fit.grid_job(grid, runs, group, drop_highest)
     else:
         assert table is not None
-        job = fit.table_job(table, columns, group, drop_highest)
-    return fit.complete(job, predict_n, predict_c, bytes_per_token, out, seed)
+        job = fit.table_job(table, columns, group, drop_highest, rows=rows, loss_unit=loss_unit, bytes_per_token=bytes_per_token)
+    return fit.complete(job, predict_n, predict_c, bytes_per_token, out, seed, inference_tokens)
 
 
 def _report(job: "Job", prior: str, console: "Console") -> None:
     from rich.table import Table
 
     from study.errors import StudyError
-    from study.fit import beside, prediction
+    from study.fit import beside, words
     from study.fit import job as fit
     from study.inference.answers import summarise
+    from study.inference.digits import estimate
 
     for line in job.notes:
-        console.print(line, highlight=False)
+        console.print(line, highlight=False, markup=False)
     if prior not in beside.PRIORS:
         raise StudyError(f"unknown --prior {prior!r}: one of {', '.join(beside.PRIORS)}")
     with console.status("") as status:
@@ -84,23 +98,32 @@ def _report(job: "Job", prior: str, console: "Console") -> None:
         result = fit.run(job, lambda step: status.update(f"{step} ..."))
         if other is not None:
             beside.add(job, result, other)
+    posterior, argument = result.fits.posterior, result.argument
+    console.print(f"{'' if argument.trusted else 'warning: '}{argument.verdict}", highlight=False, markup=False,
+                  style="bold" if argument.trusted else "bold red")
     view = Table("", "law", "as a new experiment would measure it", title_justify="left",
-                 title=f"{len(result.fits.posterior.rows)} runs, 95 % intervals, by {result.fits.method}")
+                 title=f"{len(posterior.rows)} runs, 95 % intervals, by {result.fits.method}")
     at_N, at_C = result.answers.at_N, result.answers.at_C
-    N, C = prediction.count(job.predict_n), prediction.scientific(job.predict_c)
+    N, C = words.count(job.predict_n), words.scientific(job.predict_c)
     for name, draws, predicted, form in (
-        (f"D_opt({N}), tokens", at_N.D, at_N.predictive_D, prediction.count),
-        ("tokens a parameter there", at_N.D / at_N.N, at_N.predictive_D / at_N.predictive_N, prediction.plain),
-        (f"N_opt({C} FLOP)", at_C.N, at_C.predictive_N, prediction.count),
-        (f"D_opt({C} FLOP), tokens", at_C.D, at_C.predictive_D, prediction.count),
+        (f"D_opt({N}), tokens", at_N.D, at_N.predictive_D, words.count),
+        ("tokens a parameter there", at_N.D / at_N.N, at_N.predictive_D / at_N.predictive_N, words.plain),
+        (f"N_opt({C} FLOP)", at_C.N, at_C.predictive_N, words.count),
+        (f"D_opt({C} FLOP), tokens", at_C.D, at_C.predictive_D, words.count),
     ):
-        view.add_row(name, *(prediction.with_interval(summarise(values), form) for values in (draws, predicted)))
-    exponent = summarise(result.fits.posterior.draws.a)
-    view.add_row("a, of N_opt = G (C/6)^a", f"{exponent.median:.3f} [{exponent.ci95[0]:.3f}, {exponent.ci95[1]:.3f}]", "")
+        view.add_row(name, *(words.with_interval(estimate(posterior, values), form) for values in (draws, predicted)))
+    view.add_row("a, of N_opt = G (C/6)^a", words.with_interval(estimate(posterior, posterior.draws.a), words.decimals), "")
+    if argument.widened is not None:
+        view.add_row(f"D_opt({N}), widened", words.with_interval(summarise(argument.widened), words.roughly), "")
+    if result.serving is not None:
+        served = words.count(result.serving.inference_tokens)
+        for name, draws in (("N", result.serving.N), ("D", result.serving.D)):
+            view.add_row(f"{name}, with {served} served", words.with_interval(estimate(posterior, draws)), "")
     if other is not None:
-        view.add_row(f"D_opt({N}), atlas prior", prediction.with_interval(summarise(other.answers.at_N.D)),
-                     prediction.with_interval(summarise(other.answers.at_N.predictive_D)))
+        informed = other.posterior
+        view.add_row(f"D_opt({N}), atlas prior", words.with_interval(estimate(informed, other.answers.at_N.D)),
+                     words.with_interval(estimate(informed, other.answers.at_N.predictive_D)))
     console.print(view)
-    for warning in result.fits.warnings:
-        console.print(f"warning: {warning}", highlight=False)
+    for warning in (*(doubt.text for doubt in argument.doubts), *result.fits.warnings):
+        console.print(f"warning: {warning}", highlight=False, markup=False)
     console.print(f"wrote {', '.join(result.files)} to {job.out}", highlight=False, soft_wrap=True)

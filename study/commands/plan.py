@@ -25,6 +25,7 @@ def command(
     from rich.table import Table
 
     from study import cost
+    from study.fit.words import count as size
     from study.grids import grid as named
 
     on = cost.device(device, peak=None if peak is None else peak * 1e12, memory=None if memory is None else memory * 1e9)
@@ -32,14 +33,14 @@ def command(
     chosen = named(grid)
     made = cost.plan(chosen, on, count, price=price, mfu=share)
     console = Console(highlight=False, soft_wrap=True)
-    view = Table("run", title=f"grid {grid} on {count} x {on.name}", title_justify="left")
-    for heading in ("N", "D", "FLOP", "state GB", "activations GB", "total GB", "micro-batch", "hours", "dollars"):
-        view.add_column(heading, justify="right")
+    view = Table("run", title=f"grid {grid} on {count} x {on.name}; GB with activations, micro-batch in tokens",
+                 title_justify="left", box=None, padding=(0, 1, 0, 0))
+    for heading in ("N", "D", "FLOP", "GB", "micro", "hours", "dollars"):
+        view.add_column(heading, justify="right", no_wrap=True)
     for run in made.runs:
         need = run.memory
-        view.add_row(run.run_id, f"{run.N / 1e6:.3g}M", f"{run.D / 1e9:.3g}B", f"{run.flops:.2e}", f"{need.state / 1e9:.1f}",
-                     f"{(need.activations + need.logits) / 1e9:.1f}", f"{need.total / 1e9:.1f}", f"{run.micro_batch:,}",
-                     *(("does not fit", "") if run.reason else
+        view.add_row(run.run_id, size(run.N), size(run.D), f"{run.flops:.2e}", f"{need.total / 1e9:.1f}", str(run.micro_batch),
+                     *(("no", "") if run.reason else
                        (f"{run.seconds / 3600:.2f}", "" if price is None else f"{run.dollars:.2f}")))
     console.print(view)
     for run in made.runs:

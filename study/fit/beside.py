@@ -7,8 +7,9 @@ from typing import Any, Literal
 import numpy as np
 
 from study.errors import StudyError
-from study.fit.fits import Answers, answer, as_json, optimum_json
+from study.fit.fits import Answers, answer
 from study.fit.job import Job, Result
+from study.fit.output import as_json, finite, optimum_json
 from study.inference.answers import Summary, summarise
 from study.inference.parameters import Array
 from study.inference.pooled.informed import everyone, fit_informed
@@ -55,7 +56,7 @@ def add(job: Job, result: Result, beside: Beside) -> None:
     write_atomic(path, f"{path.read_text()}\n{section(job, result, beside)}".encode())
     path = job.out / "fit.json"
     body = json.loads(path.read_text()) | {"atlas": beside_json(job, result, beside)}
-    write_atomic(path, (json.dumps(body, indent=1, allow_nan=False) + "\n").encode())
+    write_atomic(path, (json.dumps(finite(body), indent=1, allow_nan=False) + "\n").encode())
 
 
 def section(job: Job, result: Result, beside: Beside) -> str:
@@ -79,8 +80,8 @@ def section(job: Job, result: Result, beside: Beside) -> str:
 def beside_json(job: Job, result: Result, beside: Beside) -> dict[str, Any]:
     """The entry "atlas" of fit.json: parameters, the answer at N, diagnostics, and whether the priors agree."""
     law, seen = beside.posterior.draws, beside.posterior.diagnostics
-    body: dict[str, Any] = {name: as_json(summarise(getattr(law, name))) for name in PARAMETERS}
-    at_N = optimum_json(beside.answers.at_N, job.bytes_per_token, float(beside.posterior.rows.C.max()))
+    body: dict[str, Any] = {name: as_json(getattr(law, name)) for name in PARAMETERS}
+    at_N = optimum_json(beside.posterior, beside.answers.at_N, job.bytes_per_token, float(beside.posterior.rows.C.max()))
     khat = seen.khat if isinstance(seen, ImportanceDiagnostics) else None
     return {"posterior": body, "at_N": {"N": job.predict_n, **at_N}, "khat": khat,
             "relation": relation(result.answers.at_N.D, beside.answers.at_N.D), "prior": atlas_record()["provenance"]}

@@ -1,34 +1,39 @@
 """All that is said about one table of runs: three fits of the law, and the answers of the Bayesian one."""
 
 import warnings
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from study.inference.answers import (
-    Allocation,
-    Summary,
-    expected_loss_allocation,
-    new_experiment,
-    new_experiment_at,
-    penalty,
-    summarise,
-)
+from study.errors import StudyError
+from study.inference.answers import Allocation, expected_loss_allocation, new_experiment, new_experiment_at, penalty
 from study.inference.classical.bootstrap import Bootstrap, row_bootstrap
 from study.inference.classical.curve_fit import CurveFit, fit_curve_fit
 from study.inference.classical.points import InferenceError
+from study.inference.digits import hold
 from study.inference.fast.fit import fit_fast
 from study.inference.fast.target import supported
 from study.inference.observations import PriorDominatedWarning
 from study.inference.parameters import Array
-from study.inference.posterior import Posterior, UnconvergedError, fit_posterior, inference_data
+from study.inference.posterior import CHAINS, Posterior, UnconvergedError, fit_posterior
+from study.inference.priors import Priors
 from study.inference.spec import ModelSpec
 
 FEW_CELLS = 8  # with so few the scale of the noise is hardly known: a funnel that NUTS explores badly, importance draws well
+NUTS_ROWS = 400  # above, chains take minutes
+SLOW_ROWS = 1500  # above, they are not tried at all
+MOST_ROWS = 20_000
+FIRST_DRAWS, MOST_DRAWS = 4000, 40_000
+BOOTSTRAPPED, LEAST_RESAMPLES = 1_000_000, 100  # rows of all resamples together
 HUGE = 1e120  # answers beyond it are as good as infinite, and larger ones overflow
 FACTORS = (0.25, 0.5, 2.0, 4.0)  # of N_opt: how much a misjudged size costs
+
+
+class TooManyRunsError(StudyError):
+    """More rows than any table of runs has."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,15 @@ class Answers:
 
 
 @dataclass(frozen=True)
+class Drawn:
+    """A posterior, by which method, and why not by the one before it ("" where there is no reason to tell)."""
+
+    posterior: Posterior
+    method: str  # "NUTS" or "importance sampling"
+    gate: str
+
+
+@dataclass(frozen=True)
 class Fits:
     """Three fits of one table."""
 
@@ -65,50 +79,81 @@ class Fits:
     warnings: tuple[str, ...]
 
 
-def draw_posterior(table: pd.DataFrame, spec: ModelSpec, *, seed: int, N0: float | None = None, D0: float | None = None,
-                   bytes_per_token: float | None = None) -> tuple[Posterior, str]:
-    """The posterior and how it was drawn: importance draws of the exact posterior for few cells, else NUTS, else the other.
+def check_size(table: pd.DataFrame) -> None:
+    """Refuse more rows than a fit is tried on.
 
     Raises:
-        UnconvergedError: neither converged. The others of `fit_posterior`.
+        TooManyRunsError: more than `MOST_ROWS`.
     """
-    where: dict[str, Any] = {"seed": seed, "N0": N0, "D0": D0, "bytes_per_token": bytes_per_token}
+    if len(table) > MOST_ROWS:
+        raise TooManyRunsError(f"{len(table):,} runs to fit, more than {MOST_ROWS:,}: keep one row a run (its last checkpoint: a "
+                               "column `run`), the best or the mean of each (N, D), or a random sample of the rows")
+
+
+def draw_posterior(table: pd.DataFrame, spec: ModelSpec, *, seed: int, N0: float | None = None, D0: float | None = None,
+                   bytes_per_token: float | None = None, prior: Priors | None = None, asked: float = 1e9) -> Drawn:
+    """The posterior, and how it was drawn.
+
+    Importance draws of the exact posterior for few cells, where NUTS explores a funnel, and for many rows, where it takes
+    minutes; NUTS between. The other way stands in for one that fails. Drawn again, up to `MOST_DRAWS`, until two digits of
+    D_opt at `asked` parameters hold.
+
+    Raises:
+        UnconvergedError: neither converged. TooManyRunsError: more than `MOST_ROWS` rows. The others of `fit_posterior`.
+    """
+    check_size(table)
+    where: dict[str, Any] = {"seed": seed, "N0": N0, "D0": D0, "bytes_per_token": bytes_per_token, "prior": prior}
     few = table[["N", "D"]].drop_duplicates().shape[0] <= FEW_CELLS
 
-    def importance() -> Posterior | None:
-        found = fit_fast(table, spec, fallback=False, **where) if supported(spec) else None
-        return replace(found, idata=inference_data(found)) if found is not None and found.diagnostics.converged else None
+    def importance(draws: int) -> Posterior:
+        found = fit_fast(table, spec, fallback=False, draws=draws, **where)
+        if not found.diagnostics.converged:
+            raise UnconvergedError(f"importance draws of {len(table)} runs are not reliable (k-hat {found.khat:.2f})")
+        return found
 
-    if few and (drawn := importance()) is not None:
-        return drawn, "importance sampling"
-    try:
-        return fit_posterior(table, spec, **where), "NUTS"
-    except UnconvergedError:
-        if not few and (drawn := importance()) is not None:
-            return drawn, "importance sampling"
-        raise
+    def chains(draws: int) -> Posterior:
+        return fit_posterior(table, spec, draws=draws // CHAINS, **where)
+
+    ways: list[tuple[str, Callable[[int], Posterior]]] = [("NUTS", chains)]
+    if supported(spec):
+        ways.insert(0 if few or len(table) > NUTS_ROWS else 1, ("importance sampling", importance))
+    if len(table) > SLOW_ROWS and len(ways) > 1:
+        ways.pop()
+    failed: list[UnconvergedError] = []
+    for method, way in ways:
+        try:
+            found = way(FIRST_DRAWS)
+            with np.errstate(over="ignore"):
+                settled = hold(found, np.minimum(found.draws.D_opt_at(asked), HUGE))
+            if not settled:
+                found = way(MOST_DRAWS)
+        except UnconvergedError as error:
+            failed.append(error)
+            continue
+        return Drawn(found, method, f"{failed[0]}; {method} stands in" if failed else "")
+    raise failed[0]
 
 
 def fit_all(table: pd.DataFrame, spec: ModelSpec, *, seed: int, N0: float | None = None, D0: float | None = None,
-            bytes_per_token: float | None = None, resamples: int = 1000) -> Fits:
-    """The posterior, the Huber fit with its row bootstrap, and curve_fit, of one table."""
+            bytes_per_token: float | None = None, prior: Priors | None = None, asked: float = 1e9, resamples: int = 1000) -> Fits:
+    """The posterior, the Huber fit with its row bootstrap, and curve_fit, of one table. `prior` replaces the default priors."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        posterior, method = draw_posterior(table, spec, seed=seed, N0=N0, D0=D0, bytes_per_token=bytes_per_token)
+        drawn = draw_posterior(table, spec, seed=seed, N0=N0, D0=D0, bytes_per_token=bytes_per_token, prior=prior, asked=asked)
     said = tuple(dict.fromkeys(str(item.message) for item in caught if item.category is PriorDominatedWarning))
     rows = (table["N"], table["D"], table["loss"])
     huber: Bootstrap | str
     curve: CurveFit | str
     try:
         with np.errstate(all="ignore"):
-            huber = row_bootstrap(*rows, seed=seed, resamples=resamples)
-    except InferenceError as error:
+            huber = row_bootstrap(*rows, seed=seed, resamples=max(LEAST_RESAMPLES, min(resamples, BOOTSTRAPPED // len(table))))
+    except (InferenceError, np.linalg.LinAlgError) as error:
         huber = str(error)
     try:
         curve = fit_curve_fit(*rows)
     except InferenceError as error:
         curve = str(error)
-    return Fits(posterior, method, huber, curve, said)
+    return Fits(drawn.posterior, drawn.method, huber, curve, (*([drawn.gate] if drawn.gate else []), *said))
 
 
 def answer(posterior: Posterior, N: float, C: float, *, seed: int) -> Answers:
@@ -124,25 +169,3 @@ def answer(posterior: Posterior, N: float, C: float, *, seed: int) -> Answers:
     best = law.N_opt(C)
     at_C = Optimum(best, law.D_opt(C), np.full(len(D), C), law.loss(best, law.D_opt(C)), at.N, at.D, float(at.at_edge.mean()))
     return Answers(at_N, at_C, {factor: penalty(law, C, factor) for factor in FACTORS}, expected_loss_allocation(law, C))
-
-
-def as_json(summary: Summary) -> dict[str, Any]:
-    """A summary in the shape of fit.json: {"point": median, "ci95": [lo, hi], "ci80": ..., "ci50": ...}."""
-    return {"point": summary.median, **{f"ci{100 * level:.0f}": list(summary.intervals[level]) for level in (0.95, 0.8, 0.5)}}
-
-
-def optimum_json(optimum: Optimum, bytes_per_token: float, largest_C: float) -> dict[str, Any]:
-    """An optimum, posterior and posterior predictive, in tokens and in bytes, with how far beyond the runs it is."""
-    def both(posterior: Array, predictive: Array) -> dict[str, Any]:
-        return {"posterior": as_json(summarise(posterior)), "predictive": as_json(summarise(predictive))}
-
-    return {
-        "N_opt": both(optimum.N, optimum.predictive_N),
-        "D_opt": both(optimum.D, optimum.predictive_D),
-        "D_opt_bytes": both(optimum.D * bytes_per_token, optimum.predictive_D * bytes_per_token),
-        "tokens_per_parameter": both(optimum.D / optimum.N, optimum.predictive_D / optimum.predictive_N),
-        "C": as_json(summarise(optimum.C)),
-        "loss": as_json(summarise(optimum.loss)),
-        "extrapolation_factor": as_json(summarise(optimum.C / largest_C)),
-        "predictive_minima_at_the_edge": optimum.at_edge,
-    }

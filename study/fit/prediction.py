@@ -2,39 +2,95 @@
 
 import numpy as np
 
-from study.fit.fits import Answers, Fits
-from study.inference.answers import Summary, summarise
+from study.fit.argument import Argument
+from study.fit.fits import HUGE, Answers, Fits
+from study.fit.words import count, decimals, plain, roughly, scientific, with_interval
+from study.inference.answers import summarise
+from study.inference.digits import Estimate, estimate
+from study.inference.forms import FormFit
 from study.inference.parameters import Array
+from study.inference.serving import Serving
 from study.laws.published import RULE, published_law
 
 HOFFMANN_POINTS = ("besiroglu", "hoffmann", "hoffmann-rounded")
+FORM_NAMES = {"hoffmann": "Hoffmann's", "kaplan": "Kaplan's", "nesting": "nesting both",
+              "no floor": "without a floor, E = 0"}
 
 
-def prediction(fits: Fits, answers: Answers, N: float, *, source: str, dropped: int, bytes_per_token: float) -> str:
-    """The Markdown of prediction.md."""
+def prediction(fits: Fits, answers: Answers, argument: Argument, N: float, *, source: str, dropped: int, bytes_per_token: float,
+               serving: Serving | None = None) -> str:
+    """The Markdown of prediction.md: the verdict first."""
     posterior, at = fits.posterior, answers.at_N
-    D, ratio = summarise(at.D), summarise(at.D / N)
-    predicted = summarise(at.predictive_D)
-    predicted_ratio = summarise(at.predictive_D / at.predictive_N)
+    found = {name: estimate(posterior, draws) for name, draws in (
+        ("D", at.D), ("ratio", at.D / N), ("D new", at.predictive_D), ("ratio new", at.predictive_D / at.predictive_N),
+        ("bytes", at.D * bytes_per_token), ("bytes new", at.predictive_D * bytes_per_token), ("C", at.C))}
     rows = len(posterior.rows)
     left_out = f" ({dropped} of the highest losses left out)" if dropped else ""
+    widened = "" if argument.widened is None else (
+        f"| D_opt({count(N)}), widened | {with_interval(summarise(argument.widened), roughly)} | |\n")
     parts = [
         f"# Compute-optimal tokens for {count(N)} parameters",
+        f"**{argument.verdict[0].upper()}{argument.verdict[1:]}.**",
         f"From {rows} runs of {source}{left_out}, by {fits.method}. Intervals are central 95 %.",
         "| | law (posterior) | as a new experiment would measure it |\n|---|---|---|\n"
-        f"| D_opt({count(N)}), tokens | {with_interval(D)} | {with_interval(predicted)} |\n"
-        f"| tokens a parameter | {with_interval(ratio, plain)} | {with_interval(predicted_ratio, plain)} |\n"
-        f"| D_opt, bytes of text | {with_interval(summarise(at.D * bytes_per_token))} "
-        f"| {with_interval(summarise(at.predictive_D * bytes_per_token))} |\n"
-        f"| compute 6 N D, FLOP | {with_interval(summarise(at.C), scientific)} | the same |",
-        f"D_opt({count(N)}) is {with_interval(D)} tokens, {with_interval(ratio, plain)} tokens a parameter. "
+        f"| D_opt({count(N)}), tokens | {with_interval(found['D'])} | {with_interval(found['D new'])} |\n{widened}"
+        f"| tokens a parameter | {with_interval(found['ratio'], plain)} | {with_interval(found['ratio new'], plain)} |\n"
+        f"| D_opt, bytes of text | {with_interval(found['bytes'])} | {with_interval(found['bytes new'])} |\n"
+        f"| compute 6 N D, FLOP | {with_interval(found['C'], scientific)} | the same |",
+        f"D_opt({count(N)}) is {with_interval(found['D'])} tokens, {with_interval(found['ratio'], plain)} tokens a parameter. "
         f"{_new_experiment(at.at_edge)} A token here is {bytes_per_token:.3g} bytes.",
+        "## What speaks against it",
+        _against(argument),
+        "## Other forms of the law",
+        _forms(argument, N),
         "## Against Chinchilla",
-        _chinchilla(ratio, at.D, N, summarise(posterior.draws.a)),
+        _chinchilla(found["ratio"], at.D, N, estimate(posterior, posterior.draws.a)),
         "## Extrapolation",
         _extrapolation(fits, at.D, at.C, N),
     ]
+    if serving is not None:
+        parts.extend(["## With inference counted", _serving(serving)])
     return "\n\n".join(parts) + "\n"
+
+
+def _against(argument: Argument) -> str:
+    lines = [f"- {doubt.text[0].upper()}{doubt.text[1:]}." for doubt in argument.doubts]
+    if (test := argument.forecast) is not None:
+        counts = ", ".join(f"{test.inside[level]} inside {100 * level:.0f} %" for level in (0.5, 0.8, 0.95))
+        lines.append(f"- Forecast test: {test.rest} runs up to {scientific(test.above)} FLOP predict the {test.held} above (up to "
+                     f"{plain(test.reach)} times that compute): {counts}; mean error {test.error:+.1f} s.d. ({test.percent:+.2g} % "
+                     f"of the loss). Chances of a worse mean error and of fewer inside, if the law holds: {test.p_error:.2g} and "
+                     f"{test.p_inside:.2g}.")
+    else:
+        lines.append(f"- No forecast test: {argument.no_forecast}.")
+    for trend in argument.trends:
+        low, high = (100 * end for end in trend.ci95)
+        slope = f"{100 * trend.slope:+.2g} % of the loss a decade [{low:+.2g}, {high:+.2g}]"
+        lines.append(f"- Residuals against {trend.axis}: {slope}.")
+    return "\n".join(lines)
+
+
+def _forms(argument: Argument, N: float) -> str:
+    base = argument.forms.get("hoffmann")
+    lines = [f"| form | D_opt({count(N)}) | elpd against Hoffmann's |\n|---|---|---|"]
+    for name, fit in argument.forms.items():
+        if not isinstance(fit, FormFit):
+            lines.append(f"| {FORM_NAMES[name]} | none: {fit} | |")
+            continue
+        gain = f"{fit.elpd - base.elpd:+.1f}" if isinstance(base, FormFit) and name != "hoffmann" else ""
+        tokens = summarise(np.clip(fit.draws.D_opt_at(N), 0, HUGE))
+        lines.append(f"| {FORM_NAMES[name]} | {with_interval(tokens, roughly)} | {gain} |")
+    mixed = with_interval(summarise(argument.mixture), roughly)
+    lines.append(f"| the fit, Kaplan's and the nesting form in equal parts | {mixed} | |")
+    return "\n".join(lines)
+
+
+def _serving(found: Serving) -> str:
+    N, D, saved = summarise(found.N), summarise(found.D), summarise(100 * (1 - found.C / found.C_chinchilla))
+    return (f"For {count(found.inference_tokens)} tokens of inference, and the loss of the compute-optimal model of the compute "
+            f"asked for, the fewest FLOPs are spent by {with_interval(N, roughly)} parameters on {with_interval(D, roughly)} "
+            f"tokens, {with_interval(summarise(found.D / found.N), plain)} a parameter: {saved.median:.2g} % "
+            f"[{saved.ci95[0]:.2g}, {saved.ci95[1]:.2g}] fewer than by that model (6 N D + 2 N T; Sardana et al. 2024).")
 
 
 def _new_experiment(at_edge: float) -> str:
@@ -45,7 +101,7 @@ def _new_experiment(at_edge: float) -> str:
     return text
 
 
-def _chinchilla(ratio: Summary, D: Array, N: float, a: Summary) -> str:
+def _chinchilla(ratio: Estimate, D: Array, N: float, a: Estimate) -> str:
     published = []
     for key in HOFFMANN_POINTS:
         law = published_law(key)
@@ -54,13 +110,14 @@ def _chinchilla(ratio: Summary, D: Array, N: float, a: Summary) -> str:
         place = ("inside" if 0.025 <= share <= 0.975 else "above" if share > 0.975 else "below")
         published.append(f"{law.label} gives {count(tokens)} ({plain(tokens / N)} a parameter), {place} the interval")
     low, high = ratio.ci95
+    interval = f"[{plain(low, ratio.digits[1])}, {plain(high, ratio.digits[2])}]"
     if low <= RULE <= high:
-        rule = f"The interval of tokens a parameter, [{plain(low)}, {plain(high)}], contains the rule of {RULE:g}"
-        rule += "." if high / low < 4 else f", as it would contain many others: its ends differ by a factor of {plain(high / low)}."
+        rule = f"The interval of tokens a parameter, {interval}, contains the rule of {RULE:g}"
+        many = f", as it would contain many others: its ends differ by a factor of {plain(high / low, 1)}"
+        rule += "." if high / low < 4 else f"{many}."
     else:
         more = "more" if low > RULE else "fewer"
-        rule = (f"These runs ask for {more} tokens than the rule of {RULE:g} a parameter: the interval is "
-                f"[{plain(low)}, {plain(high)}].")
+        rule = f"These runs ask for {more} tokens than the rule of {RULE:g} a parameter: the interval is {interval}."
     b_low, b_high = 1 - a.ci95[1], 1 - a.ci95[0]
     if b_low <= 0.5 <= b_high:
         exponent = "which contains one half, the equal split of compute between parameters and tokens"
@@ -68,9 +125,9 @@ def _chinchilla(ratio: Summary, D: Array, N: float, a: Summary) -> str:
         exponent = "above one half: tokens should grow faster than parameters"
     else:
         exponent = "below one half: parameters should grow faster than tokens"
-    return (f"{rule} At {count(N)} parameters, {'; '.join(published)}. The exponent of D_opt in C is {1 - a.median:.3f} "
-            f"[{b_low:.3f}, {b_high:.3f}], {exponent}. The published laws count total parameters and their own tokens: "
-            "compare in bytes of text where the vocabularies differ.")
+    return (f"{rule} At {count(N)} parameters, {'; '.join(published)}. The exponent of D_opt in C is {decimals(1 - a.median, 2)} "
+            f"[{decimals(b_low, 2)}, {decimals(b_high, 2)}], {exponent}. The published laws count total parameters and their own "
+            "tokens: compare in bytes of text where the vocabularies differ.")
 
 
 def _extrapolation(fits: Fits, D: Array, C: Array, N: float) -> str:
@@ -101,31 +158,3 @@ def _extrapolation(fits: Fits, D: Array, C: Array, N: float) -> str:
         text += (" Runs are taken as independent given the law; if runs of one width or budget share errors, the interval is "
                  "too narrow.")
     return text
-
-
-def with_interval(summary: Summary, form=None) -> str:  # type: ignore[no-untyped-def]
-    """`21.4 B [19.5 B, 23.8 B]`."""
-    show = form or count
-    low, high = summary.ci95
-    return f"{show(summary.median)} [{show(low)}, {show(high)}]"
-
-
-def count(value: float) -> str:
-    """Parameters, tokens or bytes to three digits: 1B, 21.4B, 0.35T; powers of ten beyond a thousand trillion."""
-    for unit, name in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K")):
-        if unit <= abs(value) < 1000 * unit:
-            return f"{value / unit:.3g}{name}" if abs(value) < 999.5 * unit else f"{value / unit:.0f}{name}"
-    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.2e}"
-
-
-def plain(value: float) -> str:
-    """Three digits, thousands separated; powers of ten beyond a million."""
-    if abs(value) >= 1e6:
-        return f"{value:.2e}"
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
-
-
-def scientific(value: float) -> str:
-    """5.76e23."""
-    mantissa, exponent = f"{value:.2e}".split("e")
-    return f"{mantissa}e{int(exponent)}"

@@ -1,6 +1,5 @@
-"""A user's own table of runs: a CSV with N, D and loss under whatever names, or C in place of D."""
+"""A user's own table of runs: which columns are N, D and the loss, in which units, as the numbers that a fit reads."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,64 +7,68 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from study.errors import StudyError
+from study.fit.files import RawTable, TableError, read_cells
+from study.fit.headers import KEPT, ROLES, UNITS, match, read_header
+from study.fit.sizes import numbers
 from study.inference.parameters import Array
+from study.inference.spec import BYTES_PER_TOKEN
 
-ALIASES = {
-    "N": ("n", "params", "parameters", "n_params", "num_params", "model_size", "model_parameters"),
-    "D": ("d", "tokens", "training_tokens", "train_tokens", "n_tokens", "num_tokens"),
-    "C": ("c", "flops", "flop", "compute", "training_flops", "training_flop", "train_flops"),
-    "loss": ("loss", "val_loss", "validation_loss", "valid_loss", "eval_loss", "final_loss"),
-}
-KEPT = ("bytes_per_token", "width", "budget")  # what a prior or a group effect reads
-
-
-class TableError(StudyError):
-    """A table that cannot be read, or whose columns or values are not those of runs."""
+LN2 = float(np.log(2.0))
 
 
 @dataclass(frozen=True)
 class UserTable:
-    """The rows to fit and those left out."""
+    """The runs of a file."""
 
-    frame: pd.DataFrame  # line, N, D, loss, and those of `KEPT` that the file has
-    dropped: pd.DataFrame  # the same columns: the highest losses, left out on request
+    frame: pd.DataFrame  # line, N, D, loss (nats a token), and those of `KEPT`, `ROLES` and C that the file has
     columns: dict[str, str]  # which column of the file each was read from
+    other: pd.DataFrame  # text of the columns that are none of ours, one row a row of `frame`
+    notes: tuple[str, ...]  # what was understood
 
 
-def read_table(path: Path, *, columns: dict[str, str] | None = None, drop_highest: int = 0,
-               keep: Sequence[str] = KEPT) -> UserTable:
-    """Read and check a table. `line` is the line of the file.
+def read_table(path: Path, *, columns: dict[str, str] | None = None, keep: Sequence[str] = KEPT,
+               loss_unit: str = "", bytes_per_token: float | None = None) -> UserTable:
+    """Read and check a table: see `files` for the formats, `headers` for the names, `sizes` for the numbers.
+
+    `line` is the line of the file, or the number of the record where it has no lines. A missing N is C / (6 D), a missing
+    D is C / (6 N).
 
     Args:
-        columns: our names to the file's, where they are not among `ALIASES` (any case; spaces and hyphens as underscores).
-        drop_highest: rows of highest loss to leave out.
+        columns: our names to the file's, where they are not among the aliases.
         keep: which of `KEPT` to read; the others are not looked at.
+        loss_unit: one of `UNITS`; "" for what the header says, else nats a token.
+        bytes_per_token: for a loss by the byte, where the table has no such column.
 
     Raises:
         TableError: the file or a value cannot be read, a column is missing or ambiguous, or a number is not positive.
     """
-    try:
-        raw = pd.read_csv(path, skip_blank_lines=False, skipinitialspace=True)
-    except OSError as error:
-        raise TableError(f"cannot read {path}: {error.strerror or error}") from None
-    except (ValueError, pd.errors.ParserError) as error:  # of an empty file, of another encoding, of ragged rows
-        reason = str(error).splitlines()[0]
-        raise TableError(f"{path} is not a readable CSV table: {reason}") from None
-    if not isinstance(raw.index, pd.RangeIndex):  # rows longer than the header: pandas takes their first fields as labels
-        if not any(list(raw.index) == list(range(first, first + len(raw))) for first in (0, 1)):
-            raise TableError(f"{path} is not a readable CSV table: its rows have more fields than its header names")
-        raw = raw.reset_index(drop=True)  # the numbers of the rows
-    raw.insert(0, "line of the file", np.arange(2, len(raw) + 2))
-    raw = raw[raw.drop(columns="line of the file").notna().any(axis=1)]
-    found = _columns(path, [str(name) for name in raw.columns[1:]], columns or {}, keep)
-    line = raw["line of the file"].to_numpy()
-    values = {name: _numbers(path, raw[source], source, line) for name, source in found.items()}
-    if "D" not in values:
-        values["D"] = values["C"] / (6.0 * values["N"])
-    kept = [name for name in ("N", "D", "loss", *KEPT) if name in values]
-    frame = pd.DataFrame({"line": line, **{name: values[name] for name in kept}})
-    return UserTable(*drop_highest_losses(frame, drop_highest), found)
+    if loss_unit not in ("", *UNITS):
+        raise TableError(f"unknown --loss-unit {loss_unit!r}: one of {', '.join(UNITS)}")
+    raw = read_cells(path)
+    found = match(path, raw.header, columns or {}, keep)
+    checked = "C" in found and {"N", "D"} <= found.keys()  # C beside both is compared with 6ND, not read
+    values: dict[str, Array] = {}
+    notes = [raw.understood]
+    for name, index in found.items():
+        if name in ROLES or (name == "C" and checked):
+            continue
+        values[name] = _positive(path, raw, index, decimal_comma=name == "loss")
+    for name, other in (("D", "N"), ("N", "D")):
+        if name not in values:
+            values[name] = values["C"] / (6.0 * values[other])
+            notes.append(f"{name} = C / (6 {other})")
+    values["loss"], said = _nats(values["loss"], loss_unit or read_header(raw.header[found["loss"]]).unit,
+                                 values.get("bytes_per_token", bytes_per_token))
+    notes.extend(said)
+    ours = [name for name in ("N", "D", "loss", *KEPT) if name in values]
+    frame = pd.DataFrame({"line": raw.lines.to_numpy(), **{name: values[name] for name in ours}})
+    for name in ("C", *ROLES) if checked else ROLES:
+        if name in found:
+            text = raw.cells[found[name]]
+            frame[name] = text.to_numpy() if name in ("run", "seed") else _scaled(raw, found[name])
+    others = [index for index in range(len(raw.header)) if index not in found.values()]
+    rest = raw.cells[others].set_axis([raw.header[index] for index in others], axis=1)
+    return UserTable(frame, {name: raw.header[index] for name, index in found.items()}, rest, tuple(notes))
 
 
 def drop_highest_losses(frame: pd.DataFrame, count: int) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -80,56 +83,32 @@ def drop_highest_losses(frame: pd.DataFrame, count: int) -> tuple[pd.DataFrame, 
     return frame.drop(index=order).reset_index(drop=True), frame.loc[order].reset_index(drop=True)
 
 
-def parse_columns(text: str) -> dict[str, str]:
-    """`N=params,loss=val_loss` as a mapping.
-
-    Raises:
-        TableError: not of that shape, or a name that is none of ours.
-    """
-    pairs = {}
-    for part in filter(None, (item.strip() for item in text.split(","))):
-        name, sign, source = (piece.strip() for piece in part.partition("="))
-        if not sign or not source or name not in (*ALIASES, *KEPT):
-            raise TableError(f"--columns {part!r}: write NAME=COLUMN with NAME one of {', '.join((*ALIASES, *KEPT))}")
-        pairs[name] = source
-    return pairs
-
-
-def _columns(path: Path, header: list[str], given: dict[str, str], keep: Sequence[str]) -> dict[str, str]:
-    found = {}
-    if "C" in given and "D" in given:
-        raise TableError("--columns names both C and D: the law reads D, and C only in its place")
-    for name, source in given.items():
-        if source not in header:
-            raise TableError(f"{path} has no column {source!r} for {name}: it has {', '.join(header)}")
-        found[name] = source
-    for name in (*ALIASES, *keep):
-        if name in found or (name == "D" and "C" in given):
-            continue
-        matches = [name] if name in header else [column for column in header if column not in found.values()
-                                                 and re.sub(r"[\s-]+", "_", column.strip().lower()) in ALIASES.get(name, (name,))]
-        if len(matches) > 1:
-            raise TableError(f"{path}: {' and '.join(matches)} could each be {name}; say which with --columns {name}={matches[0]}")
-        if matches:
-            found[name] = matches[0]
-    missing = [name for name in ("N", "loss") if name not in found]
-    if "D" not in found and "C" not in found:
-        missing.append("D (or C)")
-    if missing:
-        raise TableError(f"{path} has no column for {' and '.join(missing)}: it has {', '.join(header)}; "
-                         "name them with --columns N=...,D=...,loss=...")
-    if "D" in found:
-        found.pop("C", None)  # D is what the law reads
-    return found
+def _nats(loss: Array, unit: str, bytes_per_token: Array | float | None) -> tuple[Array, list[str]]:
+    if unit == "perplexity":
+        if (loss <= 1).any():
+            raise TableError("a perplexity is above 1, and the loss column has lower values: see --loss-unit")
+        return np.log(loss), ["loss = ln perplexity"]
+    if unit == "bits":
+        return loss * LN2, ["loss = bits x ln 2"]
+    if unit in ("bits-per-byte", "nats-per-byte"):
+        known = bytes_per_token if bytes_per_token is not None else BYTES_PER_TOKEN
+        by = f"{float(np.mean(known)):.3g} bytes a token" + (" (assumed: say --bytes-per-token)" if bytes_per_token is None else "")
+        nats = loss * known * (LN2 if unit == "bits-per-byte" else 1.0)
+        return nats, [f"loss = {unit.replace('-', ' ')} x {by}{' x ln 2' if unit == 'bits-per-byte' else ''}"]
+    return loss, []
 
 
-def _numbers(path: Path, column: "pd.Series[float]", source: str, line: Array) -> Array:
-    values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=float)
+def _scaled(raw: RawTable, index: int, *, decimal_comma: bool = False) -> Array:
+    return numbers(raw.cells[index], decimal_comma=decimal_comma) * read_header(raw.header[index]).scale
+
+
+def _positive(path: Path, raw: RawTable, index: int, *, decimal_comma: bool) -> Array:
+    values, column, line = _scaled(raw, index, decimal_comma=decimal_comma), raw.cells[index], raw.lines.to_numpy()
     for wrong, why in ((np.isnan(values), "is not a number"), (np.isinf(values), "is not finite"),
                        (values <= 0, "is not positive")):
         if wrong.any():
             first = int(np.flatnonzero(wrong)[0])
             shown = "an empty cell" if pd.isna(column.iloc[first]) else repr(str(column.iloc[first]))
             more = f" ({int(wrong.sum())} such values)" if wrong.sum() > 1 else ""
-            raise TableError(f"{path}, line {int(line[first])}, column {source}: {shown} {why}{more}")
-    return np.asarray(values)
+            raise TableError(f"{path}, line {int(line[first])}, column {raw.header[index]}: {shown} {why}{more}")
+    return values

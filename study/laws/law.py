@@ -38,6 +38,8 @@ class Law:
     mean: (theta, columns, xp) with theta by symbol, columns by name as logarithms ln(x / x0), and xp the module that has
         exp, log, logaddexp ... (numpy or pytensor.tensor); returns y > 0.
     response: the column of y.
+    terms: of a law E + sum of t exp(-alpha x), the (t, alpha) of each: it is then sampled in L0 = E + sum t and the slopes
+        alpha t, which data fix, and not in E and t, which lie on a thin curved ridge.
     relative: y is divided by its geometric mean before the fit (a count of steps has no natural size, a loss has).
     """
 
@@ -47,6 +49,7 @@ class Law:
     mean: Callable[[Values, Values, Any], Any]
     response: str = "loss"
     relative: bool = False
+    terms: tuple[tuple[str, str], ...] = ()
 
     @property
     def symbols(self) -> tuple[str, ...]:

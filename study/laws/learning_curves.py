@@ -18,7 +18,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from study.laws.law import Law, LogNormal
+from study.laws.power import power, pure_power
+
 Array = NDArray[np.float64]
+EXPONENT = LogNormal(0.0, 0.7)  # 0.25 to 4: wide, for exponents from 1/2 to 2
 SIZES = tuple(2**k for k in range(4, 13))
 GAP = 0.2  # share of [0, 1] around the boundary without examples
 FLIPPED = 0.2  # of the labels
@@ -70,6 +74,13 @@ CASES = (
     Case("noisy labels", 0.5, 0.0, direction),
     Case("stochastic learner", 1.0, float(-(OUTCOMES * np.log(OUTCOMES)).sum()), frequencies),
 )
+
+
+def curve_law(case: Case) -> Law:
+    """The power law that a case's curve is fitted by: with E where theory has one, else pure."""
+    if case.entropy > 0:
+        return power("D", bytes_per_token=3.0, exponent=EXPONENT, term=LogNormal(-4.0, 2.0))
+    return pure_power("D", relative=True, exponent=EXPONENT)
 
 
 def learning_curve(case: Case, *, seed: int, sizes: Sequence[int] = SIZES, learners: int = 2000) -> pd.DataFrame:

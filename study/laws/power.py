@@ -14,17 +14,19 @@ from study.laws.law import Law, LogNormal, Values
 
 NATS_PER_BYTE, BYTES_PER_TOKEN = 0.40, 4.3
 EXPONENT, PURE_EXPONENT = LogNormal(math.log(0.35), 0.4), LogNormal(math.log(0.15), 0.8)
+TERM = LogNormal(0.0, 1.0)  # nats at the reference
 Array = NDArray[np.float64]
 
 
-def power(column: str, *, response: str = "loss", bytes_per_token: float = BYTES_PER_TOKEN) -> Law:
+def power(column: str, *, response: str = "loss", bytes_per_token: float = BYTES_PER_TOKEN, exponent: LogNormal = EXPONENT,
+          term: LogNormal = TERM) -> Law:
     """y = E + t exp(-alpha x), x = ln(column / reference)."""
     def mean(theta: Values, columns: Values, xp: Any) -> Any:
         return theta["E"] + theta["t"] * xp.exp(-theta["alpha"] * columns[column])
 
     return Law(f"E + A {column}^-alpha", (column,),
-               {"E": LogNormal(math.log(NATS_PER_BYTE * bytes_per_token), 0.4), "t": LogNormal(0.0, 1.0), "alpha": EXPONENT},
-               mean, response)
+               {"E": LogNormal(math.log(NATS_PER_BYTE * bytes_per_token), 0.4), "t": term, "alpha": exponent},
+               mean, response, terms=(("t", "alpha"),))
 
 
 def pure_power(column: str, *, response: str = "loss", relative: bool = False,

@@ -22,7 +22,8 @@ def steps_law(*, floor: bool = True, bytes_per_token: float = BYTES_PER_TOKEN) -
     size = {"E": LogNormal(entropy, 0.4), "tN": LogNormal(0.0, 1.0)} if floor else {"tN": LogNormal(entropy + 0.4, 0.6)}
     return Law("E + (N_c/N)^alpha_N + (S_c/S)^alpha_S" if floor else "(N_c/N)^alpha_N + (S_c/S)^alpha_S", ("N", "S_min"),
                {**size, "tS": LogNormal(-0.7, 1.0), "alpha_N": EXPONENT if floor else PURE_EXPONENT,
-                "alpha_S": LogNormal(float(np.log(0.6)), 0.4)}, _mean)
+                "alpha_S": LogNormal(float(np.log(0.6)), 0.4)}, _mean,
+               terms=(("tN", "alpha_N"), ("tS", "alpha_S")) if floor else ())
 
 
 def _mean(theta: Values, columns: Values, xp: Any) -> Any:

@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from study import cost
 from study.cli import app
 from study.grids import grid
 
+NARROW = CliRunner(env={"COLUMNS": "80", "TERM": "dumb"})
 WIDE = CliRunner(env={"COLUMNS": "250", "TERM": "dumb"})
 
 
@@ -21,6 +23,16 @@ def test_the_lab_s_plan(tmp_path: Path) -> None:
     assert "NVIDIA H100 (SXM) data sheet" in result.output and "40% of it reached (given)" in result.output
     for run in made.runs:
         assert run.run_id in result.output and f"{run.memory.total / 1e9:.1f}" in result.output
+
+
+@pytest.mark.parametrize("name", ["lab01", "gpu", "cpu"])
+def test_a_plan_is_whole_at_80_columns(name: str, tmp_path: Path) -> None:
+    result = NARROW.invoke(app, ["plan", "--grid", name, "--device", "h100", "--price", "2.5", "--runs", str(tmp_path)])
+    assert result.exit_code == 0 and "…" not in result.output
+    lines = result.output.splitlines()
+    for run in cost.plan(grid(name), cost.device("h100"), 1, price=2.5, mfu=0.35).runs:
+        (line,) = [line for line in lines if run.run_id in line]
+        assert len(line) <= 80 and f"{run.flops:.2e}" in line and f"{run.memory.total / 1e9:.1f}" in line
 
 
 def test_the_frame_is_enough_for_a_figure() -> None:

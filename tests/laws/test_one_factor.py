@@ -4,8 +4,8 @@ import pytest
 from study.inference.general.draws import fit_law
 from study.laws import c_min, critical_batch, overfitting, steps
 from study.laws.kaplan import KaplanSurface
-from study.laws.learning_curves import CASES, OUTCOMES, learning_curve
-from study.laws.power import KAPLAN_ONE_FACTOR, doubling, exponent_of_doubling, power, pure_power
+from study.laws.learning_curves import CASES, OUTCOMES, curve_law, learning_curve
+from study.laws.power import KAPLAN_ONE_FACTOR, doubling, exponent_of_doubling
 
 
 def test_doubling_inverts() -> None:
@@ -19,12 +19,10 @@ def test_amaris_exponents_come_out_of_the_learners(case) -> None:  # type: ignor
     reducible = curve.assign(loss=curve["loss"] - case.entropy)
     slope = -np.polyfit(np.log(curve["D"]), np.log(reducible["loss"]), 1)[0]
     assert slope == pytest.approx(case.exponent, abs=0.08)
-    floor = case.entropy > 0
-    law = power("D", bytes_per_token=3.0) if floor else pure_power("D", relative=True)
-    found = fit_law(law, curve, seed=0, fallback=False)
+    found = fit_law(curve_law(case), curve, seed=0, fallback=False)
     low, high = np.quantile(found.theta["alpha"], [0.025, 0.975])
     assert low - 0.05 < case.exponent < high + 0.05
-    if floor:
+    if case.entropy > 0:
         assert np.median(found.theta["E"]) == pytest.approx(case.entropy, rel=0.01)
 
 

@@ -18,6 +18,7 @@ from study.inference.fast.target import Target, supported, target
 from study.inference.observations import bytes_per_token_of, check_design, observations, reference
 from study.inference.parameters import Array
 from study.inference.posterior import ImportanceDiagnostics, Posterior, fit_posterior
+from study.inference.priors import Priors
 from study.inference.spec import HEADLINE, ModelSpec
 
 FREEDOM = 8  # of the t the two terms are drawn from
@@ -36,7 +37,8 @@ class WeightedDraws:
 
 
 def fit_fast(table: pd.DataFrame, spec: ModelSpec = HEADLINE, *, seed: int, draws: int = 4000, N0: float | None = None,
-             D0: float | None = None, bytes_per_token: float | None = None, fallback: bool = True) -> Posterior:
+             D0: float | None = None, bytes_per_token: float | None = None, fallback: bool = True,
+             prior: Priors | None = None) -> Posterior:
     """The posterior of `spec` given `table`, as `fit_posterior` but by importance sampling; `idata` is None.
 
     `diagnostics` is an `ImportanceDiagnostics`, or NUTS's own where the fit fell back on it: for a law or a noise the
@@ -44,6 +46,7 @@ def fit_fast(table: pd.DataFrame, spec: ModelSpec = HEADLINE, *, seed: int, draw
     with their k-hat).
 
     Args:
+        prior: in place of the default priors (`priors.priors`).
         draws: equally weighted draws in the result, resampled from at least as many proposals.
 
     Raises:
@@ -51,16 +54,16 @@ def fit_fast(table: pd.DataFrame, spec: ModelSpec = HEADLINE, *, seed: int, draw
         UnconvergedError: neither way converged.
     """
     if not supported(spec):
-        return fit_posterior(table, spec, seed=seed, N0=N0, D0=D0, bytes_per_token=bytes_per_token)
+        return fit_posterior(table, spec, seed=seed, N0=N0, D0=D0, bytes_per_token=bytes_per_token, prior=prior)
     rows = observations(table, spec)
     check_design(rows)
     N0, D0 = reference(rows, N0, D0)
     bytes_per_token = bytes_per_token if bytes_per_token is not None else bytes_per_token_of(table)
     rng = np.random.default_rng(seed)
-    problem = target(rows, spec, N0, D0, bytes_per_token)
+    problem = target(rows, spec, N0, D0, bytes_per_token, prior)
     weighted = weighted_draws(problem, draws, rng)
     if fallback and not weighted.diagnostics.converged:
-        return fit_posterior(table, spec, seed=seed, N0=N0, D0=D0, bytes_per_token=bytes_per_token)
+        return fit_posterior(table, spec, seed=seed, N0=N0, D0=D0, bytes_per_token=bytes_per_token, prior=prior)
     keep = rng.permutation(resample(weighted.log_weight, draws, rng))
     x, psi = weighted.x[keep], weighted.psi[keep]
     values = problem.parameters(x, psi)
@@ -77,7 +80,7 @@ def weighted_draws(problem: Target, count: int, rng: np.random.Generator) -> Wei
     mixture = propose(problem, rng)
     for attempt in range(ATTEMPTS):
         x, psi, log_weight = importance(problem, mixture, count * 4**attempt, rng)
-        smooth, khat = _smoothed(log_weight)
+        smooth, khat = smoothed(log_weight)
         result = WeightedDraws(x, psi, smooth, ImportanceDiagnostics(khat, effective(smooth), len(x)))
         if result.diagnostics.converged and result.diagnostics.effective >= min(ENOUGH, count / 4):
             break
@@ -104,7 +107,8 @@ def importance(problem: Target, mixture: Mixture, count: int, rng: np.random.Gen
     return x, psi, np.where(np.isnan(log_weight), -np.inf, log_weight)  # a mode that overflowed is of a point that fits nothing
 
 
-def _smoothed(log_weight: Array) -> tuple[Array, float]:
+def smoothed(log_weight: Array) -> tuple[Array, float]:
+    """Pareto-smoothed log weights, normalised, and k-hat (Vehtari et al., arXiv 1507.02646)."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # arviz announces its 1.0 at import
         import arviz as az

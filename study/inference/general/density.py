@@ -4,11 +4,14 @@
     noise: Student-t of scale s and nu degrees of freedom; with groups normal of scale s, and the rows of a group share
     u ~ Normal(0, tau), integrated out in closed form (points of one curve are not independent)
 
-Coordinates x, shape (M, K): ln theta by symbol, ln s, and ln nu or ln tau. Priors of s, nu and tau are the joint law's.
+Coordinates x, shape (M, K): by symbol, ln s, and ln nu or ln tau. A symbol's coordinate is its logarithm, but in a law of terms
+(`Law.terms`) E's is ln L0, L0 = E + sum t, and t's is ln(alpha t): d(ln E, ln t) / d(ln L0, ln alpha t) has determinant L0 / E.
+Priors of s, nu and tau are the joint law's.
 """
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -43,21 +46,21 @@ class Problem:
 
     def theta(self, x: Array) -> dict[str, Array]:
         """Symbols, each of shape (M,)."""
-        return {name: np.exp(x[:, k]) for k, name in enumerate(self.law.symbols)}
+        return {name: np.exp(value) for name, value in log_symbols(self.law, x.T)[0].items()}
 
     def log_mean(self, x: Array, columns: dict[str, Array] | None = None) -> Array:
         """ln of the mean, (M, R); what is not a positive number is nan."""
-        theta = {name: value[:, None] for name, value in self.theta(x).items()}
         with np.errstate(all="ignore"):
+            theta = {name: value[:, None] for name, value in self.theta(x).items()}
             return np.asarray(np.log(self.law.at(theta, columns if columns is not None else self.columns)))
 
     def log_prior(self, x: Array) -> Array:
         """(M,)."""
-        total = np.zeros(len(x))
-        for k, prior in enumerate((*self.law.priors.values(), None)):
-            mu, sigma = (prior.mu, prior.sigma) if prior else LN_S
-            total += -0.5 * ((x[:, k] - mu) / sigma) ** 2 - math.log(sigma) - HALF_LN_2PI
-        last = x[:, -1]
+        with np.errstate(all="ignore"):
+            logs, log_determinant = log_symbols(self.law, x.T)
+        total, last = np.zeros(len(x)) + log_determinant, x[:, -1]
+        for value, mu, sigma in ((x[:, -2], *LN_S), *((logs[name], p.mu, p.sigma) for name, p in self.law.priors.items())):
+            total += -0.5 * ((value - mu) / sigma) ** 2 - math.log(sigma) - HALF_LN_2PI
         if self.group is None:
             return total + NU_SHAPE * (last + math.log(NU_RATE)) - NU_RATE * np.exp(last) - float(special.gammaln(NU_SHAPE))
         return total + last - 0.5 * (np.exp(last) / TAU) ** 2 + math.log(2.0 / TAU) - HALF_LN_2PI
@@ -79,12 +82,8 @@ class Problem:
         """(M,), group effects integrated out."""
         if self.group is None:
             return np.asarray(self.pointwise(x).sum(axis=1))
-        residual = self.y - self.log_mean(x)
-        size, total = self._group_sums(residual)
         s2, t2 = np.exp(2 * x[:, -2, None]), np.exp(2 * x[:, -1, None])
-        quadratic = ((residual**2).sum(axis=1) - (t2 / (s2 + size * t2) * total**2).sum(axis=1)) / s2[:, 0]
-        log_det = residual.shape[1] * 2 * x[:, -2] + np.log1p(size * t2 / s2).sum(axis=1)
-        return np.asarray(-0.5 * (quadratic + log_det) - residual.shape[1] * HALF_LN_2PI)
+        return np.asarray(log_marginal(self.y - self.log_mean(x), s2, t2, self.member))
 
     def log_posterior(self, x: Array) -> Array:
         """(M,); -inf where the law gives no positive number."""
@@ -96,14 +95,46 @@ class Problem:
         """One draw of the group effects for each x, (M, G), from their conditional normal."""
         if self.group is None:
             return np.zeros((len(x), 0))
-        size, total = self._group_sums(self.y - self.log_mean(x))
+        size, total = self.member.sum(axis=0), (self.y - self.log_mean(x)) @ self.member
         s2, t2 = np.exp(2 * x[:, -2, None]), np.exp(2 * x[:, -1, None])
         precision = size / s2 + 1 / t2
         return np.asarray(total / s2 / precision + rng.standard_normal(total.shape) / np.sqrt(precision))
 
-    def _group_sums(self, residual: Array) -> tuple[Array, Array]:
-        member = np.equal.outer(np.asarray(self.group), np.arange(len(self.groups))).astype(float)
-        return member.sum(axis=0), residual @ member
+    @property
+    def member(self) -> Array:
+        """(R, G) 1 where a row belongs to a group."""
+        return np.equal.outer(np.asarray(self.group), np.arange(len(self.groups))).astype(float)
+
+
+def log_marginal(residual: Any, s2: Any, t2: Any, member: Array, xp: Any = np) -> Any:
+    """ln N(residual; 0, s2 I + t2 member member'), residual (..., R), s2 and t2 of a shape that broadcasts with (..., 1)."""
+    size, total = member.sum(axis=0), xp.dot(residual, member)
+    quadratic = ((residual**2).sum(axis=-1, keepdims=True) - (t2 / (s2 + size * t2) * total**2).sum(axis=-1, keepdims=True)) / s2
+    log_det = len(member) * xp.log(s2) + xp.log1p(size * t2 / s2).sum(axis=-1, keepdims=True)
+    return (-0.5 * (quadratic + log_det) - len(member) * HALF_LN_2PI).sum(axis=-1)
+
+
+def log_symbols(law: Law, x: Any, xp: Any = np) -> tuple[dict[str, Any], Any]:
+    """ln theta by symbol and the log determinant, from coordinates x[0], x[1] ...; nan where E would be negative."""
+    logs: dict[str, Any] = {name: x[k] for k, name in enumerate(law.symbols)}
+    if not law.terms:
+        return logs, 0.0
+    ln_L0 = logs["E"]
+    for t, alpha in law.terms:
+        logs[t] = logs[t] - logs[alpha]
+    logs["E"] = xp.log(xp.exp(ln_L0) - sum(xp.exp(logs[t]) for t, _ in law.terms))
+    return logs, ln_L0 - logs["E"]
+
+
+def coordinates(law: Law, logs: Array) -> Array:
+    """The inverse: coordinates (M, P) from ln theta (M, P) in the order of the symbols."""
+    x = logs.copy()
+    for t, alpha in law.terms:
+        x[:, law.symbols.index(t)] += logs[:, law.symbols.index(alpha)]
+    if law.terms:
+        E = law.symbols.index("E")
+        x[:, E] = np.log(np.exp(logs[:, E]) + sum(np.exp(logs[:, law.symbols.index(t)]) for t, _ in law.terms))
+    return x
 
 
 def problem(law: Law, table: pd.DataFrame, *, reference: dict[str, float] | None = None, scale: float | None = None,

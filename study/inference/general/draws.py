@@ -12,12 +12,12 @@ import pandas as pd
 from scipy.optimize import minimize
 
 from study.inference.fast.mixture import Mixture, effective, rebuild, resample
-from study.inference.general.density import Problem, problem
+from study.inference.general.density import Problem, coordinates, problem
 from study.inference.parameters import Array
 from study.inference.posterior import KHAT, Diagnostics, ImportanceDiagnostics
 from study.laws.law import Law
 
-STARTS, PRIOR_POINTS = 3, 400
+STARTS, PRIOR_POINTS = 4, 600
 SPREAD = 1.3  # of the first proposal, in standard deviations of Laplace's approximation
 ROUND, ROUNDS, ENOUGH = 1500, 12, 0.3  # draws a round of adaptation, rounds, effective fraction that ends it
 
@@ -116,6 +116,8 @@ def laplace(at: Problem, rng: np.random.Generator) -> tuple[Array, Array]:
     mu = np.array([prior.mu for prior in at.law.priors.values()] + [np.log(0.05), 1.5 if at.group is None else np.log(0.005)])
     sigma = np.array([prior.sigma for prior in at.law.priors.values()] + [0.8, 0.5])
     points = mu + sigma * np.vstack([np.zeros_like(mu), rng.standard_normal((PRIOR_POINTS, len(mu)))])
+    points[:, :-2] = coordinates(at.law, points[:, :-2])
+    reach = 12 * points.std(axis=0)
     best = points[np.argsort(-at.log_posterior(points))[:STARTS]]
     step = 1e-4 * np.eye(len(mu))
 
@@ -132,7 +134,7 @@ def laplace(at: Problem, rng: np.random.Generator) -> tuple[Array, Array]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # a line search that leaves the support
         ends = [minimize(objective, start, jac=gradient, method="L-BFGS-B",
-                         bounds=list(zip(mu - 12 * sigma, mu + 12 * sigma, strict=True))) for start in best]
+                         bounds=list(zip(points[0] - reach, points[0] + reach, strict=True))) for start in best]
     mode = np.asarray(min(ends, key=lambda end: float(end.fun)).x)
     h = 1e-3 * np.eye(len(mu))
     hessian = np.stack([(gradient(mode + row) - gradient(mode - row)) / 2e-3 for row in h])

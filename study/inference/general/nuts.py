@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 
-from study.inference.general.density import LN_S, NU_RATE, NU_SHAPE, TAU, Problem
+from study.inference.general.density import LN_S, NU_RATE, NU_SHAPE, TAU, Problem, log_marginal, log_symbols
 from study.inference.general.draws import LawPosterior, laplace
 from study.inference.posterior import CHAINS, UnconvergedError, diagnose
 
@@ -23,17 +23,18 @@ def nuts(at: Problem, *, seed: int, draws: int = 1000, tune: int = 1000) -> LawP
     with pm.Model() as model:
         z = pm.Flat("z", shape=size, initval=np.zeros(size))
         x = mode + pt.dot(factor, z)
-        pm.Potential("prior", sum(-0.5 * ((x[k] - prior.mu) / prior.sigma) ** 2 for k, prior in enumerate(law.priors.values()))
-                     - 0.5 * ((x[size - 2] - LN_S[0]) / LN_S[1]) ** 2)
-        theta = {name: pt.exp(x[k]) for k, name in enumerate(law.symbols)}
+        logs, log_determinant = log_symbols(law, x, pt)
+        prior = sum(-0.5 * ((logs[name] - p.mu) / p.sigma) ** 2 for name, p in law.priors.items()) + log_determinant
+        prior -= 0.5 * ((x[size - 2] - LN_S[0]) / LN_S[1]) ** 2
+        pm.Potential("prior", pt.switch(pt.isnan(prior), -np.inf, prior))
+        theta = {name: pt.exp(value) for name, value in logs.items()}
         centre, last = pt.log(law.mean(theta, at.columns, pt)), x[size - 1]
         if at.group is None:
             pm.Potential("nu", NU_SHAPE * last - NU_RATE * pt.exp(last))
             pm.StudentT("y", nu=pt.exp(last), mu=centre, sigma=pt.exp(x[size - 2]), observed=at.y)
         else:
             pm.Potential("tau", last - 0.5 * (pt.exp(last) / TAU) ** 2)
-            u = pt.exp(last) * pm.Normal("u", shape=len(at.groups))
-            pm.Normal("y", centre + u[at.group], pt.exp(x[size - 2]), observed=at.y)
+            pm.Potential("y", log_marginal(at.y - centre, pt.exp(2 * x[size - 2]), pt.exp(2 * last), at.member, pt))
     import nutpie
 
     compiled = nutpie.compile_pymc_model(model)

@@ -103,10 +103,10 @@ def test_nuts_takes_over(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fast, "ENOUGH", 0.0)
     spec = ModelSpec(law="kaplan") if kind == "another law" else NORMAL
     if kind == "k-hat":
-        monkeypatch.setattr(fast, "_smoothed", lambda log_weight: (log_weight, 0.9))
+        monkeypatch.setattr(fast, "smoothed", lambda log_weight: (log_weight, 0.9))
     assert fit_fast(simulated(), spec, seed=5, N0=1e5, draws=200, bytes_per_token=2.5) == "a posterior"
     D0 = pytest.approx(np.exp(np.log(simulated()["D"]).mean()))  # the table's own, N0 being given
-    assert asked[0][1] == {"seed": 5, "N0": 1e5, "D0": None if kind == "another law" else D0, "bytes_per_token": 2.5}
+    assert asked[0][1] == {"seed": 5, "N0": 1e5, "D0": None if kind == "another law" else D0, "bytes_per_token": 2.5, "prior": None}
     if kind == "k-hat":
         kept = fit_fast(simulated(), spec, seed=5, draws=200, fallback=False)
         assert len(asked) == 1 and not kept.diagnostics.converged

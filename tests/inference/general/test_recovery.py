@@ -57,11 +57,11 @@ PLANTED = {
 }
 
 
-def recovered(case: Planted, tables: int) -> dict[str, tuple[float, float]]:
+def recovered(case: Planted, tables: int, draws: int = 1000) -> dict[str, tuple[float, float]]:
     """By symbol: how many of the tables' 95 % intervals hold the truth, and the median relative error of the medians."""
     held, error = dict.fromkeys(case.truth, 0), {name: [] for name in case.truth}
     for seed in range(tables):
-        found = fit_law(case.law, case.table(seed), seed=seed, draws=2000, reference=dict(case.reference), scale=1.0,
+        found = fit_law(case.law, case.table(seed), seed=seed, draws=draws, reference=dict(case.reference), scale=1.0,
                         fallback=False)
         for name, truth in case.truth.items():
             low, middle, high = np.quantile(found.theta[name], [0.025, 0.5, 0.975])
@@ -78,7 +78,7 @@ def test_a_planted_law_lies_within_the_intervals(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", PLANTED)
+@pytest.mark.parametrize("name", PLANTED)  # 0.05 to 0.1 s a table
 def test_a_hundred_planted_tables(name: str) -> None:
     for symbol, (held, error) in recovered(PLANTED[name], 100).items():
         assert held >= 88 or error < 0.1, symbol  # 95 expected; below 88 once in 700

@@ -1,0 +1,60 @@
+"""The headline's answers: at the target, as an experiment would measure them, under other counts, at the exact cost."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from study.analysis.study import CHINCHILLA_C, SEED, TARGET_N, Study, once
+from study.counts import config_counts, config_flops_per_token
+from study.inference.answers import NewExperiment, exact_cost_optimum, new_experiment_at
+from study.inference.parameters import Array
+from study.inference.posterior import Posterior
+from study.inference.spec import HEADLINE
+
+CONVENTIONS = ("multiplying", "non_embedding", "total")  # of what N counts
+
+
+def tokens(study: Study) -> Array:
+    """D_opt at the target, tokens, per draw."""
+    return np.asarray(study.posterior.draws.D_opt_at(TARGET_N))
+
+
+def middle_tokens(study: Study) -> float:
+    """The median of `tokens`."""
+    return float(np.median(tokens(study)))
+
+
+def target_compute(study: Study) -> float:
+    """6 N D_opt at the target, FLOP, with the median D_opt."""
+    return 6 * TARGET_N * middle_tokens(study)
+
+
+def at_chinchilla(study: Study) -> Array:
+    """N_opt at Chinchilla's budget, per draw."""
+    return np.asarray(study.posterior.draws.N_opt(CHINCHILLA_C))
+
+
+@once
+def measured(study: Study, N: float = TARGET_N) -> NewExperiment:
+    """The optimum at N as a new isoFLOP experiment would measure it, one a draw."""
+    return new_experiment_at(study.posterior, N, seed=SEED)
+
+
+@once
+def posteriors(study: Study) -> dict[str, Posterior]:
+    """The headline's posterior, then that of the same model under the other conventions for N, by importance sampling."""
+    out = {HEADLINE.n_convention: study.posterior}
+    for name in CONVENTIONS:
+        if name not in out:
+            out[name] = study.refit(study.fit, replace(HEADLINE, n_convention=name))
+    return out
+
+
+@once
+def exact_optimum(study: Study) -> tuple[float, Array, Array]:
+    """At the largest fitted budget: the budget, N_opt per draw at C = 6 N D, and under the exact cost a token of the ladder."""
+    configs = {cell.config.width: cell.config for cell in study.grid.of("fit")}.values()
+    ladder = [float(config_counts(config).multiplying) for config in configs]
+    C = float(study.fit["budget"].max())
+    exact = exact_cost_optimum(study.posterior.draws, C, ladder, [float(config_flops_per_token(config)) for config in configs])
+    return C, np.asarray(study.posterior.draws.N_opt(C)), exact

@@ -1,0 +1,106 @@
+"""The critical batch from runs at a constant rate, the law of learning in steps, and the compute far below the critical batch.
+
+Kaplan et al. 2020 (arXiv 2001.08361), figures 10, 11, 13, 14 and 18.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from study.analysis.efficiency import to_loss
+from study.inference.general.draws import LawPosterior, fit_law
+from study.inference.parameters import Array
+from study.laws import c_min
+from study.laws.critical_batch import MANY_LOSSES, ONE_LOSS, fall_that_doubles
+from study.laws.law import LawError
+from study.laws.steps import steps_law
+
+SEED = 0
+TRANSIENT = 0.05  # of a run, left out of L(N, S): the warm-up and the fall that no power law describes
+POINTS = 8  # of a curve that enter L(N, S)
+
+
+@dataclass(frozen=True)
+class CriticalBatch:
+    """B_crit(L) = B_0 (L/L_0)^-steepness, from steps to a loss by batch."""
+
+    needed: pd.DataFrame  # batch, loss, steps, tokens
+    posterior: LawPosterior
+
+    def at(self, loss: float) -> Array:
+        """B_crit in tokens, per draw."""
+        theta, reference = self.posterior.theta, self.posterior.problem.reference
+        return np.asarray(theta["B_crit"] * reference["batch"] * (loss / reference["loss"]) ** -theta["steepness"])
+
+    @property
+    def fall(self) -> Array:
+        """Share by which the loss falls while B_crit doubles, per draw; Kaplan: 13 %."""
+        return fall_that_doubles(self.posterior.theta["steepness"])
+
+    @property
+    def alpha_B(self) -> Array:
+        """1 / steepness, per draw."""
+        return np.asarray(1 / self.posterior.theta["steepness"])
+
+
+def critical_batch(curves: pd.DataFrame, levels: Sequence[float]) -> CriticalBatch:
+    """Fit steps to each loss over batches, one size.
+
+    Raises:
+        LawError: fewer than three batches or two losses that they reach.
+    """
+    needed = to_loss(curves, levels).rename(columns={"level": "loss"})
+    counted = needed.groupby("loss")["batch"].nunique()
+    needed = needed[needed["loss"].isin(counted[counted >= 3].index)].reset_index(drop=True)
+    if needed["loss"].nunique() < 2:
+        raise LawError("a critical batch that depends on the loss needs two losses reached by three batches each")
+    return CriticalBatch(needed, fit_law(MANY_LOSSES, needed, seed=SEED))
+
+
+def at_one_loss(needed: pd.DataFrame) -> LawPosterior:
+    """S_min and B_crit (in units of the reference batch) at one loss: columns batch and steps."""
+    return fit_law(ONE_LOSS, needed, seed=SEED)
+
+
+def in_steps(curves: pd.DataFrame, batch: CriticalBatch | None = None, *, floor: bool = True,
+             bytes_per_token: float = 4.3) -> LawPosterior:
+    """L(N, S_min) on curves of runs at a constant rate; points of one curve share an error.
+
+    batch: adjusts steps to S_min; without it the batch is taken to be far above the critical one, and S_min = S.
+
+    Raises:
+        LawError: no run at a constant rate, or fewer than three sizes.
+    """
+    rows = curves[(curves["schedule"] == "constant") & (curves["tokens"] >= TRANSIENT * curves["D"])]
+    if rows["N"].nunique() < 3:
+        raise LawError(f"L(N, S) needs three sizes at a constant rate, not {rows['N'].nunique()}")
+    parts = []
+    for _, group in rows.groupby("run_id"):
+        ordered = group.sort_values("tokens")
+        keep = np.unique(np.linspace(0, len(ordered) - 1, POINTS).round().astype(int))
+        parts.append(ordered.iloc[keep])
+    thin = pd.concat(parts, ignore_index=True).rename(columns={"validation_loss": "loss"})
+    steps = thin["step"].to_numpy(dtype=float)
+    if batch is not None:
+        critical = np.array([float(np.median(batch.at(float(loss)))) for loss in thin["loss"]])
+        steps = c_min.S_min(steps, thin["batch"].to_numpy(dtype=float), critical)
+    return fit_law(steps_law(floor=floor, bytes_per_token=bytes_per_token), thin.assign(S_min=steps), seed=SEED, group="run_id")
+
+
+def at_c_min(frame: pd.DataFrame, batch: CriticalBatch) -> pd.DataFrame:
+    """A table of runs with C_min and S_min beside C and steps, B_crit at each run's own loss."""
+    critical = np.array([float(np.median(batch.at(float(loss)))) for loss in frame["loss"]])
+    size = frame["batch_tokens"].to_numpy(dtype=float)
+    return frame.assign(B_crit=critical, C_min=c_min.C_min(frame["C"].to_numpy(dtype=float), size, critical),
+                        S_min=c_min.S_min(frame["steps"].to_numpy(dtype=float), size, critical))
+
+
+def growth(frame: pd.DataFrame, against: str = "C") -> dict[str, float]:
+    """How a growing budget divides: exponents of N, batch and steps along the frontier (least squares in logarithms)."""
+    x = np.log(frame[against].to_numpy(dtype=float))
+    if len(np.unique(x)) < 3:
+        raise LawError("an allocation needs the optimum at three budgets at least")
+    return {name: float(np.polyfit(x, np.log(frame[column].to_numpy(dtype=float)), 1)[0])
+            for name, column in (("N", "N"), ("batch", "batch_tokens"), ("steps", "steps"))}

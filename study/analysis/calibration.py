@@ -1,0 +1,46 @@
+"""Calibration and coverage studies, as recorded under calibration/: do the posterior's intervals hold what they say?"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from study.analysis.study import Study, once
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One study of calibration or coverage: its record, and its rows."""
+
+    body: dict[str, Any]
+    rows: pd.DataFrame
+
+
+@once
+def recorded(study: Study, kind: str) -> tuple[Recorded, ...]:
+    """The records whose file names begin with `kind` ("sbc" or "coverage"), of the first folder that has any."""
+    for folder in study.folders:
+        if paths := sorted((folder / "calibration").glob(f"{kind}-*.json")):
+            return tuple(Recorded(json.loads(path.read_text()), pd.read_csv(path.with_suffix(".csv"))) for path in paths)
+    return ()
+
+
+def headline_ranks(study: Study) -> Recorded | None:
+    """The calibration of the headline on this grid's design; else of the headline on any; else the first there is."""
+    found = [one for one in recorded(study, "sbc") if one.body["tests"]]  # none where too few fits had a rank
+    order = sorted(found, key=lambda one: (one.body["target"] != "headline", one.body["design"] != study.grid.name))
+    return order[0] if order else None
+
+
+def coverage_study(study: Study) -> Recorded | None:
+    """The coverage study on this grid's design, else the first there is."""
+    found = recorded(study, "coverage")
+    order = sorted(found, key=lambda one: one.body["design"] != study.grid.name)
+    return order[0] if order else None
+
+
+def answer_rows(found: Recorded) -> pd.DataFrame:
+    """The rows of the summary about D_opt at the reference size, in wide form: scenario, method, covered_50, _80, _95."""
+    table = pd.DataFrame(found.body["coverage"])
+    return table[table["quantity"] == "D_opt_at"] if "quantity" in table else table

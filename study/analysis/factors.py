@@ -1,0 +1,116 @@
+"""Unique text by size: does a plateau come from what else binds, and on what does overfitting depend?
+
+The one-factor blog's experiments and Kaplan et al. 2020 (arXiv 2001.08361), figures 4 and 9. Arms of a grid of factors: runs at
+fixed compute (one number of steps whatever the text) and runs whose steps grow with the text.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from study.analysis.one_factor import OneFactor, one_factor
+from study.inference.general.draws import LawPosterior, fit_law
+from study.inference.parameters import Array
+from study.laws.kaplan import KaplanSurface
+from study.laws.law import LawError
+from study.laws.overfitting import collapse, excess, overfitting_law, surface
+
+SEED = 0
+STEPS_FIXED = 1.05  # the largest over the smallest number of steps of an arm that fixes them
+
+
+@dataclass(frozen=True)
+class Plateau:
+    """Loss against unique text, with compute fixed and with compute in proportion, at one size."""
+
+    N: float
+    fixed: OneFactor
+    scaled: OneFactor
+    at: float  # unique tokens: the largest that both arms have
+    slopes: tuple[Array, Array]  # local exponents there, per draw
+
+    @property
+    def probability(self) -> float:
+        """Posterior probability that loss falls faster where compute grows with the text."""
+        fixed, scaled = self.slopes
+        return float(np.mean(scaled[: len(fixed)] > fixed[: len(scaled)]))
+
+
+def plateau(fixed: pd.DataFrame, scaled: pd.DataFrame, *, response: str = "loss", bytes_per_token: float = 4.3) -> Plateau:
+    """Two arms of one size, columns unique and the response.
+
+    Raises:
+        LawError: too few amounts of text, or the arms hold other sizes.
+    """
+    sizes = set(fixed["N"]) | set(scaled["N"])
+    if len(sizes) != 1:
+        raise LawError(f"a plateau is of one size: these arms hold {len(sizes)}")
+    fits = [one_factor(rows, "unique", response=response, bytes_per_token=bytes_per_token) for rows in (fixed, scaled)]
+    at = float(min(fixed["unique"].max(), scaled["unique"].max()))
+    return Plateau(float(sizes.pop()), fits[0], fits[1], at, (fits[0].slope(at), fits[1].slope(at)))
+
+
+def arms(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """(fixed, scaled): of each size, the runs that share its commonest number of steps, and those of its commonest epochs.
+
+    A run that is in both (where the two lines cross) is in both tables.
+    """
+    fixed, scaled = [], []
+    for _, group in frame.groupby("N"):
+        steps = group.groupby("steps")["unique"].nunique()
+        epochs = group.assign(epochs=group["epochs"].round(2)).groupby("epochs")["unique"].nunique()
+        if len(steps) and steps.max() > 1:
+            fixed.append(group[np.abs(np.log(group["steps"] / float(str(steps.idxmax())))) < np.log(STEPS_FIXED)])
+        if len(epochs) and epochs.max() > 1:
+            scaled.append(group[(group["epochs"] / float(str(epochs.idxmax())) - 1).abs() < 0.05])
+    empty = frame.head(0)
+    return (pd.concat(fixed, ignore_index=True) if fixed else empty, pd.concat(scaled, ignore_index=True) if scaled else empty)
+
+
+@dataclass(frozen=True)
+class Overfitting:
+    """The early-stopped law and how far the runs collapse onto N^(alpha_N/alpha_D) / D."""
+
+    posterior: LawPosterior
+    law: KaplanSurface  # draws
+    points: pd.DataFrame  # of the runs: N, unique, loss, x (the collapse variable), excess (measured), expected
+    correlation: float  # of ln excess measured with ln x, over the runs whose excess is positive
+
+    @property
+    def ratio(self) -> Array:
+        """alpha_N / alpha_D per draw: the exponent of N in N^ratio / D. Kaplan: 0.74."""
+        return np.asarray(self.law.alpha_N / self.law.alpha_D)
+
+
+def overfitting(frame: pd.DataFrame, *, response: str = "best_loss", bytes_per_token: float = 4.3) -> Overfitting:
+    """Fit the early-stopped losses by N and unique tokens.
+
+    Raises:
+        LawError: fewer than two sizes or three amounts of text.
+    """
+    if frame["N"].nunique() < 2 or frame["unique"].nunique() < 3:
+        raise LawError("overfitting needs two sizes and three amounts of text at least")
+    rows = frame.assign(loss=frame[response])
+    posterior = fit_law(overfitting_law(bytes_per_token=bytes_per_token), rows, seed=SEED)
+    draws = surface(posterior.theta, posterior.problem.reference)
+    middle = KaplanSurface(*(float(np.median(value)) for value in (draws.N_c, draws.D_c, draws.alpha_N, draws.alpha_D)))
+    N, D = rows["N"].to_numpy(dtype=float), rows["unique"].to_numpy(dtype=float)
+    endless = middle.loss(N, 1e60)
+    points = pd.DataFrame({"N": N, "unique": D, "loss": rows["loss"].to_numpy(dtype=float), "x": collapse(middle, N, D),
+                           "excess": rows["loss"].to_numpy(dtype=float) / endless - 1, "expected": excess(middle, N, D)})
+    seen = points[points["excess"] > 0]
+    r = float(np.corrcoef(np.log(seen["x"]), np.log(seen["excess"]))[0, 1]) if len(seen) > 2 else float("nan")
+    return Overfitting(posterior, draws, points, r)
+
+
+def best_size(frame: pd.DataFrame, response: str = "best_loss") -> pd.DataFrame:
+    """The size of lowest early-stopped loss at each amount of text: unique, N, loss, edge (it is the smallest or largest)."""
+    rows = []
+    for unique, group in frame.groupby("unique"):
+        means = group.groupby("N")[response].mean()
+        if len(means) > 1:
+            best = float(str(means.idxmin()))
+            rows.append({"unique": unique, "N": best, "loss": float(means.min()),
+                         "edge": best in (float(means.index.min()), float(means.index.max()))})
+    return pd.DataFrame(rows, columns=["unique", "N", "loss", "edge"])

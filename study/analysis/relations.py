@@ -1,0 +1,102 @@
+"""One loss against another: training against validation, another corpus against this one, and the gradient's noise scale.
+
+Kaplan et al. 2020 (arXiv 2001.08361), figures 8 and 10; McCandlish et al. 2018 (arXiv 1812.06162), appendix A.1.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from study.inference.general.draws import LawPosterior, fit_law
+from study.laws.law import LogNormal
+from study.laws.power import pure_power
+
+BINS = 12  # of the loss, for the noise scale
+TRANSIENT = 0.1  # of a run
+
+
+@dataclass(frozen=True)
+class Line:
+    """y = intercept + slope x, least squares, with the t interval of the slope and the correlation."""
+
+    slope: float
+    intercept: float
+    interval: tuple[float, float]  # 95 %, of the slope
+    r: float
+    points: int
+    scatter: float  # s.d. of the residuals
+
+
+def line(x: pd.Series, y: pd.Series) -> Line:
+    """Least squares of y on x.
+
+    Raises:
+        ValueError: fewer than three points.
+    """
+    if len(x) < 3:
+        raise ValueError(f"a line with an interval needs three points, not {len(x)}")
+    fit = stats.linregress(np.asarray(x, dtype=float), np.asarray(y, dtype=float))
+    reach = float(stats.t.ppf(0.975, len(x) - 2) * fit.stderr)
+    residual = np.asarray(y, dtype=float) - fit.intercept - fit.slope * np.asarray(x, dtype=float)
+    return Line(float(fit.slope), float(fit.intercept), (float(fit.slope) - reach, float(fit.slope) + reach),
+                float(fit.rvalue), len(x), float(np.sqrt(np.sum(residual**2) / (len(x) - 2))))
+
+
+def train_against_validation(frame: pd.DataFrame) -> Line:
+    """Final loss on validation text against that on a fixed subset of the training text, one point a run."""
+    rows = frame.dropna(subset=["train_loss", "loss"])
+    return line(rows["train_loss"], rows["loss"])
+
+
+def other_corpus(frame: pd.DataFrame) -> Line:
+    """Loss on the other corpus against the loss on this one, nats a token, at the ends of the runs."""
+    rows = frame.dropna(subset=["ood_loss", "loss"])
+    return line(rows["loss"], rows["ood_loss"])
+
+
+def repeated(frame: pd.DataFrame) -> pd.DataFrame:
+    """Cells run with more than one seed: N, D, budget, count, sd of ln L (sample s.d.), the seeds of one cell being repeats."""
+    rows = frame.assign(log_loss=np.log(frame["loss"].to_numpy(dtype=float)))
+    cells = rows.groupby(["budget", "N", "D"]).agg(count=("loss", "size"), sd=("log_loss", "std")).reset_index()
+    return cells[cells["count"] > 1].reset_index(drop=True)
+
+
+def seed_sd(frame: pd.DataFrame) -> tuple[float, int]:
+    """Pooled s.d. of ln L between seeds and its degrees of freedom; nan and 0 without repeats."""
+    cells = repeated(frame)
+    freedom = int((cells["count"] - 1).sum())
+    return (float(np.sqrt(((cells["count"] - 1) * cells["sd"] ** 2).sum() / freedom)), freedom) if freedom else (float("nan"), 0)
+
+
+def noise_scale(curves: pd.DataFrame, bins: int = BINS, *, after: float = TRANSIENT) -> pd.DataFrame:
+    """B_simple by loss: mean tr(Sigma) over mean |G|^2 of the points in each bin of ln L (a point's own ratio is biased).
+
+    Columns loss (geometric mean), noise_scale (tokens), points. A bin whose mean |G|^2 is not positive is left out, and so are
+    the points of the first `after` of a run: the laws hold after an initial transient.
+    """
+    rows = curves[curves["tokens"] >= after * curves["D"]]
+    rows = rows[["validation_loss", "gradient_square", "gradient_trace"]].dropna()
+    rows = rows.loc[np.isfinite(rows.to_numpy()).all(axis=1)]
+    if rows.empty:
+        return pd.DataFrame(columns=["loss", "noise_scale", "points"])
+    logs = np.log(rows["validation_loss"])
+    cut = pd.cut(logs, bins, labels=False, include_lowest=True)
+    out = []
+    for _, group in rows.groupby(cut):
+        square, trace = float(group["gradient_square"].mean()), float(group["gradient_trace"].mean())
+        if square > 0 and trace > 0 and len(group) > 2:
+            out.append({"loss": float(np.exp(np.log(group["validation_loss"]).mean())), "noise_scale": trace / square,
+                        "points": len(group)})
+    return pd.DataFrame(out, columns=["loss", "noise_scale", "points"])
+
+
+def noise_scale_law(binned: pd.DataFrame) -> LawPosterior:
+    """noise_scale ~ L^-steepness over the bins; B_crit's steepness is 1 / alpha_B (Kaplan: 4.8).
+
+    Raises:
+        LawError: fewer than three bins.
+    """
+    law = pure_power("loss", response="noise_scale", relative=True, exponent=LogNormal(float(np.log(3.0)), 0.8))
+    return fit_law(law, binned, seed=0)

@@ -1,0 +1,54 @@
+"""Rosenfeld's question: does the joint law fitted below a threshold predict the runs above it, and how far?
+
+Rosenfeld et al. 2020 (arXiv 1909.12673): a form of N and D fitted to runs below thresholds of both, judged above them.
+"""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+
+from study.errors import StudyError
+from study.inference.fast.fit import fit_fast
+from study.inference.observations import PriorDominatedWarning
+from study.inference.predictive import inside, predict_losses
+from study.inference.spec import ModelSpec
+
+SPEC = ModelSpec(group=None)
+FEWEST = 7  # runs below a threshold
+SEED = 0
+
+
+def by_threshold(frame: pd.DataFrame, by: str = "budget", *, spec: ModelSpec = SPEC) -> pd.DataFrame:
+    """At every threshold of `by` (budget, N or D): fit the rows at or below it, predict each value above it.
+
+    Columns: threshold, above (the value predicted), distance (above / threshold), fitted, predicted, error (r.m.s. of ln L
+    less the predictive median), bias (its mean; positive: the runs are worse than predicted), inside_50/80/95 (shares).
+    """
+    values, rows = np.sort(frame[by].unique()), []
+    for threshold in values[:-1]:
+        below = frame[frame[by] <= threshold].reset_index(drop=True)
+        if len(below) < FEWEST or below["N"].nunique() < 3 or below["D"].nunique() < 3:
+            continue
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", PriorDominatedWarning)
+                posterior = fit_fast(below, spec, seed=SEED, fallback=False)
+        except StudyError:
+            continue
+        for value in values[values > threshold]:
+            above = frame[frame[by] == value].reset_index(drop=True)
+            losses = predict_losses(posterior, above, seed=SEED)
+            error = np.log(above["loss"].to_numpy(dtype=float)) - np.log(np.median(losses, axis=0))
+            counts = inside(losses, above["loss"])
+            rows.append({"threshold": threshold, "above": value, "distance": value / threshold, "fitted": len(below),
+                         "predicted": len(above), "error": float(np.sqrt(np.mean(error**2))), "bias": float(error.mean()),
+                         **{f"inside_{100 * level:.0f}": count / len(above) for level, count in counts.items()}})
+    return pd.DataFrame(rows, columns=["threshold", "above", "distance", "fitted", "predicted", "error", "bias", "inside_50",
+                                       "inside_80", "inside_95"])
+
+
+def growth(found: pd.DataFrame) -> float:
+    """Slope of ln error on ln distance: how the error of a forecast grows with the extrapolation."""
+    good = found[found["error"] > 0]
+    return float(np.polyfit(np.log(good["distance"]), np.log(good["error"]), 1)[0]) if len(good) > 1 else float("nan")

@@ -1,0 +1,1 @@
+"""The appendix, report/appendix.qmd."""

@@ -1,0 +1,144 @@
+"""The one-factor blog: does a plateau come from what else binds, and does compute in proportion remove it?"""
+
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from study.analysis.factors import Plateau, arms, plateau
+from study.analysis.one_factor import OneFactor, ols_slope, one_factor
+from study.analysis.runs import groups
+from study.articles.kaplan.data import Kaplan
+from study.articles.kaplan.overfitting import GRID, MISSING, rows
+from study.articles.shared import style, text, words
+from study.articles.verdict import Verdict, Word, absent, with_interval
+from study.laws.law import LawError
+
+BLOG_SLOPE = 0.0431
+SURE = 0.975
+
+
+@lru_cache(maxsize=4)
+def plateaus(study: Kaplan) -> tuple[Plateau, ...]:
+    """One a size that has both arms."""
+    if rows(study).empty:
+        return ()
+    fixed, scaled = arms(rows(study))
+    out = []
+    for N in sorted(set(fixed["N"]) & set(scaled["N"])):
+        try:
+            out.append(plateau(fixed[fixed["N"] == N], scaled[scaled["N"] == N], bytes_per_token=study.bytes_per_token))
+        except LawError:
+            continue
+    return tuple(out)
+
+
+@lru_cache(maxsize=4)
+def by_corpus(study: Kaplan) -> tuple[tuple[str, OneFactor], ...]:
+    """(corpus, loss against size) at the most text that a corpus has, steps fixed, over the corpora of the grid."""
+    if study.factors.empty:
+        return ()
+    out = []
+    for corpus, table in study.factors.groupby("corpus"):
+        top = table[table["unique"] == table["unique"].max()]
+        try:
+            out.append((str(corpus), one_factor(top, "N", bytes_per_token=study.bytes_per_token)))
+        except LawError:
+            continue
+    return tuple(out)
+
+
+@style.drawn
+def removed(study: Kaplan) -> Figure:
+    """Loss against unique text with compute fixed and with compute in proportion, a panel a size."""
+    found = plateaus(study)
+    if not found:
+        return style.note(MISSING)
+    figure, axes = style.canvas(7.4, 2.9, 1, len(found), sharey=True, squeeze=False)
+    for ax, one in zip(axes[0], found, strict=True):
+        for arm, colour, name in ((one.fixed, style.KAPLAN, "compute fixed"), (one.scaled, style.POSTERIOR, "compute ~ text")):
+            D = np.geomspace(arm.points["unique"].min(), arm.points["unique"].max(), 40)
+            style.fan(ax, D, arm.floor.mean({"unique": D}).T, colour, levels=(0.95,), label=name)
+            ax.plot(arm.points["unique"], arm.points["loss"], "o", color=colour, ms=3.5)
+        style.log_axis(ax, "x", most=4)
+        style.panel(ax, f"N = {style.short(one.N)}, P = {one.probability:.2f}", "unique tokens")
+    axes[0][0].set_yscale("log")
+    style.log_axis(axes[0][0], "y", lambda y: f"{y:g}", most=6)
+    axes[0][0].set_ylabel("loss (nats/token)")
+    axes[0][0].legend(fontsize=7)
+    return figure
+
+
+@style.drawn
+def sizes(study: Kaplan) -> Figure:
+    """Loss against size on the small and on the large corpus."""
+    found = by_corpus(study)
+    if not found:
+        return style.note(MISSING)
+    figure, ax = style.canvas(7.0, 3.2)
+    for (corpus, one), colour in zip(found, (style.KAPLAN, style.POSTERIOR, style.HOFFMANN), strict=False):
+        N = np.geomspace(one.points["N"].min(), one.points["N"].max(), 40)
+        style.fan(ax, N, one.floor.mean({"N": N}).T, colour, levels=(0.95,), label=corpus)
+        ax.plot(one.points["N"], one.points["loss"], "o", color=colour, ms=4)
+    ax.set_yscale("log")
+    style.log_axis(ax, "x")
+    style.log_axis(ax, "y", lambda y: f"{y:g}", most=6)
+    ax.legend(fontsize=7)
+    style.panel(ax, "", "parameters $N$", "loss (nats/token)")
+    return figure
+
+
+def size(study: Kaplan) -> Verdict:
+    """The slope in size at the largest model: flat on the small corpus, not on the large one."""
+    found = by_corpus(study)
+    if len(found) < 2:
+        return absent("blog-size", f"slope {BLOG_SLOPE:g} on the large", GRID)
+    amounts = {corpus: float(table["unique"].max()) for corpus, table in study.factors.groupby("corpus")}
+    ordered = sorted(found, key=lambda one: amounts[one[0]])
+    slopes = [one.slope(float(one.points["N"].max())) for _, one in (ordered[0], ordered[-1])]
+    share = float(np.mean(slopes[0] < slopes[1]))
+    word: Word = "reproduced" if share > SURE else "contradicted" if share < 1 - SURE else "undecided"
+    return Verdict("blog-size", f"slope {BLOG_SLOPE:g} on the large",
+                   f"{with_interval(slopes[0])} small, {with_interval(slopes[1])} large", word, share, f"`{GRID}`")
+
+
+def data(study: Kaplan) -> Verdict:
+    """With compute fixed the slope in text falls from the least to the most text, at every size."""
+    found = plateaus(study)
+    if not found:
+        return absent("blog-data", "falls, then flattens", GRID)
+    ratio = []
+    for one in found:
+        first, last = (float(np.median(one.fixed.slope(float(x)))) for x in (one.fixed.points["unique"].min(), one.at))
+        ratio.append(last / first)
+    held = sum(value < 0.5 for value in ratio)
+    word: Word = "reproduced" if held == len(found) else "contradicted" if held == 0 else "undecided"
+    return Verdict("blog-data", "falls, then flattens", "slope left at the end: " + ", ".join(text.percent(x) for x in ratio),
+                   word, float(np.max(ratio)), f"`{GRID}`")
+
+
+def compute(study: Kaplan) -> Verdict:
+    """Posterior probability that the slope at the most text is steeper where compute grows with it."""
+    found = plateaus(study)
+    if not found:
+        return absent("blog-compute", "the plateau goes", GRID)
+    chances = [one.probability for one in found]
+    word: Word = "reproduced" if min(chances) > SURE else "contradicted" if max(chances) < 1 - SURE else "undecided"
+    return Verdict("blog-compute", "the plateau goes", "P = " + ", ".join(f"{value:.2f}" for value in chances), word,
+                   float(min(chances)), f"`{GRID}`")
+
+
+def slopes(study: Kaplan) -> object:
+    """Least-squares slope in text of each arm by size: the blog's own number."""
+    table = [{"N": text.count(one.N), "compute fixed": text.significant(-ols_slope(one.fixed.points, "unique")),
+              "compute ~ text": text.significant(-ols_slope(one.scaled.points, "unique")),
+              "P(steeper)": f"{one.probability:.2f}"} for one in plateaus(study)]
+    return text.table(pd.DataFrame(table)) if table else text.absent("the grid of factors")
+
+
+def amounts(study: Kaplan) -> str:
+    """The amounts of unique text of the grid, for the prose."""
+    if study.factors.empty:
+        return text.ABSENT
+    return words.enumeration([text.count(value) for value, _ in groups(study.factors, "unique")])

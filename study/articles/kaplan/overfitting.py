@@ -1,0 +1,168 @@
+"""Unique text by size: early-stopped L(N, D), the collapse of overfitting, the best size by text (Kaplan, figures 4 and 9)."""
+
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from study.analysis.factors import Overfitting, best_size, overfitting
+from study.analysis.one_factor import at_fixed
+from study.analysis.runs import groups
+from study.articles.kaplan.data import Kaplan
+from study.articles.shared import style, text
+from study.articles.verdict import Verdict, absent, decided, middle, with_interval
+from study.inference.general.compare import forecast
+from study.laws.law import LawError
+from study.laws.overfitting import excess, overfitting_law
+
+GRID = "factors"
+KAPLAN_RATIO = 0.74
+COLLAPSED = 0.9  # correlation of ln dL with the logarithm of the ratio
+FITS = 0.02  # r.m.s. of ln L about the law that still counts as following it
+MISSING = "The grid of factors is not recorded yet."
+
+
+@lru_cache(maxsize=4)
+def rows(study: Kaplan) -> pd.DataFrame:
+    """The study's own models on the grid of factors; single-head ones are another architecture."""
+    found = study.factors
+    return found[found["factor"] != "single-head"].reset_index(drop=True) if len(found) else found
+
+
+@lru_cache(maxsize=4)
+def fitted(study: Kaplan) -> Overfitting | None:
+    """The early-stopped law; None where the grid is not recorded."""
+    try:
+        return overfitting(rows(study), bytes_per_token=study.bytes_per_token) if len(rows(study)) else None
+    except LawError:
+        return None
+
+
+@style.drawn
+def by_text(study: Kaplan) -> Figure:
+    """Early-stopped loss against unique tokens by size, with the fitted law."""
+    found = fitted(study)
+    if found is None:
+        return style.note(MISSING)
+    figure, ax = style.canvas(7.0, 3.5)
+    palette, labels = style.size_colours(found.points["N"]), []
+    for N, points in groups(found.points, "N"):
+        D = np.geomspace(points["unique"].min(), points["unique"].max(), 40)
+        ax.plot(points["unique"], points["loss"], "o", color=palette[N], ms=4)
+        line = style.fan(ax, D, found.law.loss(N, D[:, None]), palette[N], levels=(0.95,))
+        labels.append((float(line[-1]), style.short(N), palette[N]))
+    ax.set_yscale("log")
+    style.log_axis(ax, "x")
+    style.log_axis(ax, "y", lambda y: f"{y:g}")
+    style.line_labels(ax, float(found.points["unique"].max()), labels)
+    style.panel(ax, "", "unique tokens", "early-stopped loss (nats/token)")
+    return figure
+
+
+@style.drawn
+def collapse(study: Kaplan) -> Figure:
+    """Share by which finite text raises the loss, against the ratio that Kaplan says it depends on."""
+    found = fitted(study)
+    if found is None:
+        return style.note(MISSING)
+    figure, ax = style.canvas(7.0, 3.3)
+    palette = style.size_colours(found.points["N"])
+    for N, points in groups(found.points, "N"):
+        seen = points[points["excess"] > 0]
+        ax.plot(seen["x"], seen["excess"], "o", color=palette[N], ms=4, label=style.short(N))
+    x = np.geomspace(found.points["x"].min(), found.points["x"].max(), 60)
+    ax.plot(x, np.expm1(middle(found.law.alpha_D) * np.log1p(x)), color=style.INK, lw=1)
+    ax.set_yscale("log")
+    style.log_axis(ax, "x", style.power, most=6)
+    style.log_axis(ax, "y", lambda y: f"{y:g}", most=6)
+    ax.legend(fontsize=7)
+    style.panel(ax, "", r"$N^{\alpha_N/\alpha_D}/D$, in units where $\delta L$ sets in at 1", r"$\delta L$")
+    return figure
+
+
+def figure_four(study: Kaplan) -> Verdict:
+    """One equation for the early-stopped losses: the scatter about it."""
+    found = fitted(study)
+    if found is None:
+        return absent("figure-4", "one equation", GRID)
+    law = found.posterior.mean({"N": found.points["N"].to_numpy(), "unique": found.points["unique"].to_numpy()})
+    error = np.log(found.points["loss"].to_numpy()) - np.log(np.median(law, axis=0))
+    rms = float(np.sqrt(np.mean(error**2)))
+    return Verdict("figure-4", "one equation", f"r.m.s. {text.percent(rms, 1)} of the loss",
+                   "reproduced" if rms < FITS else "contradicted", rms, f"`{GRID}`")
+
+
+def figure_nine(study: Kaplan, claim: str = "figure-9") -> Verdict:
+    """The exponent of the ratio and how well the runs collapse onto it."""
+    found = fitted(study)
+    if found is None:
+        return absent(claim, f"exponent {KAPLAN_RATIO:g}", GRID)
+    words = f"{with_interval(found.ratio)}, r = {found.correlation:.2f}"
+    return Verdict(claim, f"exponent {KAPLAN_RATIO:g}", words,
+                   "reproduced" if found.correlation > COLLAPSED else "contradicted", middle(found.ratio), f"`{GRID}`")
+
+
+def forecast_error(study: Kaplan) -> str:
+    """r.m.s. error of the largest fifth of the text predicted from the rest."""
+    if fitted(study) is None:
+        return text.ABSENT
+    table = rows(study).assign(loss=rows(study)["best_loss"])
+    return text.percent(forecast(overfitting_law(bytes_per_token=study.bytes_per_token), table, "unique", seed=0).error, 1)
+
+
+def regions(study: Kaplan) -> Verdict:
+    """Hestness: is the log-log slope at little text smaller, and at most text too, than in the middle?"""
+    found = fitted(study)
+    if found is None:
+        return absent("hestness-regions", "three regions", GRID)
+    largest = rows(study)[rows(study)["N"] == rows(study)["N"].max()].sort_values("unique")
+    logs = np.log(largest.groupby("unique", as_index=False)["best_loss"].mean())
+    slope = -np.diff(logs["best_loss"]) / np.diff(logs["unique"])
+    inner = float(slope.max())
+    ends = float(slope[0]), float(slope[-1])
+    held = sum(end < 0.8 * inner for end in ends)
+    return Verdict("hestness-regions", "three regions", "slopes " + ", ".join(f"{value:.3f}" for value in slope),
+                   "reproduced" if held == 2 else "contradicted" if held == 0 else "undecided", inner, f"`{GRID}`")
+
+
+def best_by_text(study: Kaplan) -> Verdict:
+    """Hestness: the size of lowest early-stopped loss against the text, where it is not the smallest or largest tried."""
+    table = best_size(rows(study)) if len(rows(study)) else pd.DataFrame({"edge": []})
+    if not len(table):
+        return absent("hestness-size", "a power", GRID)
+    inner = table[~table["edge"].astype(bool)]
+    if len(inner) < 3:
+        at = ", ".join(style.short(float(N)) for N in table["N"])
+        return Verdict("hestness-size", "a power", f"best sizes {at}", "undecided", float(len(inner)), f"`{GRID}`")
+    slope = float(np.polyfit(np.log(inner["unique"]), np.log(inner["N"]), 1)[0])
+    return Verdict("hestness-size", "a power", f"exponent {slope:.2f}", "reproduced" if slope > 0 else "contradicted", slope,
+                   f"`{GRID}`")
+
+
+def architectures(study: Kaplan) -> Verdict:
+    """Hestness: the exponents of two architectures (one head, several) differ less than their posterior can tell."""
+    single = study.factors[study.factors["factor"] == "single-head"] if len(study.factors) else study.factors
+    if single.empty or rows(study).empty:
+        return absent("hestness-exponent", "same exponent", GRID)
+    try:
+        fits = [overfitting(table, bytes_per_token=study.bytes_per_token) for table in (rows(study), single)]
+    except LawError:
+        return absent("hestness-exponent", "same exponent", GRID)
+    size = min(len(fit.law.alpha_D) for fit in fits)
+    gap = fits[1].law.alpha_D[:size] - fits[0].law.alpha_D[:size]
+    inside = decided(np.abs(gap), lambda x: x > 0.5 * middle(fits[0].law.alpha_D))
+    return Verdict("hestness-exponent", "same exponent", f"difference {with_interval(gap)}",
+                   "contradicted" if inside == "reproduced" else "reproduced" if text.central(gap)[0] < 0 < text.central(gap)[1]
+                   else "undecided", middle(gap), f"`{GRID}`")
+
+
+def predicted_excess(study: Kaplan, N: float, D: float) -> str:
+    """How much finite text raises the loss of a size, by the fitted law."""
+    found = fitted(study)
+    return text.ABSENT if found is None else with_interval(excess(found.law, N, D), lambda x: text.percent(x, 1))
+
+
+def spanned(study: Kaplan, D: float) -> int:
+    """How many sizes of the main grid can be read at D."""
+    return len(at_fixed(study.design, "N", "D", D))

@@ -1,0 +1,1 @@
+"""The main article, report/index.qmd."""

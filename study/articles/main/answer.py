@@ -1,0 +1,257 @@
+"""How many tokens: D_opt(N) and N_opt(C) with intervals, beside the published laws."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from study.analysis import answers
+from study.analysis.study import CHINCHILLA_C, TARGET_N, USUAL_BYTES, Study
+from study.articles.shared import laws, style, text, words
+from study.inference.answers import SIZES
+from study.inference.parameters import Array
+from study.inference.posterior import ends_error
+from study.inference.predictive import LEVELS
+from study.laws.published import RULE
+
+if TYPE_CHECKING:
+    from IPython.display import Markdown
+
+ASKED = (1e7, 1e8, TARGET_N, 1e10)  # parameters
+TRAINED = 70e9  # parameters of Chinchilla
+
+
+def size() -> str:
+    """The parameters asked for."""
+    return text.count(TARGET_N)
+
+
+def tokens(study: Study) -> str:
+    """D_opt at the target, the median."""
+    return text.median(answers.tokens(study), text.count)
+
+
+def tokens_95(study: Study) -> str:
+    """Its central 95 % interval."""
+    return text.ends(answers.tokens(study), text.count)
+
+
+def tokens_80(study: Study) -> str:
+    """Its 80 % interval."""
+    return text.ends(answers.tokens(study), text.count, 0.8)
+
+
+def tokens_50(study: Study) -> str:
+    """Its 50 % interval."""
+    return text.ends(answers.tokens(study), text.count, 0.5)
+
+
+def ratio(study: Study) -> str:
+    """Tokens a parameter, the median."""
+    return text.median(answers.tokens(study) / TARGET_N)
+
+
+def ratio_95(study: Study) -> str:
+    """Its interval."""
+    return text.ends(answers.tokens(study) / TARGET_N)
+
+
+def rule_lies(study: Study) -> words.Side:
+    """Where the rule of thumb lies beside the interval of tokens a parameter."""
+    return words.lies(RULE, answers.tokens(study) / TARGET_N)
+
+
+def bytes_of_text(study: Study) -> str:
+    """The answer in bytes of this corpus."""
+    return text.median(answers.tokens(study) * study.bytes_per_token, text.count)
+
+
+def bytes_95(study: Study) -> str:
+    """Its interval."""
+    return text.ends(answers.tokens(study) * study.bytes_per_token, text.count)
+
+
+def rule_in_bytes() -> str:
+    """Bytes a parameter by the rule, for usual text."""
+    return text.two(RULE * USUAL_BYTES)
+
+
+def bytes_a_parameter_95(study: Study) -> str:
+    """The interval of the answer in bytes a parameter."""
+    return text.ends(answers.tokens(study) / TARGET_N * study.bytes_per_token)
+
+
+def rule_in_bytes_lies(study: Study) -> words.Side:
+    """Where the rule, read in bytes of usual text, lies beside it."""
+    return words.lies(RULE * USUAL_BYTES, answers.tokens(study) / TARGET_N * study.bytes_per_token)
+
+
+def compute(study: Study) -> str:
+    """FLOP of the answer, 6 N D."""
+    return text.power(answers.target_compute(study))
+
+
+def times_beyond_C(study: Study) -> str:
+    """How many times the largest fitted compute that is."""
+    return text.two(answers.target_compute(study) / study.largest_C)
+
+
+def times_beyond_N(study: Study) -> str:
+    """How many times the largest fitted size the target is."""
+    return text.two(TARGET_N / study.largest_N)
+
+
+def decades_beyond(study: Study) -> str:
+    """The powers of ten between the largest fitted compute and the answer's."""
+    return f"{np.log10(answers.target_compute(study) / study.largest_C):.1f}"
+
+
+def monte_carlo_error(study: Study) -> str:
+    """Monte Carlo error of the ends of the 95 % interval."""
+    return text.percent(ends_error(study.posterior, answers.tokens(study)))
+
+
+def a(study: Study) -> str:
+    """The exponent of N_opt, the median."""
+    return text.median(study.posterior.draws.a)
+
+
+def a_95(study: Study) -> str:
+    """Its interval."""
+    return text.ends(study.posterior.draws.a)
+
+
+def experiment_sizes() -> str:
+    """Sizes of a new isoFLOP experiment, as a word."""
+    return words.number_word(SIZES)
+
+
+def experiment_95(study: Study) -> str:
+    """Where it would measure the optimum."""
+    return text.ends(answers.measured(study).D, text.count)
+
+
+def experiment_fails(study: Study) -> str:
+    """The share of draws in which its parabola has no minimum inside."""
+    return text.percent(float(answers.measured(study).at_edge.mean()))
+
+
+def at_chinchilla(study: Study) -> str:
+    """N_opt at Chinchilla's budget."""
+    return f"{text.median(answers.at_chinchilla(study), text.count)} {text.ends(answers.at_chinchilla(study), text.count)}"
+
+
+def chinchilla_trained() -> str:
+    """What was trained with it."""
+    return text.count(TRAINED)
+
+
+def exact_budget(study: Study) -> str:
+    """The budget at which the exact cost is compared with 6 N D."""
+    return text.power(answers.exact_optimum(study)[0])
+
+
+def exact_factor(study: Study) -> str:
+    """The optimal size there under the exact cost a token, over that at 6 N."""
+    _, plain, exact = answers.exact_optimum(study)
+    return text.two(float(np.median(exact / plain)))
+
+
+@style.drawn
+def by_size(study: Study) -> Figure:
+    """D_opt against N: the posterior, and the rule of twenty tokens a parameter."""
+    figure, ax = style.canvas(7.2, 4.4)
+    N = np.geomspace(float(study.fit["N"].min()), 3e10, 70)
+    draws = study.posterior.draws.D_opt_at(N[:, None])
+    ax.set_xlim(N[0] / 1.5, N[-1])
+    ax.set_ylim(float(study.fit["D"].min()) / 5, 10 * max(float(np.quantile(draws[-1], 0.95)), RULE * N[-1]))
+    style.log_axis(ax, "x")
+    style.log_axis(ax, "y")
+    middle = style.fan(ax, N, draws, style.POSTERIOR)
+    labels = [(float(middle[-1]), "this study", style.POSTERIOR), (RULE * N[-1], f"{RULE:g} tokens a parameter", style.INK)]
+    ax.plot(N, RULE * N, color=style.INK, lw=1, ls="--")
+    for one in laws.drawn():
+        at = np.geomspace(1e7, N[-1], 30)
+        line = one.law.law.D_opt_at(at)
+        ax.plot(at, line, color=one.colour, lw=1.2)
+        labels.append((float(line[-1]), one.name, one.colour))
+    style.line_labels(ax, N[-1], labels)
+    style.shade(ax, float(study.fit["N"].min()), study.largest_N)
+    ax.axvline(TARGET_N, color=style.FAINT, lw=0.8, ls=":")
+    style.panel(ax, "", "parameters $N$", "compute-optimal tokens $D_{opt}(N)$")
+    return figure
+
+
+@style.drawn
+def two_kinds(study: Study) -> Figure:
+    """D_opt at the target: what the law's parameters say, and what a new experiment there would measure."""
+    figure, ax = style.canvas(7.0, 1.7)
+    style.bar(ax, 1, answers.tokens(study), style.POSTERIOR)
+    style.bar(ax, 0, answers.measured(study).D, style.PREDICTIVE)
+    ax.set_yticks([1, 0], ["posterior", "a new experiment"])
+    ax.set_ylim(-0.6, 1.6)
+    ends = text.central(answers.measured(study).D, 0.96)
+    low, high = text.central(answers.tokens(study), 0.96)
+    ax.set_xlim(min(ends[0], low) / 1.5, max(ends[1], high) * 1.5)
+    style.log_axis(ax, "x")
+    ax.axvline(RULE * TARGET_N, color=style.INK, lw=0.9, ls="--")
+    ax.annotate(
+        f"{RULE:g} tokens a parameter",
+        (RULE * TARGET_N, 1.6),
+        xytext=(3, -2),
+        textcoords="offset points",
+        fontsize=7.5,
+        va="top",
+    )
+    style.panel(ax, "", f"$D_{{opt}}$ at {style.short(TARGET_N)} parameters (tokens)")
+    return figure
+
+
+@style.drawn
+def size_by_compute(study: Study) -> Figure:
+    """N_opt against C, with the published laws."""
+    figure, ax = style.canvas(7.2, 4.2)
+    low, high = float(study.fit["C"].min()), study.largest_C
+    C = np.geomspace(low, CHINCHILLA_C, 70)
+    draws = study.posterior.draws.N_opt(C[:, None])
+    ax.set_xlim(C[0] / 2, C[-1])
+    ax.set_ylim(float(study.fit["N"].min()) / 4, 5 * float(np.quantile(draws[-1], 0.975)))
+    style.log_axis(ax, "x", style.power)
+    style.log_axis(ax, "y")
+    middle = style.fan(ax, C, draws, style.POSTERIOR)
+    labels = [(float(middle[-1]), "this study", style.POSTERIOR)]
+    for one in laws.drawn():
+        at = np.geomspace(1e17, C[-1], 30)
+        ax.plot(at, one.law.law.N_opt(at), color=one.colour, lw=1.2)
+        labels.append((float(one.law.law.N_opt(C[-1])), one.name, one.colour))
+    style.line_labels(ax, C[-1], labels)
+    style.shade(ax, low, high)
+    style.panel(ax, "", "training compute $C$ (FLOP)", "compute-optimal parameters $N_{opt}$")
+    return figure
+
+
+def table(study: Study) -> "Markdown":
+    """D_opt at sizes from inside the grid to beyond the target: posterior, and as a new experiment would measure it."""
+    rows = []
+    for N in (
+        float(np.exp(np.log(study.fit["N"]).mean())),
+        study.largest_N,
+        *(size for size in ASKED if size > study.largest_N),
+    ):
+        draws = study.posterior.draws.D_opt_at(N)
+        for kind, values in (("law", draws), ("experiment", answers.measured(study, N).D)):
+            first = kind == "law"
+            rows.append(
+                {
+                    "N": text.count(N) if first else "",
+                    "": kind,
+                    "$D_{opt}$ (tokens)": text.count(float(np.median(values))),
+                    **_levels(values),
+                    "D/N": text.significant(float(np.median(values)) / N),
+                }
+            )
+    return text.table(rows, left=("",))
+
+
+def _levels(draws: Array) -> dict[str, str]:
+    return {f"{100 * level:g} %": text.interval(*text.central(draws, level), text.short) for level in LEVELS}

@@ -1,0 +1,88 @@
+"""The answer to any budget or size: posterior draws embedded in the page, a few lines of JavaScript, no request."""
+
+import base64
+import json
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from study.analysis.answers import posteriors
+from study.analysis.study import CHINCHILLA_C, TARGET_N, Study
+from study.articles.shared import text
+from study.laws.hoffmann import FLOPS_PER_PARAMETER_TOKEN
+from study.laws.published import published_law
+
+if TYPE_CHECKING:
+    from IPython.display import Markdown
+
+CONVENTIONS = {  # what N counts, for a reader
+    "multiplying": "all but the embedding",
+    "non_embedding": "neither embedding nor unembedding",
+    "total": "everything",
+}
+LAWS = ("kaplan", "hoffmann-1", "hoffmann", "besiroglu", "datablations", "porian-5", "deepseek")
+
+
+def payload(study: Study) -> dict[str, Any]:
+    """What the page embeds: every draw of E, ln A, ln B, alpha, beta (float32, in that order, base64), and the published laws.
+
+    A law is N_opt = G (C/6)^a, so that D_opt = (C/6)^(1 - a) / G, whatever surface it comes from.
+    """
+    conventions = []
+    for name, posterior in posteriors(study).items():
+        s = posterior.draws
+        columns = np.stack([np.broadcast_to(x, np.shape(s.alpha)) for x in (s.E, np.log(s.A), np.log(s.B), s.alpha, s.beta)])
+        conventions.append(
+            {
+                "key": name,
+                "label": CONVENTIONS[name],
+                "size": columns.shape[1],
+                "draws": base64.b64encode(columns.astype("<f4").tobytes()).decode(),
+                "largestC": float(posterior.rows.C.max()),
+            }
+        )
+    laws = []
+    for law in map(published_law, LAWS):
+        laws.append(
+            {
+                "label": law.label,
+                "counts": law.counts,
+                "lnG": float(np.log(law.law.N_opt(FLOPS_PER_PARAMETER_TOKEN))),
+                "a": law.a,
+            }
+        )
+    return {
+        "conventions": conventions,
+        "laws": laws,
+        "bytesPerToken": study.bytes_per_token,
+        "start": {"N": TARGET_N, "C": CHINCHILLA_C},
+    }
+
+
+def html(study: Study) -> None:
+    """Print the raw HTML block. The cell has `output: asis`; the PDF leaves it out."""
+    script = (files("study") / "articles" / "main" / "interactive.js").read_text(encoding="utf-8")
+    markup = (files("study") / "articles" / "main" / "interactive.html").read_text(encoding="utf-8")
+    data = json.dumps(payload(study), separators=(",", ":"))
+    print(
+        f'```{{=html}}\n{markup}\n<script type="application/json" id="answer-data">{data}</script>\n'
+        f"<script>\n{script}</script>\n```\n"
+    )
+
+
+def table(study: Study) -> "Markdown":
+    """What a reader of the PDF gets in its place."""
+    draws, rows = study.posterior.draws, []
+    for C in (1e18, 1e20, 1e22, CHINCHILLA_C):
+        N, D = draws.N_opt(C), draws.D_opt(C)
+        rows.append(
+            {
+                "C (FLOP)": text.power(C),
+                "$N_{opt}$": text.count(float(np.median(N))),
+                "N, 95 %": text.interval(*text.central(N), text.count),
+                "$D_{opt}$ (tokens)": text.count(float(np.median(D))),
+                "D, 95 %": text.interval(*text.central(D), text.count),
+            }
+        )
+    return text.table(rows)

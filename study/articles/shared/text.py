@@ -1,0 +1,151 @@
+"""Numbers as text: counts with a suffix, powers of ten, intervals, tables in Markdown."""
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from IPython.display import Markdown
+
+RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+UNITS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
+ABSENT, NBSP = "—", "\u00a0"
+LINE = 96  # characters of a table across a page of the PDF
+
+
+def significant(x: float, digits: int = 3) -> str:
+    """`x` to so many significant digits, without an exponent between 1e-4 and 1e6."""
+    if not math.isfinite(x):
+        return ABSENT if math.isnan(x) else ("∞" if x > 0 else "−∞")
+    if x == 0:
+        return "0"
+    size = math.floor(math.log10(abs(x)))
+    if not -4 <= size < 6:
+        return power(x, digits)
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(round(x, digits - 1 - size)))))
+    return f"{x:,.{decimals}f}".replace("-", "−")
+
+
+def count(x: float, digits: int = 3) -> str:
+    """Parameters or tokens: 38.4 k, 19.5 B; powers of ten beyond the suffixes."""
+    if not math.isfinite(x) or x == 0:
+        return significant(x)
+    if abs(x) >= 1e15:
+        return power(x, digits)
+    rounded = float(f"{x:.{digits - 1}e}")
+    for unit, name in UNITS:
+        if abs(rounded) >= unit:
+            whole = x == round(x / unit) * unit  # a round number that was chosen, as 1e9: no decimals to promise
+            return f"{x / unit:.0f}{NBSP}{name}" if whole else f"{significant(x / unit, digits)}{NBSP}{name}"
+    return significant(x, digits)
+
+
+def power(x: float, digits: int = 2) -> str:
+    """`x` as m × 10ᵏ, unbreakable; a round power of ten without its mantissa."""
+    mantissa, exponent = f"{x:.{digits - 1}e}".split("e")
+    short = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
+    ten = "10" + str(int(exponent)).translate(RAISED)
+    return ten if short == "1" else f"{short}{NBSP}×{NBSP}{ten}".replace("-", "−")
+
+
+def two(x: float) -> str:
+    """Two significant digits."""
+    return significant(x, 2)
+
+
+def short(x: float) -> str:
+    """Parameters or tokens to two digits: the ends of an interval promise no more."""
+    return count(x, 2)
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """A share as a percentage."""
+    return f"{100 * share:.{digits}f}{NBSP}%"
+
+
+def signed(x: float, digits: int = 2) -> str:
+    """With its sign, and a minus that is one."""
+    return f"{x:+.{digits}f}".replace("-", "−")
+
+
+def interval(low: float, high: float, form: Callable[[float], str] = significant) -> str:
+    """[low, high]."""
+    return f"[{form(low)},{NBSP}{form(high)}]"
+
+
+def central(draws: Any, level: float = 0.95) -> tuple[float, float]:
+    """Ends of the central interval of `level` over the draws."""
+    low, high = np.nanquantile(np.asarray(draws, dtype=float), [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def median(draws: Any, form: Callable[[float], str] = significant) -> str:
+    """The median of draws."""
+    return form(float(np.median(draws)))
+
+
+def ends(draws: Any, form: Callable[[float], str] = significant, level: float = 0.95) -> str:
+    """[low, high] of the central interval of draws."""
+    return interval(*central(draws, level), form)
+
+
+def decades(draws: Any) -> float:
+    """How many powers of ten the central 95 % interval of draws spans."""
+    low, high = central(draws)
+    return float(np.log10(high / low))
+
+
+def duration(seconds: float) -> str:
+    """Seconds, minutes or hours, whichever reads best."""
+    for unit, name in ((3600.0, "h"), (60.0, "min")):
+        if seconds >= 2 * unit:
+            return f"{significant(seconds / unit, 2 if seconds < 100 * unit else 3)}{NBSP}{name}"
+    return f"{significant(seconds, 2 if seconds < 100 else 3)}{NBSP}s"
+
+
+def markdown(text: str) -> "Markdown":
+    """Text as a Markdown output of a cell or an inline value; no text is an empty span, which an inline value may be."""
+    from IPython.display import Markdown
+
+    return Markdown(text.replace(" %", f"{NBSP}%") or "[]{}")
+
+
+def table(rows: "pd.DataFrame | Sequence[Mapping[str, str]]", *, left: tuple[str, ...] = ()) -> "Markdown":
+    """A Markdown table of strings: the first column and those in `left` to the left, the others to the right."""
+    frame = pd.DataFrame(rows)
+    columns = [str(name) for name in frame.columns]
+    cells = [[str(cell).replace("|", "\\|") for cell in row] for row in (columns, *frame.itertuples(index=False))]
+    rules = [
+        ":" + "-" * wide if i == 0 or name in left else "-" * wide + ":"
+        for i, (name, wide) in enumerate(zip(columns, widths(cells), strict=True))
+    ]
+    lines = ["| " + " | ".join(row) + " |" for row in cells]
+    return markdown("\n".join([lines[0], "|" + "|".join(rules) + "|", *lines[1:]]))
+
+
+def widths(cells: Sequence[Sequence[str]], line: int = LINE) -> list[int]:
+    """Characters that each column of a table should have, out of about `line`.
+
+    Where a row is long, pandoc makes columns as wide as the dashes under the header say. Each gets what cannot be
+    broken, and shares what is left with the others by how much more its longest cell would take.
+    """
+    shown = [[re.sub(r"[$*`\\{}]|\\text", "", cell) for cell in column] for column in zip(*cells, strict=True)]
+    least = [max(len(word) for cell in column for word in (*cell.split(" "), "")) + 2 for column in shown]
+    most = [max(map(len, column)) + 2 for column in shown]
+    spare, wanted = max(0, line - sum(least)), sum(most) - sum(least)
+    share = min(1.0, spare / wanted) if wanted else 0.0
+    return [a + round(share * (b - a)) for a, b in zip(least, most, strict=True)]
+
+
+def absent(why: str) -> "Markdown":
+    """A table that says why there is none."""
+    return table([{"not on this page": why}])
+
+
+def literal(words: str) -> str:
+    """Text whose ^, ~, *, _, [ and ] are themselves in Markdown."""
+    return "".join(f"\\{character}" if character in "^~*_[]" else character for character in words)

@@ -1,0 +1,35 @@
+"""Words that a condition picks: where a value lies, how many, which way."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from study.articles.shared.text import central
+
+NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+Side = Literal["below", "inside", "above"]
+
+
+def number_word(n: int) -> str:
+    """Small counts as words, others as digits."""
+    return NUMBERS[n] if 0 <= n < len(NUMBERS) else f"{n:,}"
+
+
+def none_or(n: int) -> str:
+    """A count as a word that can stand alone: none, one, two."""
+    return number_word(n) if n else "none"
+
+
+def enumeration(words: Sequence[str]) -> str:
+    """a, b and c."""
+    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1] if words else "none"
+
+
+def lies(value: float, draws: Any, level: float = 0.95) -> Side:
+    """Where a value lies beside the central interval of draws."""
+    low, high = central(draws, level)
+    return "below" if value < low else "above" if value > high else "inside"
+
+
+def capital(words: str) -> str:
+    """The same at the start of a sentence."""
+    return words[:1].upper() + words[1:]

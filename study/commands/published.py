@@ -1,0 +1,25 @@
+"""`study published`: fit other people's tables and record the fits."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    runs: Annotated[Path, typer.Option("--runs", help="Folder of records; the fits go to published/ in it.")] = Path("runs"),
+) -> None:
+    """Fit Chinchilla's points by every method and record the fits, for pages made where the table cannot be had: a minute.
+
+    Example: `study published`
+    """
+    import json
+
+    from study.analysis import published_fits
+    from study.record import write_atomic
+
+    found = published_fits.fit_chinchilla()
+    path = runs / "published" / "chinchilla.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, (json.dumps(published_fits.body(found), indent=1) + "\n").encode())
+    typer.echo(path)

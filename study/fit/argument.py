@@ -1,0 +1,151 @@
+"""The fit argues against itself: a forecast of the runs it did not see, what the residuals follow, and other forms.
+
+One verdict comes first: what makes the answer unsafe, or which test it passed. Where it is unsafe a widened interval stands
+beside the law's own: the draws of every form that predicts the runs about as well, each stretched on the log scale about its
+median by the root mean square of the forecast's standardised errors where that is above 1.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from study.errors import StudyError
+from study.fit.doubts import Doubt
+from study.fit.fits import HUGE, Fits
+from study.fit.words import roughly
+from study.inference.forecast import Forecast, forecast_test
+from study.inference.forms import FORMS, FormFit, fit_form
+from study.inference.parameters import Array
+from study.inference.posterior import Posterior
+from study.inference.priors import Priors, priors
+from study.inference.trends import Trend, residual_trends
+
+THINNED = 1500  # rows that other forms are fitted to, at the most
+BETTER = 4.0  # elpd by which another form must predict better to be held against this one
+AS_WELL = 10.0  # elpd within which a form is part of the widened interval
+FAR = 3.0  # prior s.d. of ln E
+UNLEARNED = 0.5  # share of the prior variance of ln E left, above which E is the prior's
+MIXED = 4000  # draws of a mixture
+
+
+@dataclass(frozen=True)
+class Argument:
+    """What speaks against a fit, and for it."""
+
+    verdict: str  # one line
+    trusted: bool
+    doubts: tuple[Doubt, ...]  # all, the table's first
+    forecast: Forecast | None
+    no_forecast: str  # why there is none
+    trends: tuple[Trend, ...]
+    forms: dict[str, FormFit | str]  # or why a form could not be fitted
+    rows_of_forms: int
+    mixture: Array  # D_opt at N over Hoffmann's, Kaplan's and the nesting form, equally weighted
+    widened: Array | None  # D_opt at N, where the fit is not trusted
+
+
+def argue(table: pd.DataFrame, fits: Fits, N: float, known: tuple[Doubt, ...], *, seed: int,
+          prior: Priors | None = None) -> Argument:
+    """Try a fit in the three ways; `known` are the doubts that the table raised."""
+    posterior = fits.posterior
+    own = _tokens(posterior.draws.D_opt_at(N))
+    at: dict[str, Any] = {"N0": posterior.N0, "D0": posterior.D0, "bytes_per_token": posterior.bytes_per_token, "seed": seed}
+    forecast: Forecast | None = None
+    no_forecast = ""
+    try:
+        forecast = forecast_test(table, posterior.spec, prior=prior, **at)
+    except StudyError as error:
+        no_forecast = str(error)
+    trends = residual_trends(posterior)
+    some = table if len(table) <= THINNED else table.sample(THINNED, random_state=seed)
+    forms: dict[str, FormFit | str] = {}
+    for form in FORMS:
+        try:
+            own_scale = form in ("hoffmann", "nesting")
+            forms[form] = fit_form(some, form, prior=prior if own_scale else None, group=posterior.spec.group, **at)
+        except StudyError as error:
+            forms[form] = str(error)
+    found = [*known, *(_drifts(trends)), *_floor(posterior, prior), *_better(forms, own, N)]
+    others = [fit for name in ("kaplan", "nesting") if isinstance(fit := forms[name], FormFit)]
+    mixture = _mixed([own, *(_tokens(fit.draws.D_opt_at(N)) for fit in others)], seed)
+    verdict, trusted = _verdict(forecast, no_forecast, found)
+    widened = None if trusted else _widened(own, forms, N, forecast, seed)
+    return Argument(verdict, trusted, tuple(found), forecast, no_forecast, trends, forms, len(some), mixture, widened)
+
+
+def _verdict(forecast: Forecast | None, no_forecast: str, found: list[Doubt]) -> tuple[str, bool]:
+    severe = next((doubt for doubt in found if doubt.severe), None)
+    failed = forecast is not None and not forecast.passed
+    said = [] if forecast is None else [f"{forecast.inside[0.95]} of {forecast.held} inside 95 %"]
+    if severe is not None:
+        tail = f"; forecast test {'failed' if failed else 'passed'}: {said[0]}" if said else ""
+        return f"do not rely on this fit: {severe.text}{tail}", False
+    if forecast is None:
+        return f"not tested: {no_forecast}", True
+    if failed:
+        side = "above" if forecast.error > 0 else "below"
+        return (f"do not extrapolate this fit: forecast test failed, {said[0]}, on average {abs(forecast.error):.1f} s.d. "
+                f"({abs(forecast.percent):.2g} % of the loss) {side} what {forecast.rest} runs of less compute predict"), False
+    return f"forecast test passed: {said[0]}", True
+
+
+def _drifts(trends: tuple[Trend, ...]) -> list[Doubt]:
+    return [Doubt("trend", f"the residuals drift with ln {trend.axis}: {100 * trend.slope:+.2g} % of the loss a decade "
+                  f"[{100 * trend.ci95[0]:+.2g}, {100 * trend.ci95[1]:+.2g}]", True) for trend in trends if trend.drifts]
+
+
+def _floor(posterior: Posterior, prior: Priors | None) -> list[Doubt]:
+    mean, sd = (prior or priors(posterior.spec, posterior.bytes_per_token)).E
+    ln_E = np.log(posterior.parameters.E)
+    left, away = float(np.var(ln_E)) / sd**2, float(ln_E.mean() - mean) / sd
+    if left > UNLEARNED:
+        return [Doubt("floor", f"E is the prior's, {np.exp(mean):.2g} nats: {100 * left:.0f} % of the variance of ln E is left, so "
+                      "these runs do not show where the loss levels off")]
+    if away < -FAR:
+        return [Doubt("floor", f"E is {np.exp(ln_E.mean()):.2g} nats, {-away:.1f} prior s.d. below {np.exp(mean):.2g}: "
+                      "the loss does not level off, and only the prior keeps E from 0")]
+    return []
+
+
+def _better(forms: dict[str, FormFit | str], own: Array, N: float) -> list[Doubt]:
+    base = forms["hoffmann"]
+    rivals = [fit for name, fit in forms.items() if isinstance(fit, FormFit) and name != "hoffmann"]
+    if not isinstance(base, FormFit) or not rivals:
+        return []
+    best = max(rivals, key=lambda fit: fit.elpd)
+    gain = best.elpd - base.elpd
+    if gain < BETTER:
+        return []
+    tokens = float(np.median(_tokens(best.draws.D_opt_at(N))))
+    low, high = np.quantile(own, [0.025, 0.975])
+    outside = not low <= tokens <= high
+    place = "outside" if outside else "inside"
+    name = {"no floor": "the form without a floor (E = 0)", "kaplan": "Kaplan's form", "nesting": "the nesting form"}[best.form]
+    return [Doubt("form", f"{name} predicts these runs better (elpd {gain:+.0f}) and puts the optimum at {roughly(tokens)} tokens, "
+                  f"{place} the 95 % interval", outside)]
+
+
+def _widened(own: Array, forms: dict[str, FormFit | str], N: float, forecast: Forecast | None, seed: int) -> Array:
+    fitted = [fit for fit in forms.values() if isinstance(fit, FormFit)]
+    best = max((fit.elpd for fit in fitted), default=0.0)
+    parts = [own, *(_tokens(fit.draws.D_opt_at(N)) for fit in fitted if fit.form != "hoffmann" and fit.elpd > best - AS_WELL)]
+    if forecast is not None and not forecast.passed:
+        parts.append(_tokens(forecast.posterior.draws.D_opt_at(N)))
+    stretch = max(1.0, forecast.rms if forecast is not None else 1.0)
+    stretched = []
+    for part in parts:
+        middle = np.median(np.log(part))
+        stretched.append(np.exp(np.clip(middle + stretch * (np.log(part) - middle), -276.0, 276.0)))
+    return _mixed(stretched, seed)
+
+
+def _mixed(parts: list[Array], seed: int) -> Array:
+    rng = np.random.default_rng(seed)
+    return np.concatenate([rng.choice(part, MIXED // len(parts)) for part in parts])
+
+
+def _tokens(values: Array) -> Array:
+    with np.errstate(over="ignore"):
+        return np.clip(values, 1 / HUGE, HUGE)

@@ -1,0 +1,160 @@
+"""What a table itself gives reason to doubt, before any fit: slips of unit, losses that are none, designs that cannot tell.
+
+Each check returns a `Doubt` or none. A severe one leads the verdict: the fit is done, and not to be relied on.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from study.errors import StudyError
+from study.inference.parameters import Array
+
+LARGEST_VOCABULARY = 1e6  # entries: ln of it is 13.8 nats, what a uniform guess loses
+RATIOS = (1e-2, 1e5)  # tokens a parameter between which runs of language models lie
+SIZES = (3e2, 1e14)  # parameters of any model that was trained
+SLIPS = ((1e3, "thousands"), (1e6, "millions"), (1e9, "billions"), (1e12, "trillions"))
+USUAL_N, USUAL_D = (1e6, 1e12), (1e7, 1e14)
+USUAL = 20.0  # tokens a parameter that a slip is measured against
+NARROW = 3.0  # largest over smallest D/N below which a design hardly tells the two terms apart
+SIGNIFICANT = 4.0  # standard errors
+
+
+class NotALossError(StudyError):
+    """A column that rises with parameters and with tokens."""
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """One reason to doubt."""
+
+    kind: str  # one word, for fit.json
+    text: str  # one sentence, lower case, without its full stop
+    severe: bool = False  # the answer is likely wrong, not only less certain
+
+
+def refuse_no_loss(frame: pd.DataFrame) -> None:
+    """Refuse a column that rises both with N and with D, as an accuracy does.
+
+    Least squares of ln loss on ln N and ln D: both slopes positive, one by more than `SIGNIFICANT` standard errors.
+
+    Raises:
+        NotALossError: it does.
+    """
+    slopes = _slopes(frame)
+    if slopes is not None and min(slopes[0]) > 0 and max(slopes[0] / slopes[1]) > SIGNIFICANT:
+        raise NotALossError(f"the loss grows with D and with N (as D^{slopes[0][1]:+.2f} N^{slopes[0][0]:+.2f}): an accuracy or a "
+                            "score is no loss; name the loss with --columns loss=...")
+
+
+def doubts(frame: pd.DataFrame, vocabulary: Array | None = None) -> tuple[Doubt, ...]:
+    """All doubts about a table of N, D, loss (nats a token) and perhaps C, in the order of their weight."""
+    found = [_sizes(frame), _loss_is_high(frame["loss"].to_numpy(), vocabulary), _loss_is_low(frame["loss"].to_numpy()),
+             _grows_with_tokens(frame), _compute(frame), _one_ratio(frame)]
+    return tuple(doubt for doubt in found if doubt is not None)
+
+
+def _sizes(frame: pd.DataFrame) -> Doubt | None:
+    N, D = frame["N"].to_numpy(), frame["D"].to_numpy()
+    ratio = D / N
+    low, high = float(ratio.min()), float(ratio.max())
+    outside = high < RATIOS[0] or low > RATIOS[1]
+    if not outside and SIZES[0] <= float(np.median(N)) <= SIZES[1]:
+        if high / low > 1e8:
+            return Doubt("mixed units", f"D/N runs from {low:.2g} to {high:.2g}: some rows may be in another unit", True)
+        return None
+    scales = (1.0, *(scale for scale, _ in SLIPS))
+    middle_N, middle_D = float(np.median(N)), float(np.median(D))
+    best = min(((_unlikely(middle_N * n, middle_D * d, n, d), n, d) for n in scales for d in scales if n * d > 1), default=None)
+    where = f"D/N is {low:.2g} to {high:.2g} in every row"
+    if best is None or best[0] > 4:
+        return Doubt("units", f"{where}, which no language model was trained at: check the units of N and D", True)
+    slips = [(name, scale) for name, scale in (("N", best[1]), ("D", best[2])) if scale > 1]
+    named = " and ".join(f"{name} in {dict(SLIPS)[scale]}" for name, scale in slips)
+    full = " and ".join(f"{name} times 1e{round(np.log10(scale))}" for name, scale in slips)
+    return Doubt("units", f"{where}: {named}? Write {full}", True)
+
+
+def _unlikely(N: float, D: float, n: float, d: float) -> float:
+    """How unlikely it is, in decades, that N and D are meant, by scales n and d above what is written."""
+    away = sum(max(np.log10(low / value), np.log10(value / high), 0.0) for value, (low, high) in ((N, USUAL_N), (D, USUAL_D)))
+    slips = sum(0.5 * (scale > 1) + 0.7 * (scale == 1e3) for scale in (n, d))
+    return abs(float(np.log10(D / N / USUAL))) + 0.3 * float(away) + slips
+
+
+def _loss_is_high(loss: Array, vocabulary: Array | None) -> Doubt | None:
+    bound = np.log(vocabulary) if vocabulary is not None else np.full_like(loss, np.log(LARGEST_VOCABULARY))
+    above = int((loss > 1.05 * bound).sum())
+    if not above:
+        return None
+    what = f"ln of the vocabulary, {float(np.median(bound)):.3g} nats" if vocabulary is not None else \
+        f"ln of any vocabulary ({float(bound[0]):.3g} nats for {LARGEST_VOCABULARY:.0e} entries)".replace("e+0", "e")
+    return Doubt("loss unit", f"{above} of {len(loss)} losses are above {what}: a perplexity, or a loss summed over tokens? "
+                 "If a perplexity, --loss-unit perplexity", True)
+
+
+def _loss_is_low(loss: Array) -> Doubt | None:
+    if float(np.max(loss)) >= 1.4:
+        return None
+    return Doubt("loss unit", f"no loss is above {float(np.max(loss)):.2g} nats a token: is it by the byte? Say --loss-unit")
+
+
+def _grows_with_tokens(frame: pd.DataFrame) -> Doubt | None:
+    slopes = _slopes(frame)
+    if slopes is None or max(slopes[0][k] / slopes[1][k] for k in range(2)) < SIGNIFICANT:
+        return None
+    name, k = ("D", 1) if slopes[0][1] > slopes[0][0] else ("N", 0)
+    return Doubt("direction", f"the loss grows with {name} (as {name}^{slopes[0][k]:+.2f} at a given other): the law can only fall",
+                 True)
+
+
+def _compute(frame: pd.DataFrame) -> Doubt | None:
+    if "C" not in frame.columns:
+        return None
+    ratio = frame["C"].to_numpy() / (6.0 * frame["N"].to_numpy() * frame["D"].to_numpy())
+    ratio = ratio[np.isfinite(ratio) & (ratio > 0)]
+    if not len(ratio):
+        return None
+    middle, spread = float(np.median(ratio)), float(np.exp(np.std(np.log(ratio))))
+    if spread < 1.05 and 0.9 < middle < 1.1:
+        return None
+    if spread < 1.05:
+        return Doubt("compute", f"C/(6ND) is {middle:.3g} throughout{_factor(middle)}; the fit and --predict-c mean 6ND",
+                     not 1 / 2 <= middle <= 2)
+    if 0.5 < middle < 2:
+        return None  # attention, embeddings: an exact count
+    return Doubt("compute", f"C/(6ND) is {middle:.3g} at the median, from {ratio.min():.2g} to {ratio.max():.2g}: C, N or D "
+                 "may be in another unit or of another run", True)
+
+
+def _factor(ratio: float) -> str:
+    for factor, why in ((1 / 6, "C = ND"), (1 / 3, "C = 2ND, the forward pass alone"), (4 / 3, "C = 8ND, with recomputation"),
+                        (1e3, "a thousand"), (1e6, "a million"), (1e9, "a billion"), (1e-3, "a thousandth"), (1e-6, "a millionth"),
+                        (1e-9, "a billionth"), (86400.0, "seconds in a day"), (1 / 86400.0, "FLOP/s-days"),
+                        (1 / (86400.0 * 1e15), "PF-days")):
+        if abs(np.log(ratio / factor)) < 0.05:
+            return f" ({why})"
+    return f" (C = {6 * ratio:.3g} ND)"
+
+
+def _one_ratio(frame: pd.DataFrame) -> Doubt | None:
+    ratio = np.log(frame["D"].to_numpy() / frame["N"].to_numpy())
+    spread = float(np.exp(np.ptp(ratio)))
+    if spread > NARROW or len(frame) < 3:
+        return None
+    return Doubt("design", f"D/N varies by a factor of {spread:.2g} only: runs at one ratio hardly tell alpha from beta, and the "
+                 "optimum is left to the prior; add runs at a quarter and at four times the ratio", True)
+
+
+def _slopes(frame: pd.DataFrame) -> tuple[Array, Array] | None:
+    """Slopes of ln loss in ln N and ln D and their standard errors; None where they cannot be told apart."""
+    n, d, y = (np.log(frame[name].to_numpy()) for name in ("N", "D", "loss"))
+    if len(frame) < 5 or min(np.ptp(n), np.ptp(d)) < 1e-9 or abs(stats.pearsonr(n, d)[0]) > 0.98:
+        return None
+    design = np.column_stack([np.ones_like(n), n, d])
+    coefficients, *_ = np.linalg.lstsq(design, y, rcond=None)
+    variance = float(np.sum((y - design @ coefficients) ** 2)) / (len(y) - 3)
+    se = np.sqrt(variance * np.diag(np.linalg.inv(design.T @ design)))
+    return coefficients[1:], np.maximum(se[1:], 1e-12)

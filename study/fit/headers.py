@@ -1,0 +1,169 @@
+"""Which column of a file is N, D, C or the loss, and in which unit its header says it is written."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from study.fit.files import TableError
+from study.fit.sizes import SCALES
+
+ALIASES = {
+    "N": ("n", "params", "param", "parameters", "n_params", "num_params", "nparams", "n_parameters", "num_parameters",
+          "param_count", "params_count",
+          "parameter_count", "model_size", "size", "model_params", "model_parameters", "params_active",
+          "active_params", "active_parameters", "n_active", "params_total", "total_params", "total_parameters", "n_total",
+          "params_non_embedding", "non_embedding_params", "non_embedding_parameters", "non_embedding_size", "n_non_embedding",
+          "params_no_embedding", "trainable_params", "trainable_parameters"),
+    "D": ("d", "tokens", "training_tokens", "train_tokens", "n_tokens", "num_tokens", "ntokens", "total_tokens", "token_count",
+          "tokens_trained", "tokens_seen", "seen_tokens", "tokens_consumed", "consumed_tokens", "n_train_tokens",
+          "num_train_tokens", "training_data", "data_size", "dataset_size", "dataset_tokens", "data_tokens"),
+    "C": ("c", "flops", "flop", "compute", "training_flops", "training_flop", "train_flops", "total_flops", "n_flops", "num_flops",
+          "training_compute", "train_compute", "compute_budget", "flop_budget", "flops_budget", "compute_flops", "budget"),
+    "loss": ("loss", "val_loss", "validation_loss", "valid_loss", "eval_loss", "test_loss", "dev_loss", "final_loss",
+             "final_val_loss", "final_eval_loss", "final_validation_loss", "loss_val", "loss_eval", "lm_loss", "val_lm_loss",
+             "cross_entropy", "cross_entropy_loss", "ce", "ce_loss", "xent", "nll", "log_loss", "bpb", "val_bpb", "bits_per_byte",
+             "bits_per_token", "ppl", "perplexity", "val_ppl", "val_perplexity", "eval_ppl", "eval_perplexity", "valid_ppl",
+             "nats_per_token", "val_ce", "eval_ce", "val_nll", "val_cross_entropy", "valid_cross_entropy", "eval_cross_entropy"),
+}
+LAST = {"N": ("size",), "D": ("dataset_size", "data_size", "training_data", "dataset_tokens"), "C": ("budget",),
+        "loss": ()}  # names that count where there is no better one
+KEPT = ("bytes_per_token", "width", "budget")  # what a prior or a group effect reads
+ROLES = {
+    "run": ("run", "run_id", "runid", "run_name", "name", "id", "uid", "wandb_id", "experiment", "experiment_id", "exp_name"),
+    "unique": ("unique", "unique_tokens", "tokens_unique", "d_unique", "unique_d", "n_unique_tokens", "num_unique_tokens",
+               "unique_data"),
+    "epochs": ("epochs", "epoch", "n_epochs", "num_epochs"),
+    "seed": ("seed", "random_seed", "rng_seed", "data_seed", "init_seed", "replicate", "repeat", "rep", "trial"),
+    "vocabulary": ("vocab", "vocab_size", "vocabulary", "vocabulary_size", "n_vocab"),
+}
+UNITS = ("nats", "bits", "bits-per-byte", "nats-per-byte", "perplexity")
+UNIT_WORDS = {"nats": "nats", "nat": "nats", "nats_token": "nats", "nats_per_token": "nats", "bits": "bits", "bit": "bits",
+              "bits_token": "bits", "bits_per_token": "bits", "bpt": "bits", "bits_byte": "bits-per-byte",
+              "bits_per_byte": "bits-per-byte", "bpb": "bits-per-byte", "nats_byte": "nats-per-byte",
+              "nats_per_byte": "nats-per-byte", "ppl": "perplexity", "perplexity": "perplexity"}
+PREFIXES = ("metrics", "metric", "params", "config", "summary", "data", "eval", "validation", "val", "valid", "test")
+
+
+@dataclass(frozen=True)
+class Header:
+    """One column's name, read."""
+
+    name: str  # as the file has it
+    plain: str  # lower case, words joined by underscores, without its unit
+    scale: float  # 1e9 for "Tokens (B)"
+    unit: str  # of a loss, one of `UNITS`; "" where it does not say
+
+
+def read_header(name: str) -> Header:
+    """The plain name of a column and the unit that its header states: `Tokens (B)` is tokens, times 1e9."""
+    text, scale, unit = name.strip(), 1.0, ""
+    for found in re.findall(r"[(\[{]([^)\]}]*)[)\]}]", text):
+        word = _plain(found).removeprefix("in_")
+        power = re.fullmatch(r"(?:1e|10_?)(3|6|9|12)", word)
+        scale = 10.0 ** int(power[1]) if power else SCALES.get(word.split("_")[0], scale)
+        unit = UNIT_WORDS.get(word, unit)
+    plain = _plain(re.sub(r"[(\[{][^)\]}]*[)\]}]", "", text))
+    plain = re.sub(r"^(?:number_of_|no_of_|count_of_)", "", plain)
+    if ending := re.match(r"^(.+?)_(?:in_)?(millions?|billions?|trillions?|bn|m|b|t|k)$", plain):
+        plain, scale = ending[1], SCALES[ending[2]]
+    if not unit:
+        tail = next((word for word in sorted(UNIT_WORDS, key=len, reverse=True) if plain == word or plain.endswith(f"_{word}")), "")
+        unit = UNIT_WORDS.get(tail, "")
+        if tail and plain != tail and plain.removesuffix(f"_{tail}") in ALIASES["loss"]:
+            plain = plain.removesuffix(f"_{tail}")
+    return Header(name, plain, scale, unit)
+
+
+def parse_columns(text: str) -> dict[str, str]:
+    """`N=params,loss=val_loss` as a mapping.
+
+    Raises:
+        TableError: not of that shape, or a name that is none of ours.
+    """
+    known = (*ALIASES, *KEPT, *ROLES)
+    pairs = {}
+    for part in filter(None, (item.strip() for item in text.split(","))):
+        name, sign, source = (piece.strip() for piece in part.partition("="))
+        if not sign or not source or name not in known:
+            raise TableError(f"--columns {part!r}: write NAME=COLUMN with NAME one of {', '.join(known)}")
+        pairs[name] = source
+    return pairs
+
+
+def match(path: object, names: Sequence[str], given: dict[str, str], keep: Iterable[str]) -> dict[str, int]:
+    """Which column (by position) is which of ours: N, D, C, loss, those of `keep`, and the roles of `ROLES` that are there.
+
+    An exact name wins over an alias, and `given` over both. N = C / (6 D) or D = C / (6 N) where C is there.
+
+    Raises:
+        TableError: a column is missing, named twice or ambiguous.
+    """
+    headers = [read_header(name) for name in names]
+    listed = ", ".join(name or "(no name)" for name in names)
+    found: dict[str, int] = {}
+    if "C" in given and "D" in given and "N" in given:
+        raise TableError("--columns names C beside N and D: the law reads N and D, and C only in place of one of them")
+    for ours, source in given.items():
+        if source not in names:
+            raise TableError(f"{path} has no column {source!r} for {ours}: it has {listed}")
+        found[ours] = _single(path, names, source, ours)
+    for ours in ("N", "D", "loss", "C"):
+        if ours in found or (ours == "D" and "C" in given and "N" not in given):
+            continue
+        matches = _matches(headers, ours, set(found.values()))
+        if ours == "loss" and not matches:  # loss_c4, c4/loss; a training loss where there is no other
+            losses = [index for index, header in enumerate(headers) if "loss" in header.plain.split("_")]
+            matches = [index for index in losses if "train" not in headers[index].plain] or losses
+        if len(matches) > 1 and (ours != "C" or not {"N", "D"} <= found.keys()):
+            columns = [names[index] for index in matches]
+            shown = " and ".join(columns) if len(columns) < 3 else f"{', '.join(columns[:-1])} and {columns[-1]}"
+            raise TableError(f"{path}: {shown} could each be {ours}; say which with --columns {ours}={columns[0]}")
+        if matches:
+            found[ours] = _single(path, names, names[matches[0]], ours) if ours != "C" else matches[0]
+    missing = [] if "loss" in found else ["loss"]
+    if not {"N", "C"} & found.keys() or ("N" not in found and "D" not in found):
+        missing.insert(0, "N (or C)" if "D" in found else "N")
+    if "D" not in found and "C" not in found:
+        missing.append("D (or C)")
+    if missing:
+        raise TableError(f"{path} has no column for {' and '.join(missing)}: it has {listed}; "
+                         "name them with --columns N=...,D=...,loss=...")
+    for ours in keep:
+        if ours not in found and (at := [index for index, header in enumerate(headers) if header.plain == ours]):
+            found[ours] = at[0]
+    for ours, aliases in ROLES.items():
+        at = [index for index, header in enumerate(headers) if _stripped(header.plain) in aliases and index not in found.values()]
+        if ours not in found and at:
+            found[ours] = min(at, key=lambda index: aliases.index(_stripped(headers[index].plain)))
+    return found
+
+
+def _matches(headers: list[Header], ours: str, used: set[int]) -> list[int]:
+    exact = [index for index, header in enumerate(headers) if header.name == ours]
+    if exact:
+        return exact[:1]
+    free = [(index, header.plain) for index, header in enumerate(headers) if index not in used]
+    for known in (tuple(name for name in ALIASES[ours] if name not in LAST[ours]), LAST[ours]):
+        for form in (lambda plain: plain, _stripped):  # a whole name before one without its prefix
+            if found := [index for index, plain in free if form(plain) in known]:
+                return found
+    return []
+
+
+def _single(path: object, names: Sequence[str], source: str, ours: str) -> int:
+    at = [index for index, name in enumerate(names) if name == source]
+    if len(at) > 1:
+        raise TableError(f"{path} has {len(at)} columns called {source!r}, and {ours} is to be one: rename or remove the others")
+    return at[0]
+
+
+def _stripped(plain: str) -> str:
+    """Without the prefix of an export: metrics.val_loss, config.n_params, eval/loss."""
+    head, sign, rest = plain.partition("_")
+    return _stripped(rest) if sign and head in PREFIXES and rest else plain
+
+
+def _plain(text: str) -> str:
+    text = re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z]|[KMBT]$)", "_", text.strip())  # trainTokens, paramsM
+    text = text.lower().replace("#", " ")
+    return re.sub(r"[^a-z0-9]+", "_", text).strip("_")

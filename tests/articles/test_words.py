@@ -1,0 +1,379 @@
+"""Each word follows its condition: planted posteriors and records that must turn it."""
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from study.analysis import approaches, calibration, forms, held_out, misfit, profiles, seeds, stages, sweep, training, variants
+from study.analysis.study import IMPORTANCE, TARGET_N, USUAL_BYTES, Fitted, Study, given
+from study.analysis.tables import complete
+from study.articles.appendix import calibration as shown
+from study.articles.appendix import every_run, fit, literature, predictive, recipe, repeats, sampling, sensitivity
+from study.articles.main import answer, otherwise, runs, test, three, trend
+from study.articles.shared import notices, text
+from study.laws.hoffmann import LossSurface
+from study.laws.published import RULE
+from study.record import RunRecord
+from study.table import table
+
+
+def planted(quick: Study, **draws: float) -> Study:
+    """The study with a headline whose every draw is near one surface."""
+    rng, size = np.random.default_rng(0), len(quick.posterior.parameters)
+    values = {"E": 1.2, "A": 40.0, "B": 420.0, "alpha": 0.34, "beta": 0.34, **draws}
+    surface = LossSurface(**{name: value * np.exp(1e-3 * rng.standard_normal(size)) for name, value in values.items()})
+    return given(quick, {Study.headline: Fitted(replace(quick.posterior, draws=surface), IMPORTANCE, "planted")})
+
+
+def with_parameters(quick: Study, **values: Any) -> Study:
+    """The study with a headline of which some parameters' draws are given."""
+    size = len(quick.posterior.parameters)
+    changed = replace(quick.posterior.parameters, **{name: np.broadcast_to(value, size) for name, value in values.items()})
+    return given(quick, {Study.headline: Fitted(replace(quick.posterior, parameters=changed), IMPORTANCE, "planted")})
+
+
+def variant(name: str, tokens: Any = (1.0, 1.0), a: Any = (1.0, 1.0)) -> variants.Variant:
+    return variants.Variant(name, np.asarray(tokens), np.asarray(a), IMPORTANCE)
+
+
+@pytest.mark.parametrize(("bare", "total", "kaplan", "hoffmann"), [(0.73, 0.6, "includes", "excludes"),
+                                                                 (0.6, 0.5, "excludes", "includes")])
+def test_the_exponent_is_compared_in_each_paper_s_own_count(quick: Study, bare: float, total: float, kaplan: str,
+                                                            hoffmann: str) -> None:
+    spread = 0.01 * np.linspace(-1, 1, 50)
+    study = given(quick, {(variants.variant, name): variant(name, a=a + spread)
+                          for name, a in ((variants.NON_EMBEDDING, bare), (variants.TOTAL, total))})
+    assert otherwise.a_without_embedding(study).startswith(f"{bare:.3f} [") and otherwise.holds_kaplan(study) == kaplan
+    assert otherwise.a_with_all(study).startswith(f"{total:.3f} [") and otherwise.holds_hoffmann(study) == hoffmann
+
+
+@pytest.mark.parametrize(("ratio", "where"), [(2.0, "above"), (20.0, "inside"), (200.0, "below")])
+def test_the_rule_is_above_inside_or_below(quick: Study, ratio: float, where: str) -> None:
+    # with alpha = beta, D_opt = N (B/A)^(1/alpha)
+    study = planted(quick, B=40.0 * ratio**0.34)
+    assert np.median(study.posterior.draws.D_opt_at(TARGET_N)) == pytest.approx(ratio * TARGET_N, rel=0.02)
+    assert answer.rule_lies(study) == where
+
+
+def test_the_rule_in_bytes_reads_the_corpus(quick: Study) -> None:
+    assert answer.rule_in_bytes_lies(planted(quick, B=40.0 * (RULE * USUAL_BYTES / quick.bytes_per_token) ** 0.34)) == "inside"
+
+
+def test_missing_runs_are_counted(quick: Study, capsys: pytest.CaptureFixture[str]) -> None:
+    notices.incomplete(quick)
+    assert capsys.readouterr().out == ""
+    some = dict(list(quick.records.items())[:5])
+    half = given(quick, {}, records=some, frame=table(quick.grid, some))
+    notices.incomplete(half)
+    assert "9 of 14 planned runs are not recorded yet" in capsys.readouterr().out
+    assert (runs.recorded(half), runs.planned(half)) == ("5", "14")
+
+
+def test_failures_are_counted_and_listed(quick: Study, capsys: pytest.CaptureFixture[str]) -> None:
+    assert runs.failed(quick) == "none"
+    run_id, record = next(iter(quick.records.items()))
+    broken = {**quick.records, run_id: replace(record, status="diverged", reason="loss 9.1 at step 12", losses={})}
+    study = given(quick, {}, records=broken, frame=table(quick.grid, broken))
+    assert runs.failed(study) == "one"
+    every_run.failed(study)
+    assert f"- `{run_id}`, diverged: loss 9.1 at step 12" in capsys.readouterr().out
+    every_run.failed(quick)
+    assert capsys.readouterr().out == ""
+    assert run_id not in set(study.fit["run_id"])
+
+
+def test_seed_noise_is_pooled_within_cells(quick: Study) -> None:
+    sd, freedom = seeds.seed_sd(quick)
+    rows = quick.fit[quick.fit.duplicated(["N", "D"], keep=False)]
+    assert freedom == 2
+    assert sd == pytest.approx(float(np.log(rows["loss"]).std()))
+
+
+def test_more_seeds_count_where_their_budget_is_and_in_no_fit(quick: Study) -> None:
+    top = quick.fit["budget"].max()
+    run = quick.frame[(quick.frame["budget"] == top) & (quick.frame["role"] == "isoflop")].iloc[[0, 0]]
+    more = run.assign(loss=run["loss"] * np.array([1.03, 0.97]), run_id=["a", "b"])
+    study = given(quick, {Study.headline: quick.headline}, seeds=more)
+    assert seeds.seed_sd(study, [top]) == (pytest.approx(0.03, rel=0.01), 2)
+    below, _ = seeds.seed_sd(quick, [budget for budget in quick.budgets if budget < top])
+    assert seeds.seed_sd_at(study, top)[0] == pytest.approx(max(0.03, below), rel=0.01)
+    assert seeds.seed_sd_at(study, top / 2)[0] == pytest.approx(below)
+    assert list(study.fit["run_id"]) == list(quick.fit["run_id"])
+    assert runs.noise_at_top(study) == "3.00 % of the loss (pooled s.d., two degrees of freedom)"
+    assert runs.noise_below(study).startswith(f"{100 * below:.2f} %") and runs.more_seeds(study).startswith("Two runs")
+    assert "unknown" in runs.noise_at_top(quick) and runs.more_seeds(quick) == ""
+
+
+@pytest.mark.parametrize(("off", "cause"), [(0.01, "seeds account for it"), (0.5, "misfit of the law sets the noise")])
+def test_the_cause_of_noise_is_the_larger_of_seeds_and_misfit(quick: Study, off: float, cause: str) -> None:
+    rows = quick.fit
+    middle = np.exp(np.log(rows["loss"]) - misfit.residuals(quick.posterior, rows))
+    moved = rows.assign(loss=middle * np.exp(off * (-1.0) ** np.arange(len(rows))))
+    study = given(quick, {Study.fit: moved, Study.headline: quick.headline})
+    assert runs.cause_below(study) == cause and runs.off_below(study) == f"{100 * off:.2f} %"
+    assert runs.cause_at_top(study) == "the cause is open", "no cell of that budget has two seeds"
+
+
+def elsewhere(quick: Study, sds: float) -> Study:
+    """Every run trained again on another processor, with ln L changed by so many standard deviations between seeds."""
+    def moved(record: RunRecord) -> RunRecord:
+        loss = record.losses["validation"]
+        changed = replace(loss, nats_per_token=loss.nats_per_token * float(np.exp(sds * seeds.seed_sd(quick)[0])))
+        return replace(record, losses={**record.losses, "validation": changed},
+                       provenance=replace(record.provenance, cpu="another processor"))
+
+    return given(quick, {}, again={run_id: moved(record) for run_id, record in quick.records.items()})
+
+
+@pytest.mark.parametrize(("sds", "word"), [(0.1, "a small part of another seed"), (1.0, "as good as another seed"),
+                                           (-3.0, "**more** than another seed")])
+def test_another_processor_is_judged_by_the_noise_between_seeds(quick: Study, sds: float, word: str) -> None:
+    study = elsewhere(quick, sds)
+    assert (repeats.again(study), repeats.processor(study), repeats.same_bits(study)) == ("14", "another processor", "none")
+    assert repeats.order_of_adding(study) == word
+    assert repeats.change(study) == f"{100 * abs(sds) * seeds.seed_sd(quick)[0]:.2g} %"
+
+
+def test_the_same_bits_on_another_processor_are_counted(quick: Study) -> None:
+    assert repeats.same_bits(elsewhere(quick, 0.0)) == f"{len(quick.records)}"
+    assert repeats.again(given(quick, {}, again={})) == "No"
+
+
+@pytest.mark.parametrize(("best", "edges"), [(1, "none"), (2, "one")])
+def test_a_sweep_on_the_edge_is_counted(quick: Study, best: int, edges: str) -> None:
+    rows = pd.DataFrame([{"budget": 1e11, "width": 16, "batch_tokens": batch, "learning_rate": rate, "status": "complete",
+                          "role": "sweep", "loss": 3.0 + abs(k - best) + 0.1 * (batch != 512)}
+                         for batch in (256, 512, 1024) for k, rate in enumerate((0.1, 0.2, 0.4))])
+    study = given(quick, {}, sweep=rows)
+    assert (recipe.panels(study), recipe.at_edge(study), recipe.at_floor(study)) == ("one", edges, "none")
+    assert recipe.panels(quick) == "no"
+
+
+def test_other_heads_of_the_sweep_are_told(quick: Study) -> None:
+    record = next(iter(quick.records.values()))
+    assert recipe.other_heads(quick) == "" and recipe.other_heads(given(quick, {}, sweep_records={"same": record})) == ""
+    ours = record.config.heads
+    other = replace(record, config=replace(record.config, heads=2 * ours))
+    assert f"({2 * ours} instead of {ours} at width {record.config.width})" in recipe.other_heads(
+        given(quick, {}, sweep_records={"other": other}))
+
+
+@pytest.mark.parametrize(("sds", "verdict"), [(-3.0, "stands"), (-1.0, "is not told apart"), (1.0, "is not told apart"),
+                                              (3.0, "is **beaten**")])
+def test_the_rule_is_judged_by_its_check_cells(quick: Study, sds: float, verdict: str) -> None:
+    sd = np.sqrt(2) * seeds.seed_sd(quick)[0]
+    study = given(quick, {sweep.verification: pd.DataFrame({"gain": [100 * sds * sd, -60.0]})})
+    assert recipe.rule_verdict(study).startswith(verdict) and recipe.checked(study) == "two"
+    assert recipe.rule_verdict(quick) == "was not checked there"
+
+
+def test_the_form_that_predicts_best_is_named_with_its_lead(quick: Study) -> None:
+    def compared(order: list[str], lead: float, khat: float) -> Study:
+        frame = pd.DataFrame({"elpd_diff": [0.0, lead], "dse": [0.0, 1.0]}, index=order)
+        return given(quick, {Study.headline: quick.headline, forms.comparison: frame,
+                             forms.laws: {"nesting": quick.headline, "hoffmann": quick.headline},
+                             (forms.largest_khat, "hoffmann"): 0.3, (forms.largest_khat, "nesting"): khat})
+
+    study = compared(["hoffmann", "nesting"], 5.0, 0.82)
+    assert (otherwise.best_form(study), otherwise.second_form(study)) == ("Hoffmann's form", "the nesting family")
+    assert (otherwise.lead(study), otherwise.lead_clear(study)) == ("5.0 ± 1.0", "more than")
+    assert (otherwise.form_khat(study), otherwise.ranking(study)) == ("0.82", "a hint, no measurement")
+    study = compared(["nesting", "hoffmann"], 1.0, 0.5)
+    middle = text.count(float(np.median(quick.posterior.draws.D_opt_at(TARGET_N))))
+    assert otherwise.best_form(study) == "The nesting family" and otherwise.best_answer(study).startswith(f"{middle} [")
+    assert (otherwise.lead_clear(study), otherwise.ranking(study)) == ("within", "to be trusted")
+    assert otherwise.best_form(quick) == "No form that was compared" and otherwise.form_khat(quick) == text.ABSENT
+
+
+@pytest.mark.parametrize(("factor", "said"), [(0.5, ", all below it"), (2.0, ", all above it"), (None, "")])
+def test_estimators_on_one_side_are_told(quick: Study, factor: float | None, said: str) -> None:
+    ours = float(np.median(quick.posterior.draws.D_opt_at(TARGET_N)))
+    found = tuple(approaches.Approach(name, 0.5, 0.1, tokens) for name, tokens in
+                  (("2: parabolas", ours * (factor or 0.5)), ("3: Huber", ours * (factor or 2.0)), ("1: none", float("nan"))))
+    study = given(quick, {approaches.approaches: found, Study.headline: quick.headline})
+    assert otherwise.estimates_lie(study) == said and otherwise.outside(study) == "none"
+    far = (approaches.Approach("1: envelope", 0.5, 0.1, 1e-3 * ours / 1e9),)
+    assert otherwise.outside(given(quick, {approaches.approaches: far, Study.headline: quick.headline})) == "1"
+
+
+def test_prices_are_added_where_every_run_has_one(quick: Study) -> None:
+    assert every_run.price(quick) == "unknown: no price was set"
+    priced = given(quick, {}, frame=quick.frame.assign(dollars=0.02))
+    assert every_run.price(priced) == f"{0.02 * len(quick.frame):.2f} dollars"
+    assert every_run.cost_table(quick).data.count("0.0") < every_run.cost_table(priced).data.count("0.0")
+
+
+def test_evaluation_tokens_are_those_that_were_read(quick: Study) -> None:
+    read = {record.losses["validation"].tokens for record in quick.records.values()}
+    assert repeats.eval_tokens(quick) == text.count(read.pop()) and not read
+
+
+@pytest.mark.parametrize(("shift", "better", "promise"), [(-0.2, "four", "**already broken**"), (0.2, "none", "**already broken**"),
+                                                          (0.0, "two", "kept")])
+def test_held_out_runs_are_judged_by_their_predictions(quick: Study, shift: float, better: str, promise: str) -> None:
+    losses = 3.0 + shift + (1e-4 * np.array([1, -1, 1, -1]) if not shift else 0.0)
+    draws = 3.0 + 0.01 * np.random.default_rng(0).choice([-1, 1], (500, 1)) * np.abs(np.random.default_rng(1).normal(size=(500, 4)))
+    draws += 3.0 - np.median(draws, axis=0)
+    study = given(quick, {Study.held_out: quick.fit.head(4).assign(loss=losses), held_out.predictions: draws,
+                          Study.headline: quick.headline})
+    assert (test.runs(study), test.better(study), test.promise(study)) == ("four", better, promise)
+    assert test.inside_95(study) == ("none" if shift else "four")
+    assert test.error(study) == f"{100 * abs(np.log((3.0 + shift) / 3.0)):.1f} %"
+    assert (test.promise(quick), test.error(quick), test.runs(quick)) == ("not tested", text.ABSENT, "no")
+
+
+def test_a_loss_below_the_irreducible_one_is_told(quick: Study) -> None:
+    best = float(quick.frame["loss"].min())
+    fine, reached = planted(quick, E=0.9 * best), planted(quick, E=1.1 * best)
+    assert otherwise.floor(fine) == "" and otherwise.share_above(fine) == text.percent(0)
+    assert otherwise.floor(reached) and otherwise.share_above(reached) == text.percent(1)
+    assert otherwise.lowest_loss(reached) == f"{best:.2f} nats a token, by a fitted run"
+
+
+@pytest.mark.parametrize(("there", "copied"), [(0.1, True), (0.5, False)])
+def test_a_step_that_the_other_corpus_does_not_share_is_told(quick: Study, there: float, copied: bool) -> None:
+    frame = quick.frame.assign(ood_loss=5.0)
+    rows = complete(frame)
+    largest = rows[(rows["budget"] == quick.fit["budget"].max()) & (rows["role"] == "isoflop")]
+    study = given(quick, {Study.held_out: largest.assign(loss=largest["loss"] - 0.6, ood_loss=5.0 - there)}, frame=frame)
+    assert f"falls by 0.60 nats, and by {there:.2f} on" in test.step(study)
+    assert bool(test.copied(study)) is copied
+    none = given(quick, {Study.held_out: largest.iloc[:0]}, frame=frame)
+    assert test.step(none) == test.copied(none) == ""
+
+
+@pytest.mark.parametrize(("measured", "law", "ways", "held"), [
+    ((10, 15, 20), (10, 8, 7), "**go opposite ways**", "one"), ((10, 15, 20), (10, 10, 10), "do not go opposite ways", "one"),
+    ((10, 15, 20), (10, 15, 20), "do not go opposite ways", "three"), ((10,), (10,), "show no trend", "one")])
+def test_opposite_trends_are_told(quick: Study, measured: tuple[float, ...], law: tuple[float, ...], ways: str, held: str) -> None:
+    spread = np.exp(0.05 * np.random.default_rng(0).standard_normal(400))
+    one = tuple(profiles.Vertex(10.0**k, False, a, a * spread, float("nan"), b * spread)
+                for k, (a, b) in enumerate(zip(measured, law, strict=True)))
+    study = given(quick, {profiles.vertices: one})
+    assert (trend.ways(study), trend.held(study)) == (ways, held)
+    assert trend.elsewhere(study) == ""
+
+
+@pytest.mark.parametrize(("shift", "below", "pace"), [(-0.1, "four", "falls faster"), (0.1, "none", "falls more slowly")])
+def test_a_budget_on_one_side_of_the_law_is_told(quick: Study, shift: float, below: str, pace: str) -> None:
+    rows = quick.fit
+    middle = np.exp(np.log(rows["loss"]) - misfit.residuals(quick.posterior, rows))
+    largest, flip = (rows["budget"] == rows["budget"].max()).to_numpy(), (-1.0) ** np.arange(len(rows))
+
+    def moved(by: Any) -> Study:
+        return given(quick, {Study.fit: rows.assign(loss=middle * np.exp(by)), Study.headline: quick.headline})
+
+    study = moved(np.where(largest, shift, 0.001 * flip))
+    assert largest.sum() == 4 and misfit.by_budget(study)["mean"].iloc[-1] == pytest.approx(100 * shift)
+    assert (otherwise.top_runs(study), otherwise.top_below(study)) == ("four", below) and pace in otherwise.pace(study)
+    assert otherwise.misses(study).endswith(text.signed(100 * shift, 1))
+    assert otherwise.pace(moved(0.01 * flip)) == ""
+
+
+def test_a_noise_scale_that_grows_is_set_beside_the_seeds(quick: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = with_parameters(quick, g=1.0)
+    study.cache.update(given(quick, {(variants.variant, variants.CONSTANT): variant(
+        variants.CONSTANT, 5.0 * np.asarray(quick.posterior.draws.D_opt_at(TARGET_N)))}).cache)
+    assert otherwise.scale_growth(study) == "2.7" and otherwise.constant_factor(study) == "5.0"
+    assert "unknown" in otherwise.scale_cause(study)
+    for at_top, said in ((0.03, "grows too"), (0.01, "does not grow")):
+        monkeypatch.setattr(seeds, "below_and_at_the_top", lambda _, at_top=at_top: ((0.01, 4), (at_top, 2)))
+        assert otherwise.scale_cause(study).endswith(said)
+
+
+def test_parameters_outside_their_prior_are_named(quick: Study) -> None:
+    assert fit.conflict(quick) == "none"
+    assert fit.conflict(with_parameters(quick, alpha=30.0)).startswith(r"$\alpha$ (100")
+
+
+@pytest.mark.parametrize(("nu", "said"), [(3.0, "ask for heavier tails"), (80.0, "do not ask")])
+def test_tails_are_judged_against_the_prior(quick: Study, nu: float, said: str) -> None:
+    assert predictive.tails(with_parameters(quick, nu=nu)).startswith(said)
+
+
+def test_a_width_effect_that_leaves_zero_out_is_told(quick: Study) -> None:
+    u = 1e-4 * np.random.default_rng(0).standard_normal(quick.posterior.u.shape)
+    moved = u + 0.05 * (np.arange(u.shape[1]) == 1)
+    found = [given(quick, {Study.headline: Fitted(replace(quick.posterior, u=one), IMPORTANCE)}) for one in (u, moved)]
+    assert [predictive.holds_zero(study) for study in found] == ["holds", "leaves out"]
+    assert predictive.largest_effect(found[1]) == "+5.00 %"
+
+
+def test_two_ways_of_drawing_agree_or_not(quick: Study) -> None:
+    draws = quick.posterior.draws
+    other = replace(quick.fast, draws=replace(draws, B=2.0 * draws.B))
+    assert sampling.agreement(given(quick, {Study.headline: quick.headline, Study.fast: quick.headline.posterior})) == "agree"
+    assert sampling.agreement(given(quick, {Study.headline: quick.headline, Study.fast: other})) == "**disagree**"
+
+
+def test_the_choice_that_moves_the_answer_most_is_named(quick: Study) -> None:
+    ours = np.asarray(quick.posterior.draws.D_opt_at(TARGET_N))
+    planted_ones = {(variants.variant, name): None for name in variants.VARIANTS}
+    study = given(quick, {**planted_ones, Study.headline: quick.headline,
+                          (variants.variant, variants.WIDE): variant(variants.WIDE, 1e-12 * ours),
+                          (variants.variant, variants.NARROW): variant(variants.NARROW, 2.0 * ours)})
+    assert (sensitivity.moves_most(study), sensitivity.still(study)) == (f"“{variants.WIDE}”", "below")
+    assert sensitivity.choices(study) == "two" and "normal noise" in sensitivity.missing(study)
+
+
+def test_a_refusal_of_curve_fit_is_passed_on(quick: Study) -> None:
+    study = given(quick, {stages.by_start: stages.Refused("three points, five parameters")})
+    assert three.refusal(study) == "curve_fit refuses every start: three points, five parameters."
+    assert (three.starts(study), three.exact_starts(study), three.start_answers(study)) == ("no", "none", text.ABSENT)
+    assert three.by_start(study).axes and three.refusal(quick) == ""
+
+
+@pytest.mark.slow
+def test_recorded_calibrations_are_shown(quick: Study, tmp_path: Path) -> None:
+    from study.inference.calibration.runs import run_calibration, run_coverage
+
+    run_calibration("quick", "A", "fast", 20, tmp_path / "calibration", workers=1)
+    run_coverage("quick", 2, tmp_path / "calibration", workers=1)
+    study = given(quick, {}, folders=(tmp_path,))
+    found = shown.studies(study).data.replace("$D_{opt}(N)$", "")
+    assert "20" in found and "{" not in found and "worst" not in found
+    assert shown.ranks(study).axes and shown.coverage(study).axes
+    assert (shown.truths(study), shown.truths_design(study), shown.replicates(study)) == ("20", "`quick`", "2")
+    assert "of “dense”" in shown.covered(study)
+
+
+def test_a_calibration_without_ranks_is_in_the_table_and_tests_nothing(quick: Study, capsys: pytest.CaptureFixture[str]) -> None:
+    body = {"design": "three", "target": "headline", "fitted_by": {"failed": 20}, "draws": 20, "tests": []}
+    study = given(quick, {(calibration.recorded, "sbc"): (SimpleNamespace(body=body),), (calibration.recorded, "coverage"): ()})
+    assert "20 failed" in shown.studies(study).data
+    assert (shown.ranks_verdict(study), shown.truths(study), shown.covered(study)) == ("nothing", "0", "none")
+    shown.missing(study)
+    assert "No coverage study: run `study calibrate`" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("p", "said"), [(0.4, "no departure from uniform ranks"), (0.001, "**ranks of s that are not uniform**")])
+def test_calibration_names_the_quantity_that_departs(quick: Study, p: float, said: str) -> None:
+    tests = [{"quantity": "E", "holm": 0.9}, {"quantity": "s", "holm": p}]
+    body = {"draws": 1000, "design": "quick", "target": "headline", "tests": tests}
+    study = given(quick, {(calibration.recorded, "sbc"): (SimpleNamespace(body=body),)})
+    assert (shown.ranks_verdict(study), shown.tested(study)) == (said, "2")
+
+
+def test_published_words_where_no_table_is_at_hand(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(literature, "tables", lambda: "no host")
+    literature.missing()
+    assert "nothing to show: no host" in capsys.readouterr().out
+    assert (literature.corrected(), literature.describes()) == ("cannot be refitted here", "cannot be tested against")
+
+
+def test_a_gap_that_grows_with_the_tokens_is_told(quick: Study) -> None:
+    rows = quick.frame.assign(train_loss=quick.frame["loss"] - 0.01 * np.log(quick.frame["D"]))
+    falls = quick.frame.assign(train_loss=quick.frame["loss"] + 0.01 * np.log(quick.frame["D"]))
+    assert [(every_run.gap_trend(one), every_run.gap_side(one)) for one in
+            (given(quick, {}, frame=rows), given(quick, {}, frame=falls))] == [("grows", "above"), ("falls", "below")]
+
+
+def test_noise_scales_are_set_beside_the_batches(quick: Study) -> None:
+    rows = training.noise_scales(quick).assign(noise_scale=lambda frame: 3.0 * frame["batch_tokens"])
+    study = given(quick, {training.noise_scales: rows})
+    assert (every_run.small_batches(study), every_run.batch_factor(study)) == ("14", "3.0")

@@ -1,0 +1,162 @@
+"""Rows that are no runs of their own, and what a table gives reason to doubt: the kinds, on tables made here."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from study.fit.doubts import Doubt, NotALossError, doubts, refuse_no_loss
+from study.fit.rows import Arranged, arrange
+from study.laws.hoffmann import LossSurface
+
+LAW = LossSurface(1.9, 300.0, 1500.0, 0.33, 0.35)
+
+
+def table(sizes: int = 4, ratios: int = 4, *, noise: float = 0.002, seed: int = 0) -> pd.DataFrame:
+    N, ratio = (axis.ravel() for axis in np.meshgrid(np.geomspace(1.5e7, 8e8, sizes), np.geomspace(6, 110, ratios)))
+    frame = pd.DataFrame({"line": np.arange(2, len(N) + 2), "N": np.round(N), "D": np.round(N * ratio)})
+    frame["loss"] = LAW.loss(frame["N"], frame["D"]) * np.exp(noise * np.random.default_rng(seed).standard_normal(len(N)))
+    return frame
+
+
+def seen(frame: pd.DataFrame, **changes: object) -> tuple[Doubt, ...]:
+    return doubts(frame.assign(**changes))
+
+
+def arranged(frame: pd.DataFrame, other: pd.DataFrame | None = None, choice: str = "auto") -> Arranged:
+    frame = frame.reset_index(drop=True).assign(line=np.arange(2, len(frame) + 2))
+    return arrange(frame, pd.DataFrame(index=frame.index) if other is None else other, choice)
+
+
+def test_a_sound_table_raises_no_doubt() -> None:
+    frame = table()
+    refuse_no_loss(frame)
+    exact = frame.assign(C=6 * frame["N"] * frame["D"] * 1.01)
+    found = arranged(exact)
+    assert doubts(found.frame) == () and found.doubts == () and found.notes == ()
+    pd.testing.assert_frame_equal(found.frame, exact)
+
+
+@pytest.mark.parametrize(("scale_n", "scale_d", "words"), [
+    (1e-6, 1.0, "N in millions"), (1e-9, 1.0, "N in billions"), (1.0, 1e-9, "D in billions"), (1.0, 1e-6, "D in millions"),
+    (1e-6, 1e-9, "N in millions and D in billions"), (1.0, 1e-12, "D in trillions"),
+    (1e-9, 1e-9, "N in billions and D in billions")])
+def test_a_slip_of_unit_is_named(scale_n: float, scale_d: float, words: str) -> None:
+    frame = table()
+    (doubt,) = seen(frame, N=frame["N"] * scale_n, D=frame["D"] * scale_d)
+    assert doubt.severe and f": {words}? Write" in doubt.text and "D/N is" in doubt.text
+
+
+@pytest.mark.parametrize(("factor", "words", "severe"), [
+    (3.0, "C/(6ND) is 3 throughout (C = 18 ND)", True), (1 / 3, "forward pass alone", True), (4 / 3, "recomputation", False),
+    (1e-9, "a billionth", True)])
+def test_compute_that_is_not_6nd_by_a_factor(factor: float, words: str, severe: bool) -> None:
+    frame = table()
+    (doubt,) = seen(frame, C=6 * frame["N"] * frame["D"] * factor)
+    assert words in doubt.text and doubt.severe is severe
+    spread = np.exp(np.random.default_rng(0).normal(0, 0.1, len(frame)))
+    assert seen(frame, C=6 * frame["N"] * frame["D"] * spread) == ()  # an exact count
+
+
+def test_a_perplexity_lies_above_ln_of_any_vocabulary() -> None:
+    frame = table()
+    (doubt,) = seen(frame, loss=np.exp(frame["loss"]))
+    assert doubt.severe and "any vocabulary" in doubt.text and "--loss-unit perplexity" in doubt.text
+    (small,) = doubts(frame, np.full(len(frame), 16.0))  # ln 16 = 2.8
+    assert "ln of the vocabulary, 2.77 nats" in small.text
+
+
+def test_bits_a_byte_taken_for_nats_are_doubted() -> None:
+    frame = table()
+    (doubt,) = seen(frame, loss=frame["loss"] / 4.3)
+    assert "--loss-unit" in doubt.text
+
+
+def test_an_accuracy_is_refused_and_a_loss_is_not() -> None:
+    frame = table()
+    for accuracy in (1 / frame["loss"], 100 * np.exp(-frame["loss"])):
+        with pytest.raises(NotALossError, match="grows with D"):
+            refuse_no_loss(frame.assign(loss=accuracy))
+    refuse_no_loss(frame)
+    worse = frame.assign(loss=8 * frame["N"] ** -0.05 * frame["D"] ** 0.03)
+    assert any(doubt.kind == "direction" and "grows with D" in doubt.text for doubt in doubts(worse))
+
+
+def test_one_ratio_of_tokens_to_parameters_is_named() -> None:
+    frame = table().query("N > 0")
+    (doubt,) = seen(frame, D=frame["N"] * np.linspace(18, 24, len(frame)))
+    assert doubt.severe and "D/N varies by a factor of 1.3 only" in doubt.text
+
+
+@pytest.mark.parametrize("times", [2, 5])
+def test_exact_repeats_count_once(times: int) -> None:
+    found = arranged(pd.concat([table()] * times))
+    assert len(found.frame) == 16 and len(found.aside) == 16 * (times - 1)
+    assert f"{16 * (times - 1)} rows repeat another" in found.notes[0] and found.doubts == ()
+    again = arranged(pd.concat([table()] * times), choice="all")
+    assert len(again.frame) == 16 * times and "with --rows all" in again.doubts[0].text
+    seeds = arranged(pd.concat([table(seed=seed) for seed in range(times)]))
+    assert len(seeds.frame) == 16 * times and seeds.notes == ()  # other losses: true repeats of a cell
+
+
+def curves(points: int, *, even: bool = True, run: bool = True) -> pd.DataFrame:
+    out = []
+    for k, (N, end) in enumerate(((4e7, 3e9), (1.1e8, 2.2e9), (3e8, 2e10), (3e8, 6e9))):
+        D = np.linspace(end / points, end, points) if even else np.geomspace(end / 40, end, points)
+        out.append(pd.DataFrame({"N": N, "D": D, "loss": LAW.loss(N, D) * (1 + 0.1 * (1 - D / end)), "run": f"r{k}"}))
+    return pd.concat(out) if run else pd.concat(out).drop(columns="run")
+
+
+@pytest.mark.parametrize("even", [True, False])
+def test_of_a_run_s_checkpoints_the_last_is_fitted(even: bool) -> None:
+    found = arranged(curves(12, even=even))
+    assert sorted(found.frame["D"]) == [2.2e9, 3e9, 6e9, 2e10] and set(found.aside["why"]) == {"checkpoints"}
+    assert "44 of 48 rows are checkpoints of one run" in found.notes[0]
+    assert len(arranged(curves(12, even=even), choice="all").frame) == 48
+
+
+def test_curves_without_a_column_of_runs() -> None:
+    two = curves(15, run=False).query("N < 3e8").drop(index=[3, 8])  # missing checkpoints
+    third = curves(15, run=False).query("N == 3e8").iloc[:15]
+    found = arranged(pd.concat([two, third]))
+    assert sorted(found.frame["D"]) == [2.2e9, 3e9, 2e10] and "even steps" in found.notes[0]
+    uneven = arranged(curves(15, even=False, run=False))
+    assert len(uneven.frame) == 60 and "checkpoints of a run" in uneven.doubts[0].text
+
+
+def test_too_few_ends_keep_all_rows_with_a_severe_doubt() -> None:
+    found = arranged(curves(12).query("N < 3e8"))
+    assert len(found.frame) == 24 and found.doubts[0].severe and "too few runs would be left" in found.doubts[0].text
+
+
+def test_names_of_sizes_are_not_runs() -> None:
+    frame = table(5, 5)
+    assert len(arranged(frame.assign(run=[f"{n / 1e6:.0f}M" for n in frame["N"]])).frame) == 25
+    assert len(arranged(frame.assign(run="sweep-1")).frame) == 25
+    D = np.random.default_rng(0).uniform(1e9, 4e10, 60)
+    assert len(arranged(pd.DataFrame({"N": np.repeat([3e7, 9e7], 30), "D": D, "loss": 3.0})).frame) == 60
+
+
+@pytest.mark.parametrize("columns", [("unique",), ("epochs",), ("unique", "epochs")])
+def test_repeated_text_is_set_apart(columns: tuple[str, ...]) -> None:
+    frame = table()
+    extra = {"unique": np.minimum(frame["D"], 1.6e9), "epochs": np.maximum(frame["D"] / 1.6e9, 1.0)}
+    repeated = int((frame["D"] > 1.02 * 1.6e9).sum())
+    found = arranged(frame.assign(**{name: extra[name] for name in columns}))
+    assert len(found.frame) == 16 - repeated and (found.frame["D"] <= 1.65e9).all() and repeated > 2
+    assert f"{repeated} of 16 rows repeat their text" in found.notes[0]
+    for name in columns:
+        assert {"unique": "unique tokens", "epochs": "epochs"}[name] in found.notes[0]
+
+
+def test_a_sweep_is_named_and_the_best_of_each_cell_offered() -> None:
+    cells = table(3, 3)
+    rates = [0.0003, 0.001, 0.003, 0.01]
+    tuned = [cells.assign(loss=cells["loss"] * (1 + 0.02 * np.log(rate / 0.001) ** 2)) for rate in rates]
+    sweep = pd.concat(tuned).reset_index(drop=True)
+    other = pd.DataFrame({"peak_lr": np.repeat([str(rate) for rate in rates], 9), "grad_norm": [str(k / 7) for k in range(36)]})
+    found = arranged(sweep, other)
+    (doubt,) = found.doubts
+    assert len(found.frame) == 36 and doubt.severe and "9 cells" in doubt.text and "--rows best" in doubt.text
+    assert "peak_lr" in doubt.text and "grad_norm" not in doubt.text
+    best = arranged(sweep, other, "best")
+    assert best.doubts == () and np.allclose(np.sort(best.frame["loss"]), np.sort(cells["loss"])) and len(best.aside) == 27
