@@ -41,9 +41,10 @@ from study.record import write_atomic
 SEED = 0
 FIRST, MORE = 2000, 12_000  # draws of a study alone; of one that the others constrain much
 PILOT = (300, 200)  # sweeps, and those before, that find which
-CHECKS = (1000, 500)  # of the populations that are only compared, and of those that leave one laboratory out
+CHECKS = (1000, 500)  # of the populations that are only compared
+LEAVE_OUT = (700, 300)  # of those that leave one laboratory out
 RECORDED = 100  # draws of the population in the package
-JOINT = ("marin-dclm", "porian-refinedweb-decay", "gadre-redpajama")  # well-known each, and unlike one another
+JOINT = ("marin-dclm", "porian-refinedweb-decay", "olmo-ladder")  # well-known each, and unlike one another
 LEAST_LABORATORIES, LEAST_TABLES = 9, 14
 
 Say = Callable[[str], None]
@@ -94,9 +95,9 @@ def record_joint(folder: Path, runs: Path, say: Say) -> list[Path]:
 
     tables, _ = gather(runs)
     chosen = [tables[name] for name in JOINT]
-    studies = [stage_one(table, seed=SEED, draws=MORE) for table in chosen]
+    studies = [stage_one(table, seed=SEED, draws=2 * FIRST) for table in chosen]
     say("in two stages")
-    both = {"two stages": together(studies, seed=SEED, say=say)}
+    both = {"two stages": together(studies, seed=SEED, draws=5000, tune=1000, say=say)}
     say("in one NUTS: some minutes")
     both["joint"] = fit_joint(studies, [table.rows for table in chosen], [table.bytes_per_token for table in chosen], STAGE_ONE,
                               seed=SEED)
@@ -122,7 +123,7 @@ def record_leave_out(folder: Path, runs: Path, say: Say) -> list[Path]:
     populations: dict[str, Any] = {}
     for laboratory in sorted({study.laboratory for study in studies}):
         say(f"without {laboratory}")
-        population = without(studies, laboratory, seed=SEED, draws=CHECKS[0], tune=CHECKS[1])
+        population = without(studies, laboratory, seed=SEED, draws=LEAVE_OUT[0], tune=LEAVE_OUT[1])
         populations[laboratory] = quantiles(new_study(population, seed=SEED))
         for study in studies:
             if study.laboratory == laboratory:
