@@ -110,7 +110,7 @@ def test_a_run_begun_before_its_prediction_is_named(tmp_path: Path) -> None:
     times = iter(["2026-01-01T11:00:00+00:00", *["2026-01-01T13:00:00+00:00"] * 3])
     records = {run_id: replace(found, provenance=replace(found.provenance, started=next(times)))
                for run_id, found in records.items()}
-    said = {"made": "2026-01-01T12:00:00+00:00", "runs": {**dict.fromkeys(records, {}), "not trained": {}}}
+    said = {"made": "2026-01-01T12:00:00+00:00", "runs": {**{run_id: {} for run_id in records}, "not trained": {}}}
     assert started_before(said, records) == [next(iter(records))]
 
 
@@ -121,7 +121,7 @@ def test_the_committed_predictions_were_made_and_committed_before_their_runs() -
         records = records_of(named(path.stem), ROOT / "runs")
         assert said is not None and started_before(said, records) == []
         if shallow.stdout.strip() == "false":
-            added = subprocess.run(["git", "log", "--diff-filter=A", "--format=%cI", "--", str(path)], cwd=ROOT, capture_output=True,
-                                   text=True, check=True).stdout.split()
+            log = ["git", "log", "--diff-filter=A", "--format=%cI", "--", str(path)]
+            added = subprocess.run(log, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
             assert len(added) <= 1, f"{path.name} was written more than once"
             assert started_before({**said, "made": (added or [said["made"]])[0]}, records) == []
