@@ -23,7 +23,7 @@ from study.inference.predictive import LEVELS, inside, predict_losses
 
 COUNTS = (3, 5, 10)
 PRIOR_DRAWS = 100  # of the population that a prior averages over
-FIT_DRAWS = 4000
+FIT_DRAWS = 1500
 
 
 @dataclass(frozen=True)
