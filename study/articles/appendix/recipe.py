@@ -25,6 +25,11 @@ def no_sweep(study: Study) -> None:
         callout("note", "No sweep", f"No sweep on `{study.grid.corpus}` is recorded: the recipe was taken over.")
 
 
+def origin(study: Study) -> str:
+    """Where learning rate and batch are from."""
+    return "were tuned by a sweep on this corpus" if len(study.sweep) else "were taken over, without a sweep on this corpus"
+
+
 def panels(study: Study) -> str:
     """Panels of the sweep, as a word."""
     return words.number_word(len(sweep.panels(study)))
