@@ -253,7 +253,7 @@ def _loss(body: dict[str, Any]) -> Loss:
 
 
 def _point(row: dict[Any, Any]) -> CurvePoint:
-    known = {name: int(row[name]) if name in ("step", "tokens") else float(row[name]) for name in CURVE}
+    known: dict[str, Any] = {name: int(row[name]) if name in ("step", "tokens") else float(row[name]) for name in CURVE}
     return CurvePoint(**known, metrics={str(name): float(value) for name, value in row.items() if name not in CURVE})
 
 

@@ -45,7 +45,7 @@ def gpu_check(device: torch.device, *, shapes: Sequence[RunConfig] | None = None
     """
     began = time.monotonic()
     if shapes is None:
-        shapes = [shortened(cell.config, steps) for cell in lab01().cells]
+        shapes = [shortened(cell.config, steps) for cell in lab01().cells if isinstance(cell.config, RunConfig)]
     facts = {"device": describe(device), "count": torch.cuda.device_count(), "cuda": torch.version.cuda,
              "tf32": "off: float32 products are float32", "machine": machine("torch", "triton"),
              "matmul_peak": {name: matmul_peak(device, name, torch.get_num_threads()) for name in ("float32", "bfloat16")},
