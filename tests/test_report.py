@@ -90,7 +90,8 @@ def test_every_figure_says_what_it_shows_to_those_who_cannot_see_it(document: Do
 
 
 SECTIONS = {
-    "index": ["Abstract", "Question", "Runs", "Answer", "Test", "Three runs", "What a wrong size costs", "Limits", "References"],
+    "index": ["Abstract", "Question", "Runs", "Answer", "Test", "Three runs", "What a wrong size costs", "Limits",
+              "Verdicts", "References"],
     "appendix": ["Design", "Recipe", "Every run", "Fit", "More answers", "Calibration and coverage", "Sensitivity",
                  "What the runs identify", "Published fits", "Provenance", "References"],
 }
