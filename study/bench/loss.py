@@ -25,7 +25,7 @@ from study.bench.machine import machine
 from study.bench.train import gpt2
 from study.config import RunConfig, whole_batches
 from study.data.tokens import TokenSet, batch, train_order, windows
-from study.grids.isoflop import TUNED
+from study.grids.cpu2 import TUNED
 from study.grids.ladder import DEDUP, LADDER, heads
 from study.training.device import describe
 from study.training.evaluate import evaluate
