@@ -1,6 +1,5 @@
 """Two plain tables of one or more grids: a row a run, and a row a point of a run's curve."""
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -75,13 +74,3 @@ def load(names: Sequence[str], folder: Path) -> tuple[pd.DataFrame, pd.DataFrame
     empty = runs("smoke", {}), curves({}).assign(grid="")
     return (pd.concat(frames, ignore_index=True) if frames else empty[0],
             pd.concat(points, ignore_index=True) if points else empty[1])
-
-
-def groups(frame: pd.DataFrame, column: str) -> list[tuple[float, pd.DataFrame]]:
-    """The rows by a column's value, ascending."""
-    return [(float(value), frame[frame[column] == value]) for value in np.sort(frame[column].dropna().unique())]
-
-
-def decades(values: pd.Series) -> float:
-    """log10 of the largest over the smallest."""
-    return math.log10(float(values.max()) / float(values.min())) if len(values) else 0.0
