@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from study.analysis.study import AnalysisError, Study, given, load
+from study.analysis.study import AnalysisError, Study, load
 from study.render.source import INLINE, Cell, Document, Text, read_document
 from study.table import table
+from tests.given import given
 
 ROOT = Path(__file__).resolve().parent.parent
 LEVELS = {"50", "80", "95"}  # of intervals: definitions, not results

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from study.analysis import approaches, stages
-from study.analysis.study import IMPORTANCE, TARGET_N, Fitted, Study, given
+from study.analysis.study import IMPORTANCE, TARGET_N, Fitted, Study
 from study.articles.claims import claims_of
 from study.articles.main import verdicts
 from study.laws.hoffmann import LossSurface
+from tests.given import given
 
 
 def test_every_claim_of_the_article_has_a_verdict(quick: Study) -> None:
