@@ -19,7 +19,8 @@ from study.verify import verify
 RUNS = Path(__file__).resolve().parent.parent / "runs"
 # the one pair that falls short of 0.004 nats: runs/README.md
 WIDER = {("L3-d64-D19.1M-s0-48cfe5", "L4-d80-D10.6M-s0-0a7253"): 0.0041}
-COMMITTED = [name for name in ("sweep", "quick", "cpu", "seeds", "probes", "tuning", "cpu2") if any((RUNS / name).glob("*/record.json"))]
+GRIDS = ("sweep", "quick", "cpu", "seeds", "probes", "tuning", "cpu2")
+COMMITTED = [name for name in GRIDS if any((RUNS / name).glob("*/record.json"))]
 
 
 def whole(design: Grid, frame: pd.DataFrame, budget: float) -> bool:
