@@ -93,7 +93,8 @@ def _arms(config: RunConfig, device: torch.device) -> dict[str, Step]:
 def _study(config: RunConfig, device: torch.device) -> Step:
     model = GPT(config).to(device)
     initialise(model, 0)
-    return _step(functions(model, config, device)[0], build_optimiser(model, config), list(model.parameters()), config)
+    loss_of, _ = functions(model.loss, model.token_losses, config, device)
+    return _step(loss_of, build_optimiser(model, config), list(model.parameters()), config)
 
 
 def _transformers(config: RunConfig, device: torch.device, compiled: bool) -> Step:
