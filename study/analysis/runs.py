@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from study.config import language_config
 from study.grids import GRIDS, grid
 from study.record import CurvePoint, RunRecord
 from study.table import records_of, table
@@ -23,7 +24,7 @@ def runs(name: str, records: Mapping[str, RunRecord]) -> pd.DataFrame:
     frame = table(grid(name), dict(records))
     frame = frame[frame["status"] == "complete"].reset_index(drop=True)
     found = [records[run_id] for run_id in frame["run_id"]]
-    configs = [record.config for record in found]
+    configs = [language_config(record.config) for record in found]
     stopped = [early_stopped(record) for record in found]
     seen = [min(config.unique_tokens, config.tokens) or config.tokens for config in configs]
     return frame.assign(

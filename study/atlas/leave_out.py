@@ -23,7 +23,7 @@ from study.inference.predictive import LEVELS, inside, predict_losses
 
 COUNTS = (3, 5, 10)
 PRIOR_DRAWS = 100  # of the population that a prior averages over
-FIT_DRAWS = 4000
+FIT_DRAWS = 1500
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def _row(table: AtlasTable, full: Posterior, first: AtlasTable, fitted: Posterio
     middle = float(np.median(truth))
     left = table.rows[top_budget(table.rows)]
     left = left[~left["run"].isin(first.rows["run"])].reset_index(drop=True)
-    losses = predict_losses(fitted, left, seed=seed)
+    losses = np.maximum(predict_losses(fitted, left, seed=seed), 1e-300)
     gaps = np.log(left["loss"].to_numpy()) - np.median(np.log(losses), axis=0)
     low, high = np.quantile(truth, [0.025, 0.975])
     return Prediction(

@@ -57,6 +57,10 @@ class Atlas:
         """Simulated atlases (`calibration.tests`)."""
         return self._read("sbc", "calibrate")
 
+    def has(self, name: str) -> bool:
+        """Whether a part is recorded: "population", "leave-out", "joint" or "sbc"."""
+        return (self.folder / f"{name}.json").is_file()
+
     def _read(self, name: str, command: str) -> dict[str, Any]:
         path = self.folder / f"{name}.json"
         if not path.is_file():

@@ -41,9 +41,10 @@ from study.record import write_atomic
 SEED = 0
 FIRST, MORE = 2000, 12_000  # draws of a study alone; of one that the others constrain much
 PILOT = (300, 200)  # sweeps, and those before, that find which
-CHECKS = (1000, 500)  # of the populations that are only compared, and of those that leave one laboratory out
+CHECKS = (1000, 500)  # of the populations that are only compared
+LEAVE_OUT = (500, 250)  # of those that leave one laboratory out
 RECORDED = 100  # draws of the population in the package
-JOINT = ("marin-dclm", "porian-refinedweb-decay", "gadre-redpajama")  # well-known each, and unlike one another
+JOINT = ("marin-dclm", "porian-refinedweb-decay", "olmo-ladder")  # well-known each, and unlike one another
 LEAST_LABORATORIES, LEAST_TABLES = 9, 14
 
 Say = Callable[[str], None]
@@ -94,9 +95,9 @@ def record_joint(folder: Path, runs: Path, say: Say) -> list[Path]:
 
     tables, _ = gather(runs)
     chosen = [tables[name] for name in JOINT]
-    studies = [stage_one(table, seed=SEED, draws=MORE) for table in chosen]
+    studies = [stage_one(table, seed=SEED, draws=2 * FIRST) for table in chosen]
     say("in two stages")
-    both = {"two stages": together(studies, seed=SEED, say=say)}
+    both = {"two stages": together(studies, seed=SEED, draws=5000, tune=1000, say=say)}
     say("in one NUTS: some minutes")
     both["joint"] = fit_joint(studies, [table.rows for table in chosen], [table.bytes_per_token for table in chosen], STAGE_ONE,
                               seed=SEED)
@@ -113,26 +114,33 @@ def record_joint(folder: Path, runs: Path, say: Say) -> list[Path]:
 
 
 def record_leave_out(folder: Path, runs: Path, say: Say) -> list[Path]:
-    """Leave each laboratory out and predict its studies; with the place of each study in what the others predict."""
+    """Leave each laboratory out and predict its studies; with the place of each study in what the others predict.
+
+    Written after every laboratory, so that a stopped command goes on where it stopped, if the tables are the same.
+    """
     tables, _ = gather(runs)
     chosen = members(tables)
-    studies = first_stages(chosen, say)
-    rows: list[dict[str, Any]] = []
-    places: dict[str, dict[str, float]] = {}
-    populations: dict[str, Any] = {}
-    for laboratory in sorted({study.laboratory for study in studies}):
+    path, provenance = folder / "leave-out.json", _plain(_provenance(chosen))
+    body = json.loads(path.read_text()) if path.is_file() else {}
+    if body.get("provenance") != provenance:
+        body = {"provenance": provenance, "places": {}, "new_study_without": {}, "predictions": []}
+    missing = sorted({table.entry.laboratory for table in chosen.values()} - set(body["new_study_without"]))
+    studies = first_stages(chosen, say) if missing else []
+    for laboratory in missing:
         say(f"without {laboratory}")
-        population = without(studies, laboratory, seed=SEED, draws=CHECKS[0], tune=CHECKS[1])
-        populations[laboratory] = quantiles(new_study(population, seed=SEED))
+        population = without(studies, laboratory, seed=SEED, draws=LEAVE_OUT[0], tune=LEAVE_OUT[1])
         for study in studies:
             if study.laboratory == laboratory:
                 table = chosen[study.name]
-                places[study.name] = place(study, population, seed=SEED)
-                rows += [asdict(row) for row in predict(table, fit_alone(table, seed=SEED), population, seed=SEED, say=say)]
-    covered = {f"{prior} {count}": {level: coverage(rows, prior, count, level) for level in ("50", "80", "95")}
-               for prior in ("default", "atlas") for count in COUNTS}
-    return [_write(folder / "leave-out.json", {"provenance": _provenance(chosen), "coverage": covered, "places": places,
-                                               "new_study_without": populations, "predictions": rows})]
+                body["places"][study.name] = place(study, population, seed=SEED)
+                full = fit_alone(table, seed=SEED)
+                body["predictions"] += [_plain(asdict(row)) for row in predict(table, full, population, seed=SEED, say=say)]
+        body["new_study_without"][laboratory] = quantiles(new_study(population, seed=SEED))
+        body["coverage"] = {f"{prior} {count}": {level: coverage(body["predictions"], prior, count, level)
+                                                 for level in ("50", "80", "95")}
+                            for prior in ("default", "atlas") for count in COUNTS}
+        _write(path, body)
+    return [path]
 
 
 def first_stages(tables: Mapping[str, AtlasTable], say: Say) -> list[StudyDraws]:

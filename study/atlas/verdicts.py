@@ -10,7 +10,7 @@ FACTOR = 2.0  # a rule that holds to within this factor for a new study is a pro
 CLAIMED = (0.1, 0.3)  # nats a token by which cleaner text is said to lower E
 COARSE, CLEAN = "marin-comma", ("marin-dclm", "marin-nemotron")  # of one laboratory, on one evaluation set
 
-Word = Literal["reproduced", "contradicted", "not settled"]
+Word = Literal["reproduced", "contradicted", "undecided"]
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ def universal(atlas: Atlas, C: str = "1e+21") -> Verdict:
     """"20 is a deep structural property": D/N of a new study at C.
 
     Reproduced where the 95 % interval lies within `FACTOR` of `RULE`; contradicted where the 80 % interval does not even fit
-    into a range so wide, wherever it is centred; else not settled.
+    into a range so wide, wherever it is centred; else undecided.
     """
     found = atlas.new_study(f"R at {C}")
     low, high = found["ci95"]
@@ -35,7 +35,7 @@ def universal(atlas: Atlas, C: str = "1e+21") -> Verdict:
     if low >= RULE / FACTOR and high <= RULE * FACTOR:
         word: Word = "reproduced"
     else:
-        word = "contradicted" if inner_high / inner_low > FACTOR**2 else "not settled"
+        word = "contradicted" if inner_high / inner_low > FACTOR**2 else "undecided"
     return Verdict(word, found["point"], low, high)
 
 
@@ -43,7 +43,7 @@ def cleaner(atlas: Atlas) -> dict[str, Verdict]:
     """"Cleaner text lowers E by 0.1-0.3": E on openly licensed text less that on filtered web text, nats a token, by corpus.
 
     Reproduced where the interval lies within or overlaps the claimed range and excludes 0; contradicted where it lies below
-    the range; else not settled.
+    the range; else undecided.
     """
     out = {}
     for name in CLEAN:
@@ -51,9 +51,15 @@ def cleaner(atlas: Atlas) -> dict[str, Verdict]:
         if low > 0 and low <= CLAIMED[1] and high >= CLAIMED[0]:
             word: Word = "reproduced"
         else:
-            word = "contradicted" if high < CLAIMED[0] or low > CLAIMED[1] else "not settled"
+            word = "contradicted" if high < CLAIMED[0] or low > CLAIMED[1] else "undecided"
         out[name] = Verdict(word, point, low, high)
     return out
+
+
+def methods(atlas: Atlas) -> tuple[int, int]:
+    """"Chinchilla's methods agree": tables whose exponent by isoFLOP parabolas lies in the 95 % interval of its law, and tables."""
+    found = [row for row in atlas.alone.values() if row["parabolas"] is not None]
+    return sum(row["a"]["ci95"][0] <= row["parabolas"] <= row["a"]["ci95"][1] for row in found), len(found)
 
 
 def calibrated(atlas: Atlas) -> Literal["hold", "do not hold"]:

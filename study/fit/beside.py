@@ -35,7 +35,8 @@ def fit_beside(job: Job) -> Beside:
     Raises:
         PriorError: there is no recorded population. StudyError: the draws do not cover the posterior (k-hat > 0.7).
     """
-    posterior = fit_informed(job.frame, everyone(atlas_prior()), job.spec, seed=job.seed, bytes_per_token=job.bytes_per_token)
+    prior = everyone(atlas_prior(), job.bytes_per_token)
+    posterior = fit_informed(job.frame, prior, job.spec, seed=job.seed, bytes_per_token=job.bytes_per_token)
     if not posterior.diagnostics.converged:
         raise StudyError(f"the fit with the atlas's prior did not converge (k-hat {posterior.khat:.2f}): these runs and the "
                          "open studies contradict each other; use --prior default")

@@ -194,12 +194,12 @@ def runs(centre: Array, count: int, noise: float, seed: int = 0) -> pd.DataFrame
 
 
 def test_without_information_the_posterior_is_the_prior() -> None:
-    prior, centre = narrow(0.05)
+    prior, centre = narrow(0.25)
     found = fit_informed(runs(centre, 1, 0.0), prior, SPEC, seed=0, draws=2000)  # one loss: one direction, mostly e
     x = to_coordinates(found.parameters, found.N0, found.D0, 4.3)
     assert found.diagnostics.converged
-    np.testing.assert_allclose(x[:, :3].mean(axis=0), centre[:3], atol=0.02)
-    np.testing.assert_allclose(x[:, :3].std(axis=0), 0.05, rtol=0.2)
+    np.testing.assert_allclose(x[:, :3].mean(axis=0), centre[:3], atol=0.08)
+    np.testing.assert_allclose(x[:, :3].std(axis=0), 0.25, rtol=0.2)
 
 
 def test_with_many_runs_the_prior_gives_way() -> None:

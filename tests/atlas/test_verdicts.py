@@ -1,0 +1,86 @@
+"""The verdicts follow the records: planted ones must turn each word."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from study.atlas.calibration import tests as rank_tests
+from study.atlas.read import Atlas, AtlasRecordError, difference
+from study.atlas.verdicts import calibrated, cleaner, narrower, universal
+
+
+def summary(point: float, half: float) -> dict[str, Any]:
+    """A median with intervals of so much to each side, the 80 % one two thirds as wide."""
+    return {"point": point, "ci95": [point - half, point + half], "ci80": [point - 2 * half / 3, point + 2 * half / 3]}
+
+
+def with_ratio(folder: Path, ratio: dict[str, Any]) -> Atlas:
+    (folder / "population.json").write_text(json.dumps({"new_study": {"base": {"R at 1e+21": ratio}}}))
+    return Atlas(folder)
+
+
+@pytest.mark.parametrize(("ratio", "word"), [
+    ({"point": 20.0, "ci95": [12.0, 35.0], "ci80": [15.0, 30.0]}, "reproduced"),
+    ({"point": 8.0, "ci95": [2.0, 35.0], "ci80": [3.0, 20.0]}, "contradicted"),
+    ({"point": 20.0, "ci95": [8.0, 45.0], "ci80": [12.0, 32.0]}, "not settled"),
+])
+def test_twenty(ratio: dict[str, Any], word: str, tmp_path: Path) -> None:
+    found = universal(with_ratio(tmp_path, ratio))
+    assert found.word == word and (found.low, found.high) == tuple(ratio["ci95"])
+
+
+@pytest.mark.parametrize(("gap", "half", "word"), [(0.2, 0.05, "reproduced"), (0.0, 0.02, "contradicted"),
+                                                   (0.6, 0.05, "contradicted"), (0.1, 0.2, "not settled")])
+def test_cleaner_text(gap: float, half: float, word: str, tmp_path: Path) -> None:
+    for name, E in (("marin-comma", 2.6 + gap), ("marin-dclm", 2.6), ("marin-nemotron", 2.6)):
+        row = {"E": summary(E, half), "ratio_own": summary(10.0, 1.0)}
+        (tmp_path / f"{name}.json").write_text(json.dumps(row))
+    found = cleaner(Atlas(tmp_path))
+    assert {verdict.word for verdict in found.values()} == {word}
+    assert found["marin-dclm"].point == pytest.approx(gap)
+
+
+def test_a_difference_adds_the_spreads() -> None:
+    assert difference(summary(3.0, 0.3), summary(1.0, 0.4)) == pytest.approx((2.0, 1.5, 2.5))
+
+
+def predictions(inside95: int, inside50: int, of: int) -> list[dict[str, Any]]:
+    rows = []
+    for k in range(of):
+        for prior, width in (("atlas", 1.0 + k), ("default", 4.0 + 4 * k)):
+            covered = {"95": k < inside95, "80": True, "50": k < inside50}
+            rows.append({"study": f"s{k}", "prior": prior, "runs": 3, "covered": covered, "log_width": width, "log_error": 0.1})
+    return rows
+
+
+@pytest.mark.parametrize(("wide", "half", "word"), [(10, 5, "hold"), (9, 4, "hold"), (8, 5, "do not hold"), (10, 8, "do not hold"),
+                                                    (10, 3, "do not hold")])
+def test_leave_one_out_holds_by_the_stated_bounds(wide: int, half: int, word: str, tmp_path: Path) -> None:
+    (tmp_path / "leave-out.json").write_text(json.dumps({"predictions": predictions(wide, half, 10)}))
+    atlas = Atlas(tmp_path)
+    assert calibrated(atlas) == word and atlas.covered("atlas", 3, "95") == (wide, 10)
+    assert [row["study"] for row in atlas.missed()] == [f"s{k}" for k in range(wide, 10)]
+    assert atlas.median_width("atlas", 3) == 5.5 and narrower(atlas) == pytest.approx(0.25)
+
+
+def test_what_is_missing_says_which_command_records_it(tmp_path: Path) -> None:
+    atlas = Atlas(tmp_path)
+    for part, command in (("alone", "alone"), ("population", "together"), ("left_out", "leave-out"), ("joint", "joint"),
+                          ("calibration", "calibrate")):
+        with pytest.raises(AtlasRecordError, match=f"study atlas {command}"):
+            getattr(atlas, part)
+
+
+def test_failed_atlases_are_counted_and_not_ranked() -> None:
+    import numpy as np
+    import pandas as pd
+
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame({"atlas": range(201), "reason": [""] * 200 + ["no"], "effective": [50.0] * 200 + [np.nan],
+                         "mean": [*rng.integers(0, 100, 200), np.nan], "narrow": [*rng.integers(40, 60, 200), np.nan]})
+    body: dict[str, Any] = rank_tests(rows)
+    assert (body["atlases"], body["finished"], body["failed"]) == (201, 200, {"200": "no"})
+    good, bad = body["tests"]
+    assert good["holm"] > 0.01 > bad["holm"] and bad["coverage_50"] == 1.0
