@@ -103,7 +103,7 @@ def write(found: Following, out: Path) -> tuple[str, ...]:
     Raises:
         StudyError: the disk refused.
     """
-    from study.figures.next_run import next_run
+    from study.fit.next_picture import next_run
 
     c, p = found.candidates, found.plan
     body = {"target_N": found.target, "budget": found.budget, "unit": "dollars" if found.priced else "FLOP",

@@ -4,7 +4,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from study.figures import style
+from study.articles.shared import style
 from study.inference.next_run import Candidates, Plan
 from study.inference.posterior import Posterior
 
