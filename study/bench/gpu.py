@@ -17,7 +17,7 @@ import torch
 
 from study import cost
 from study.bench.machine import machine
-from study.config import RunConfig, whole_batches
+from study.config import RunConfig, language_config, whole_batches
 from study.counts import config_counts
 from study.data.tokens import TokenSet
 from study.grids.gpu import lab01
@@ -45,7 +45,7 @@ def gpu_check(device: torch.device, *, shapes: Sequence[RunConfig] | None = None
     """
     began = time.monotonic()
     if shapes is None:
-        shapes = [shortened(cell.config, steps) for cell in lab01().cells if isinstance(cell.config, RunConfig)]
+        shapes = [shortened(language_config(cell.config), steps) for cell in lab01().cells]
     facts = {"device": describe(device), "count": torch.cuda.device_count(), "cuda": torch.version.cuda,
              "tf32": "off: float32 products are float32", "machine": machine("torch", "triton"),
              "matmul_peak": {name: matmul_peak(device, name, torch.get_num_threads()) for name in ("float32", "bfloat16")},

@@ -25,10 +25,11 @@ from study.bench.machine import machine
 from study.bench.train import gpt2
 from study.config import RunConfig, whole_batches
 from study.data.tokens import TokenSet, batch, train_order, windows
-from study.grids.isoflop import TUNED
+from study.grids.cpu2 import TUNED
 from study.grids.ladder import DEDUP, LADDER, heads
 from study.training.device import describe
 from study.training.evaluate import evaluate
+from study.training.language import language
 from study.training.loop import train
 from study.training.optim import clip_gradients
 
@@ -110,7 +111,7 @@ def to_target(runs: Sequence[Trained], target: float) -> float:
 
 def train_study(config: RunConfig, tokens: TokenSet, device: torch.device) -> Trained:
     """The study's own loop."""
-    record = train(config, tokens, device)
+    record = train(config, language(tokens), device)
     return Trained(config.tokens, record.timing.train_cpu, record.timing.total_cpu,
                    record.losses["validation"].nats_per_token if record.losses else math.inf)
 

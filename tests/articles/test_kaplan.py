@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from study.analysis.factors import FIXED, SCALED
 from study.articles import kaplan
 from study.articles.claims import ARTICLES, CLAIMS, SOURCES, claims_of
 from study.articles.kaplan import blog, data, one_factor, verdicts
@@ -136,15 +137,15 @@ def test_words_follow_the_draws() -> None:
 def test_the_blog_s_verdicts_follow_planted_arms(quick: data.Kaplan) -> None:
     unique, rng = np.array([1e5, 3e5, 1e6, 3e6, 1e7]), np.random.default_rng(0)
     arms = []
-    for steps, floor, term, slope in ((np.full(5, 2000), 2.6, 0.6, 0.9), (unique / 500, 1.0, 2.2, 0.15)):
+    for factor, floor, term, slope in ((FIXED, 2.6, 0.6, 0.9), (SCALED, 1.0, 2.2, 0.15)):
         loss = (floor + term * (unique / 1e5) ** -slope) * np.exp(0.002 * rng.standard_normal(5))
-        arms.append(pd.DataFrame({"N": 1e5, "unique": unique, "steps": steps, "epochs": steps * 1000 / unique, "loss": loss,
-                                  "best_loss": loss, "factor": "", "corpus": "planted"}))
+        arms.append(pd.DataFrame({"N": 1e5, "unique": unique, "epochs": 2.0, "loss": loss, "best_loss": loss,
+                                  "arm": "unique text", "factor": factor, "heads": 1}))
     table = pd.concat(arms, ignore_index=True)
     planted = replace(quick, factors=table)
     assert blog.compute(planted).word == "reproduced" and blog.compute(planted).number > 0.975
     assert blog.data(planted).word == "reproduced"
-    flat = table.assign(loss=np.where(table["steps"] == 2000, table["loss"], 2.6 + 0.6 * (table["unique"] / 1e5) ** -0.9))
+    flat = table.assign(loss=np.where(table["factor"] == FIXED, table["loss"], 2.6 + 0.6 * (table["unique"] / 1e5) ** -0.9))
     again = replace(planted, factors=flat)
     assert blog.compute(again).word != "reproduced"
 

@@ -11,6 +11,7 @@ from study.analysis.study import Study
 from study.analysis.tables import each, groups, lowest
 from study.articles.shared import style, text, words
 from study.articles.shared.page import callout
+from study.config import language_config
 from study.tune import batch_optima, rate_optima
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def rule_verdict(study: Study) -> str:
 
 def warmup(study: Study) -> str:
     """The share of a run's steps that warms up."""
-    return text.percent(study.grid.cells[0].config.warmup_fraction)
+    return text.percent(language_config(study.grid.cells[0].config).warmup_fraction)
 
 
 @style.drawn

@@ -91,6 +91,12 @@ def table(study: Kaplan) -> object:
                       left=("source", "claimed", "measured", "verdict", "runs"))
 
 
+def clause(study: Kaplan, claim: str) -> str:
+    """The word, and in brackets what was measured, where something was."""
+    found = verdict(study, claim)
+    return f"**{found.word}**" + (f" ({text.literal(found.measured)})" if found.measured != text.ABSENT else "")
+
+
 def tally(study: Kaplan, word: str) -> str:
     """How many claims have that verdict, as a word."""
     return number_word(sum(found.word == word for found in verdicts(study)))
