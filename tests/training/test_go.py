@@ -15,6 +15,7 @@ from study.counts import GO_PLANES, GO_POINTS, config_counts, exact_flops, go_fl
 from study.data.go.positions import PLANES, SHA256, PositionSet, rows
 from study.data.go.rules import POINTS
 from study.data.go.symmetry import COUNT
+from study.grids.design import Cell
 from study.launch.worker import task_of
 from study.record import RunRecord, read_record, write_record
 from study.training import checkpoint, loop
@@ -163,7 +164,7 @@ def test_what_the_positions_cannot_feed_is_refused(data: PositionSet) -> None:
 
 
 def test_a_worker_trains_on_the_committed_games() -> None:
-    assert task_of(SMALL).sha256 == SHA256
+    assert task_of(Cell(SMALL, "size")).sha256 == SHA256
 
 
 def test_a_checkpoint_holds_running_statistics(tmp_path: Path) -> None:
