@@ -173,6 +173,26 @@ class GoConfig:
         return 1
 
     @property
+    def unique_tokens(self) -> int:
+        """Positions that the run may see."""
+        return self.positions
+
+    @property
+    def vocabulary(self) -> int:
+        """Classes of the policy: 81 points and a pass."""
+        return 82
+
+    @property
+    def heads(self) -> int:
+        """No attention."""
+        return 0
+
+    @property
+    def warmup_fraction(self) -> float:
+        """Of the steps."""
+        return min(1.0, self.warmup_steps / self.steps)
+
+    @property
     def eval_tokens(self) -> int:
         """Test positions at the end, at most."""
         return self.eval_positions

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from study.analysis.study import AnalysisError, Study, given, load
+from study.analysis.study import AnalysisError, Study, load
 from study.render.source import INLINE, Cell, Document, Text, read_document
 from study.table import table
+from tests.given import given
 
 ROOT = Path(__file__).resolve().parent.parent
 LEVELS = {"50", "80", "95"}  # of intervals: definitions, not results
@@ -90,7 +91,8 @@ def test_every_figure_says_what_it_shows_to_those_who_cannot_see_it(document: Do
 
 
 SECTIONS = {
-    "index": ["Abstract", "Question", "Runs", "Answer", "Test", "Three runs", "What a wrong size costs", "Limits", "References"],
+    "index": ["Abstract", "Question", "Runs", "Answer", "Test", "Three runs", "What a wrong size costs", "Limits",
+              "Verdicts", "References"],
     "appendix": ["Design", "Recipe", "Every run", "Fit", "More answers", "Calibration and coverage", "Sensitivity",
                  "What the runs identify", "Published fits", "Provenance", "References"],
 }

@@ -28,7 +28,8 @@ def command(
 ) -> None:
     """Fetch, verify and tokenise a corpus once into the cache ($STUDY_CACHE or the user's cache folder).
 
-    Example: `study corpus python-source`
+    Example: `study corpus python-source`; the Go positions: `study corpus go-9x9`, and with the engine,
+    `study corpus go-9x9 --make 6500 --games go-9x9.npz --workers 2`
     """
     from rich.console import Console
     from rich.table import Table

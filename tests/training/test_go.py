@@ -12,9 +12,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from study.config import ConfigError, GoConfig
 from study.counts import GO_PLANES, GO_POINTS, config_counts, exact_flops, go_flops_per_position
-from study.data.go.positions import PLANES, PositionSet, rows
+from study.data.go.positions import PLANES, SHA256, PositionSet, rows
 from study.data.go.rules import POINTS
 from study.data.go.symmetry import COUNT
+from study.launch.worker import task_of
 from study.record import RunRecord, read_record, write_record
 from study.training import checkpoint, loop
 from study.training.go import METRICS, go, order
@@ -159,6 +160,10 @@ def test_what_the_positions_cannot_feed_is_refused(data: PositionSet) -> None:
         replace(SMALL, positions=650)
     with pytest.raises(ConfigError, match="schedule"):
         replace(SMALL, schedule="step")
+
+
+def test_a_worker_trains_on_the_committed_games() -> None:
+    assert task_of(SMALL).sha256 == SHA256
 
 
 def test_a_checkpoint_holds_running_statistics(tmp_path: Path) -> None:

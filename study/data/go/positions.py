@@ -14,7 +14,7 @@ from study.data.go.symmetry import COUNT, IMAGE, ORIGIN
 HERE = Path(__file__).parent
 NAME = "go-9x9"
 MOVES = HERE / f"{NAME}.npz"
-SHA256 = "83476edb87f460fd4375107a62b2d026c49ca500a565cfaa04b8d34232c37b30"  # of that file
+SHA256 = "c30911ba93fa6670a27e99a85d4fb57b1fd7c08d6ebdb5c55888bdf22287524f"  # of that file
 TEST_GAMES = 700  # the first games of a file; the others are for training
 
 PLANES = ("own stones", "the other's stones", "own, 1 liberty", "own, 2 liberties", "own, 3 or more",
