@@ -12,7 +12,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
                   help="Train a grid of models, fit a posterior of L(N, D), and render the study as a report.")
 
 COMMANDS = (  # in the order `--help` lists them
-    "corpus", "run", "status", "fit", "predict", "atlas", "verify", "render", "reproduce", "plan", "calibrate",
+    "corpus", "run", "status", "fit", "next", "predict", "atlas", "verify", "render", "reproduce", "plan", "calibrate",
     "published", "bench", "gpu-check",
 )
 

@@ -1,4 +1,4 @@
-"""RunConfig: everything that determines a run, and the run's identity (`run_id`)."""
+"""RunConfig and GoConfig: everything that determines a run, and the run's identity (`run_id`)."""
 
 import hashlib
 import json
@@ -55,20 +55,9 @@ class RunConfig:
     unique_tokens: int = 0  # the first so many train tokens are all the run may see; 0 for the whole train split
 
     def __post_init__(self) -> None:
-        def need(ok: bool, why: str) -> None:
-            if not ok:
-                raise ConfigError(why)
-
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.type in (int, float) and (isinstance(value, bool) or not isinstance(value, int | float)):
-                raise ConfigError(f"{field.name} must be a number, not {value!r}")
-            if isinstance(value, float):
-                need(math.isfinite(value), f"{field.name} must be finite, not {value}")
-        for name in ("vocabulary", "width", "layers", "heads", "tokens", "batch_tokens", "context", "epochs",
-                     "eval_tokens", "curve_tokens", "curve_points", "learning_rate", "embedding_lr_multiplier",
-                     "gradient_clip"):
-            need(getattr(self, name) > 0, f"{name} must be positive, not {getattr(self, name)}")
+        need = _need
+        _numbers(self, ("vocabulary", "width", "layers", "heads", "tokens", "batch_tokens", "context", "epochs", "eval_tokens",
+                        "curve_tokens", "curve_points", "learning_rate", "embedding_lr_multiplier", "gradient_clip"))
         need(self.width % self.heads == 0, f"width {self.width} is not divisible by heads {self.heads}")
         need(self.width // self.heads % 2 == 0,
              f"head dimension {self.width // self.heads} is odd: rotary positions need an even one")
@@ -93,6 +82,22 @@ class RunConfig:
         return self.tokens // self.batch_tokens
 
     @property
+    def warmup_steps(self) -> int:
+        """Steps over which the learning rate rises, at least one."""
+        return min(max(1, round(self.warmup_fraction * self.steps)), self.steps)
+
+    @property
+    def marks(self) -> tuple[int, ...]:
+        """Steps at which the curve has a point whatever its spacing: none."""
+        return ()
+
+    @property
+    def shape(self) -> tuple[object, ...]:
+        """What a compiled model depends on."""
+        return (self.vocabulary, self.width, self.layers, self.heads, self.batch_tokens, self.context, self.precision,
+                self.token_shift)
+
+    @property
     def run_id(self) -> str:
         """A prefix for eyes and the identity, e.g. `L4-d96-D2.0M-s0-3f9a1c`."""
         return f"L{self.layers}-d{self.width}-D{_short(self.tokens)}-s{self.seed}-{identity(self)}"
@@ -102,20 +107,190 @@ class RunConfig:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "RunConfig":
-        known = {field.name for field in fields(cls)}
-        if wrong := set(data) - known | known - set(LATER) - set(data):
-            raise ConfigError(f"a run's config must hold exactly the fields of RunConfig; check {sorted(wrong)}")
+        _exactly(cls, data, LATER)
         return cls(**data)
 
 
-# Fields younger than the first records, each with the value at which the code does what it did before the field was there.
-# At that value a field is left out of the hash, so that the identity of an earlier run does not change.
+@dataclass(frozen=True, kw_only=True)
+class GoConfig:
+    """One training run of a residual network on Go positions, as `RunConfig` is one of a transformer on text.
+
+    Where the study says tokens, a position is one: D is `positions` x `epochs`.
+
+    Raises:
+        ConfigError: the shape, the batch or the recipe is impossible.
+    """
+
+    corpus: str = "go-9x9"
+    width: int  # channels
+    layers: int  # residual blocks, of two convolutions each
+    positions: int  # the first so many train positions are all the run sees; a whole number of batches
+    epochs: int = 4
+    batch: int = 64  # positions
+    seed: int = 0  # initialisation, data order and symmetries
+    symmetries: bool = True  # each position is turned at random, anew in each epoch
+    learning_rate: float = 3e-3  # peak, at `base_width`
+    base_width: int = 64  # matrices whose fan-in grows with the width have base_width / width of the rate
+    warmup_steps: int = 500
+    schedule: str = "cosine"  # after the warm-up: to zero along a half cosine, or "linear", or "constant"
+    beta1: float = 0.9
+    beta2: float = 0.98
+    adam_epsilon: float = 1e-8
+    weight_decay: float = 0.01
+    gradient_clip: float = 1.0
+    eval_positions: int = 32_768  # test positions at the end, all there are if fewer; half as many of the train subset
+    curve_positions: int = 4096  # the same at each point of the curve
+    curve_points: int = 8  # log-spaced over the run ...
+    points_per_epoch: int = 4  # ... and so many in each epoch, evenly, its end among them
+    precision: str = "float32"  # or "bfloat16" (autocast)
+    compiled: bool = False
+    recipe: int = 1
+
+    def __post_init__(self) -> None:
+        _numbers(self, ("width", "layers", "positions", "epochs", "batch", "learning_rate", "base_width", "warmup_steps",
+                        "gradient_clip", "eval_positions", "curve_positions", "curve_points", "points_per_epoch"))
+        _need(self.positions % self.batch == 0, f"positions {self.positions} is not a multiple of batch {self.batch}")
+        _need(0 <= self.beta1 < 1 and 0 <= self.beta2 < 1, "beta1 and beta2 must be in [0, 1)")
+        _need(self.weight_decay >= 0, f"weight_decay must not be negative, not {self.weight_decay}")
+        _need(self.seed >= 0, f"seed must not be negative, not {self.seed}")
+        _need(self.schedule in ("cosine", "linear", "constant"),
+              f"schedule must be cosine, linear or constant, not {self.schedule!r}")
+        _need(self.precision in ("float32", "bfloat16"), f"precision must be float32 or bfloat16, not {self.precision!r}")
+
+    @property
+    def tokens(self) -> int:
+        """D: positions seen, over all epochs."""
+        return self.positions * self.epochs
+
+    @property
+    def batch_tokens(self) -> int:
+        """Positions a batch."""
+        return self.batch
+
+    @property
+    def context(self) -> int:
+        """Positions a row: a position is seen as a whole."""
+        return 1
+
+    @property
+    def unique_tokens(self) -> int:
+        """Positions that the run may see."""
+        return self.positions
+
+    @property
+    def vocabulary(self) -> int:
+        """Classes of the policy: 81 points and a pass."""
+        return 82
+
+    @property
+    def heads(self) -> int:
+        """No attention."""
+        return 0
+
+    @property
+    def warmup_fraction(self) -> float:
+        """Of the steps."""
+        return min(1.0, self.warmup_steps / self.steps)
+
+    @property
+    def eval_tokens(self) -> int:
+        """Test positions at the end, at most."""
+        return self.eval_positions
+
+    @property
+    def curve_tokens(self) -> int:
+        """Positions evaluated at a point of the curve, those of the train subset among them, at most."""
+        return self.curve_positions + self.curve_positions // 2
+
+    @property
+    def ood_corpus(self) -> str:
+        """No second corpus."""
+        return ""
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps."""
+        return self.tokens // self.batch
+
+    @property
+    def marks(self) -> tuple[int, ...]:
+        """Steps at which the curve has a point whatever its spacing: `points_per_epoch` in each epoch."""
+        count = self.epochs * self.points_per_epoch
+        return tuple(sorted({max(1, round(self.steps * k / count)) for k in range(1, count + 1)}))
+
+    @property
+    def shape(self) -> tuple[object, ...]:
+        """What a compiled model depends on."""
+        return self.corpus, self.width, self.layers, self.batch, self.precision
+
+    @property
+    def run_id(self) -> str:
+        """A prefix for eyes and the identity, e.g. `go-L4-d64-P96.0K-e4-s0-3f9a1c`."""
+        return f"go-L{self.layers}-d{self.width}-P{_short(self.positions)}-e{self.epochs}-s{self.seed}-{identity(self)}"
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "GoConfig":
+        _exactly(cls, data, {})
+        return cls(**data)
+
+
+Config = RunConfig | GoConfig
+
+
+def language_config(config: Config) -> RunConfig:
+    """The config as that of a language run.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    if not isinstance(config, RunConfig):
+        raise ConfigError(f"{config.run_id} is no run of a language model")
+    return config
+
+
+def config_from(data: dict[str, Any]) -> Config:
+    """The config of a record's body: a GoConfig is what has `positions`.
+
+    Raises:
+        ConfigError: the fields are those of neither.
+    """
+    return GoConfig.from_dict(data) if "positions" in data else RunConfig.from_dict(data)
+
+
+def _need(ok: bool, why: str) -> None:
+    if not ok:
+        raise ConfigError(why)
+
+
+def _numbers(config: Config, positive: tuple[str, ...]) -> None:
+    for field in fields(config):
+        value = getattr(config, field.name)
+        if field.type in (int, float) and (isinstance(value, bool) or not isinstance(value, int | float)):
+            raise ConfigError(f"{field.name} must be a number, not {value!r}")
+        if isinstance(value, float):
+            _need(math.isfinite(value), f"{field.name} must be finite, not {value}")
+    for name in positive:
+        _need(getattr(config, name) > 0, f"{name} must be positive, not {getattr(config, name)}")
+
+
+def _exactly(kind: type[RunConfig] | type[GoConfig], data: dict[str, Any], later: dict[str, Any]) -> None:
+    known = {field.name for field in fields(kind)}
+    if wrong := set(data) - known | known - set(later) - set(data):
+        raise ConfigError(f"a run's config must hold exactly the fields of {kind.__name__}; check {sorted(wrong)}")
+
+
+# Fields of RunConfig younger than the first records, each with the value at which the code does what it did before the field
+# was there. At that value a field is left out of the hash, so that the identity of an earlier run does not change.
 LATER: dict[str, Any] = {"token_shift": False, "optimiser": "adamw", "schedule": "linear", "unique_tokens": 0}
 
 
-def identity(config: RunConfig) -> str:
+def identity(config: Config) -> str:
     """Six hexadecimal digits of the sha256 over all fields, less those of `LATER` that are at their earlier value."""
-    kept = {name: value for name, value in asdict(config).items() if name not in LATER or value != LATER[name]}
+    later = LATER if isinstance(config, RunConfig) else {}
+    kept = {name: value for name, value in asdict(config).items() if name not in later or value != later[name]}
     canonical = json.dumps(kept, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:6]
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from study.config import RunConfig
-from study.counts import config_counts, config_flops_per_token, exact_flops
+from study.config import Config, RunConfig
+from study.counts import GO_PLANES, GO_POINTS, config_counts, config_flops_per_token, exact_flops
 from study.errors import StudyError
 from study.grids.design import Grid
 
@@ -110,7 +110,7 @@ class Memory:
         return self.parameters + self.moments + self.gradients + self.overhead
 
 
-def memory(config: RunConfig, micro_batch: int, *, shards: int = 1, overhead: float = OVERHEAD) -> Memory:
+def memory(config: Config, micro_batch: int, *, shards: int = 1, overhead: float = OVERHEAD) -> Memory:
     """Peak memory of a run at `micro_batch` tokens a pass, its optimiser state split over `shards` devices.
 
     Saved a token and layer, in bytes: 76 d + 16 H in float32, 50 d + 16 H under bfloat16 autocast (x, norm(x), qkv, the
@@ -118,23 +118,29 @@ def memory(config: RunConfig, micro_batch: int, *, shards: int = 1, overhead: fl
     softmax's and the norms' statistics), and 12 d outside the layers. The loss holds two of log-softmax, its gradient
     and the logits at once: 8 V, and 2 V more in bfloat16. These are exact for eager code; compiled code saves less. Gradients
     are counted beside activations: they are, from the second micro-batch on, and in one pass allocators keep what is freed.
+
+    Of a position on Go, a point and layer: 16 d in float32, 20 d under autocast (the inputs of two norms and of two convolutions).
     """
     counts = config_counts(config)
-    P, d, V = counts.total, config.width, config.vocabulary
+    P, d = counts.total, config.width
     low = config.precision == "bfloat16"
+    if not isinstance(config, RunConfig):
+        saved = GO_POINTS * (config.layers * (20 if low else 16) * d + 12 * d + 4 * GO_PLANES)
+        return Memory(4.0 * P, 8.0 * P / shards, 8.0 * P, float(micro_batch * saved + (2 * P if low else 0)), 0.0, overhead)
+    V = config.vocabulary
     layer = (50 if low else 76) * d + 16 * config.heads
     activations = float(micro_batch * (config.layers * layer + 12 * d) + (2 * counts.multiplying if low else 0))
     logits = float(micro_batch * V * (10 if low else 8))
     return Memory(4.0 * P, 8.0 * P / shards, 8.0 * P, activations, logits, overhead)
 
 
-def host_memory(config: RunConfig, micro_batch: int | None = None, *, checkpoints: bool = True) -> float:
+def host_memory(config: Config, micro_batch: int | None = None, *, checkpoints: bool = True) -> float:
     """Bytes that a run on the CPU adds to its process: training, or the two copies a checkpoint makes beside 16 P of state."""
     training = memory(config, micro_batch or config.batch_tokens, overhead=HOST_OVERHEAD).total
     return HEAP * (max(training, 40.0 * config_counts(config).total + HOST_OVERHEAD) if checkpoints else training)
 
 
-def micro_batch(config: RunConfig, available: float, *, shards: int = 1, devices: int = 1,
+def micro_batch(config: Config, available: float, *, shards: int = 1, devices: int = 1,
                 overhead: float = OVERHEAD) -> int | None:
     """The largest micro-batch in tokens, at most `MICRO_TOKENS`, within `FILL` of `available` bytes; None if no sequence is.
 
@@ -148,12 +154,12 @@ def micro_batch(config: RunConfig, available: float, *, shards: int = 1, devices
     return max(fitting) * config.context if fitting else None
 
 
-def all_flops(config: RunConfig) -> float:
+def all_flops(config: Config) -> float:
     """FLOPs of a run with its evaluations: training, the curve's validation and noise estimates, the final losses.
 
     A forward pass is a third of the training FLOPs a token.
     """
-    per_token, points = config_flops_per_token(config), min(config.curve_points, config.steps)
+    per_token, points = config_flops_per_token(config), min(config.curve_points + len(config.marks), config.steps)
     final = config.eval_tokens * (2.0 if config.ood_corpus else 1.5)
     return (exact_flops(config) + points * NOISE_BATCHES * config.batch_tokens * per_token
             + (points * config.curve_tokens + final) * per_token / 3)
@@ -243,7 +249,7 @@ def measured_mfu(path: Path, on: Device) -> tuple[float, str]:
     return math.exp(sum(map(math.log, values)) / len(values)), f"measured, {path}"
 
 
-def _run_plan(config: RunConfig, role: str, on: Device, price: float | None, mfu: float, set_up: float) -> RunPlan:
+def _run_plan(config: Config, role: str, on: Device, price: float | None, mfu: float, set_up: float) -> RunPlan:
     fitting, counts = micro_batch(config, on.memory), config_counts(config)
     need = memory(config, fitting or config.context)
     flops = all_flops(config)
@@ -252,7 +258,7 @@ def _run_plan(config: RunConfig, role: str, on: Device, price: float | None, mfu
                    float("nan") if price is None else price * seconds / 3600, "" if fitting else _reason(config, on, need))
 
 
-def _reason(config: RunConfig, on: Device, need: Memory) -> str:
+def _reason(config: Config, on: Device, need: Memory) -> str:
     has = FILL * on.memory
     if need.state <= has:
         return (f"one sequence of {config.context} tokens needs {need.total / 1e9:.1f} GB of {has / 1e9:.1f}: "

@@ -9,6 +9,7 @@ The models are the laws of `LAWS`, the first of which is the headline, and "mixt
 
 import hashlib
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -27,7 +28,7 @@ from study.inference.posterior import UnconvergedError, fit_posterior
 from study.inference.predictive import LEVELS, predict_losses
 from study.inference.spec import HEADLINE, ModelSpec
 from study.provenance import git_state
-from study.record import write_atomic
+from study.record import RunRecord, write_atomic
 from study.table import fit_rows, planned, records_of, table
 
 LAWS = ("hoffmann", "kaplan", "nesting")
@@ -138,3 +139,10 @@ def _summary(draws: Array) -> dict[str, Any]:
     return {"median": found.median, **{f"{level:.0%}"[:-1]: list(ends) for level, ends in found.intervals.items()}}
 
 
+
+
+def started_before(prediction: dict[str, Any], records: Mapping[str, RunRecord]) -> list[str]:
+    """The predicted runs that were begun before the prediction was made: none, or it is no prediction."""
+    made = datetime.fromisoformat(prediction["made"])
+    return [run_id for run_id in prediction["runs"]
+            if run_id in records and datetime.fromisoformat(records[run_id].provenance.started) < made]

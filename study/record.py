@@ -4,17 +4,18 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from study.config import RunConfig
+from study.config import Config, config_from
 from study.counts import ParameterCounts
 from study.errors import StudyError
 
-SCHEMA = 1
+SCHEMA = 1  # of a record without metrics
+METRICS_SCHEMA = 2  # the same and `metrics`, in the record and as further columns of the curve
 STATUSES = ("complete", "diverged", "failed")
 
 
@@ -24,7 +25,7 @@ class RecordError(StudyError):
 
 @dataclass(frozen=True)
 class Loss:
-    """Mean cross-entropy over a fixed set of tokens.
+    """Mean cross-entropy over a fixed set of tokens; of positions for Go, policy and value together, `bits_per_byte` then nan.
 
     `se` is the standard error of `nats_per_token`, clustered by group of documents (a document's tokens share one
     group, see `data/tokens.py`). `cluster_means` and `cluster_tokens` (validation only) let any
@@ -37,6 +38,20 @@ class Loss:
     tokens: int
     cluster_means: tuple[float, ...] = ()
     cluster_tokens: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A mean over a fixed set, and its standard error clustered as that of the `Loss` over the same set.
+
+    `cluster_means` (validation only) go with the `cluster_tokens` of that loss.
+    """
+
+    value: float
+    se: float
+    unit: str  # "nats" or "share"
+    count: int
+    cluster_means: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,6 +72,7 @@ class CurvePoint:
     gradient_norm: float
     gradient_square: float
     gradient_trace: float
+    metrics: dict[str, float] = field(default_factory=dict)  # what else the task measures, on the same fixed sets
 
 
 @dataclass(frozen=True)
@@ -100,9 +116,12 @@ class Provenance:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """One finished run. `losses` holds "train", "validation" and, where evaluated, "ood"; empty unless complete."""
+    """One finished run. `losses` holds "train", "validation" and, where evaluated, "ood"; empty unless complete.
 
-    config: RunConfig
+    `metrics` holds what else a task measures, by names such as "validation_policy_accuracy"; nothing for language.
+    """
+
+    config: Config
     status: str  # one of STATUSES
     reason: str  # why it diverged or failed; "" when complete
     parameters: ParameterCounts
@@ -114,7 +133,7 @@ class RunRecord:
     provenance: Provenance
     dollars: float | None = None  # hours x configured price; None when no price was given
     bytes_per_token: float | None = None  # of the corpus's train split
-    schema: int = SCHEMA
+    metrics: dict[str, Metric] = field(default_factory=dict)
 
     @property
     def run_id(self) -> str:
@@ -135,9 +154,13 @@ def write_record(directory: Path, record: RunRecord) -> None:
     if (directory / "record.json").exists():
         raise RecordError(f"{directory} already holds a record: records are written once")
     body = asdict(record)
-    curve = pd.DataFrame(body.pop("curve"), columns=[field.name for field in fields(CurvePoint)])
+    points = [{**point.pop("metrics"), **point} for point in body.pop("curve")]
+    curve = pd.DataFrame(points, columns=[*CURVE, *(record.curve[0].metrics if record.curve else ())])
     body["config"] = record.config.to_dict()
     body["parameters"]["total"] = record.parameters.total
+    body["schema"] = METRICS_SCHEMA if body["metrics"] or len(curve.columns) > len(CURVE) else SCHEMA
+    if body["schema"] == SCHEMA:
+        del body["metrics"]
     try:
         directory.mkdir(parents=True, exist_ok=True)
         write_atomic(directory / "curve.csv", curve.to_csv(index=False).encode())
@@ -155,16 +178,18 @@ def read_record(directory: Path) -> RunRecord:
     path = directory / "record.json"
     try:
         body = json.loads(path.read_text())
-        if body.get("schema") != SCHEMA:
-            raise RecordError(f"{path} has schema {body.get('schema')}, this version reads {SCHEMA}: "
+        if (schema := body.pop("schema", None)) not in (SCHEMA, METRICS_SCHEMA):
+            raise RecordError(f"{path} has schema {schema}, this version reads {SCHEMA} and {METRICS_SCHEMA}: "
                               "use another --runs directory")
         curve = pd.read_csv(directory / "curve.csv")
         body["parameters"].pop("total")
         record = RunRecord(
-            config=RunConfig.from_dict(body.pop("config")),
+            config=config_from(body.pop("config")),
             parameters=ParameterCounts(**body.pop("parameters")),
             losses={name: _loss(loss) for name, loss in body.pop("losses").items()},
-            curve=tuple(CurvePoint(**_ints(row)) for row in curve.to_dict("records")),
+            metrics={name: Metric(**{**metric, "cluster_means": tuple(metric["cluster_means"])})
+                     for name, metric in body.pop("metrics", {}).items()},
+            curve=tuple(_point(row) for row in curve.to_dict("records")),
             timing=Timing(**body.pop("timing")),
             provenance=Provenance(**body.pop("provenance")),
             **body,
@@ -227,5 +252,9 @@ def _loss(body: dict[str, Any]) -> Loss:
     return Loss(**{**body, "cluster_means": tuple(body["cluster_means"]), "cluster_tokens": tuple(body["cluster_tokens"])})
 
 
-def _ints(row: dict[Any, Any]) -> dict[str, Any]:
-    return {str(key): int(value) if key in ("step", "tokens") else float(value) for key, value in row.items()}
+def _point(row: dict[Any, Any]) -> CurvePoint:
+    known: dict[str, Any] = {name: int(row[name]) if name in ("step", "tokens") else float(row[name]) for name in CURVE}
+    return CurvePoint(**known, metrics={str(name): float(value) for name, value in row.items() if name not in CURVE})
+
+
+CURVE = tuple(each.name for each in fields(CurvePoint) if each.name != "metrics")  # columns of every curve.csv

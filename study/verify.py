@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 
-from study.config import RunConfig
+from study.config import Config
 from study.errors import StudyError
 from study.record import RunRecord
 
@@ -121,7 +121,7 @@ def pooled_seed_sd(records: Sequence[RunRecord]) -> tuple[dict[str, float], int]
     s^2 = sum over cells of sum_i (L_i - mean)^2 / sum over cells of (n - 1), over the cells with n >= 2 complete runs that
     differ in the seed alone. Empty and 0 where there is none.
     """
-    cells: dict[RunConfig, list[RunRecord]] = defaultdict(list)
+    cells: dict[Config, list[RunRecord]] = defaultdict(list)
     for record in records:
         if record.losses:
             cells[replace(record.config, seed=0)].append(record)

@@ -67,6 +67,18 @@ def published() -> Load:
     return load_or_skip
 
 
+@pytest.fixture(scope="session")
+def gnugo() -> None:
+    """Skip a test where the Go engine is not installed, which only making games needs."""
+    from study.data.go.engine import find
+    from study.data.go.games import GoError
+
+    try:
+        find()
+    except GoError as error:
+        pytest.skip(str(error))
+
+
 @pytest.fixture
 def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """No route to any host, no folder of published tables, an empty cache."""

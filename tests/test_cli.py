@@ -14,6 +14,7 @@ BAD_INPUT = {
     "run": ["run", "--grid", "no-such-grid"],
     "status": ["status", "--grid", "no-such-grid"],
     "fit": ["fit", "no-such-table.csv"],
+    "next": ["next", "no-such-table.csv"],
     "plan": ["plan", "--grid", "no-such-grid", "--device", "h100"],
     "verify": ["verify", "no-such-runs", "--against", "no-such-runs"],
     "render": ["render", "--to", "docx"],

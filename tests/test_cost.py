@@ -23,6 +23,7 @@ import numpy as np, psutil, torch, torch._dynamo
 from study.config import RunConfig
 from study.data.tokens import TokenSet
 from study.training import evaluate, loop
+from study.training.language import language
 from tests.makers import token_stream
 body, micro, work = json.loads(sys.argv[1])
 config = RunConfig.from_dict(body)
@@ -33,7 +34,8 @@ torch.set_num_threads(1)
 evaluate.TOKENS_AT_ONCE = 2 * config.context
 ctypes.CDLL(None).mlockall(1 | 4)  # MCL_CURRENT | MCL_ONFAULT: the system may not drop idle pages of the libraries meanwhile
 before = psutil.Process().memory_info().rss
-loop.train(config, tokens, torch.device("cpu"), micro_batch=micro, work=Path(work) if work else None, checkpoint_seconds=0.0)
+loop.train(config, language(tokens), torch.device("cpu"), micro_batch=micro, work=Path(work) if work else None,
+           checkpoint_seconds=0.0)
 # of this program alone: getrusage's peak begins at that of the process that started it
 peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
 print(int(peak.split()[1]) * 1024 - before)

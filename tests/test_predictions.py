@@ -1,5 +1,6 @@
 """Predictions made before runs: planted runs fall where they should, and nothing is predicted late or twice."""
 
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,12 @@ from study.inference.fast.fit import fit_fast
 from study.inference.posterior import Posterior, UnconvergedError
 from study.inference.spec import ModelSpec
 from study.laws.hoffmann import LossSurface
-from study.predictions import LAWS, MIXTURE, PredictionError, predict, read_prediction, scores
+from study.predictions import LAWS, MIXTURE, PredictionError, predict, read_prediction, scores, started_before
 from study.record import write_record
 from study.table import fit_rows, held_out_rows, planned, records_of, table
 from tests.makers import record
 
+ROOT = Path(__file__).resolve().parent.parent
 LAW = LossSurface(E=1.1, A=60.0, B=600.0, alpha=0.32, beta=0.42)
 BASE = named("quick").cells[0].config
 
@@ -99,3 +101,27 @@ def test_planned_rows_are_those_of_the_records(tmp_path: Path) -> None:
     assert len(ahead.columns) == 17
     for column in ahead.columns:
         assert ahead[column].tolist() == done[column].tolist(), column
+
+
+def test_a_run_begun_before_its_prediction_is_named(tmp_path: Path) -> None:
+    grid = design()
+    train(grid, tmp_path, "held-out")
+    records = records_of(grid, tmp_path)
+    times = iter(["2026-01-01T11:00:00+00:00", *["2026-01-01T13:00:00+00:00"] * 3])
+    records = {run_id: replace(found, provenance=replace(found.provenance, started=next(times)))
+               for run_id, found in records.items()}
+    said = {"made": "2026-01-01T12:00:00+00:00", "runs": {**{run_id: {} for run_id in records}, "not trained": {}}}
+    assert started_before(said, records) == [next(iter(records))]
+
+
+def test_the_committed_predictions_were_made_and_committed_before_their_runs() -> None:
+    shallow = subprocess.run(["git", "rev-parse", "--is-shallow-repository"], cwd=ROOT, capture_output=True, text=True, check=False)
+    for path in sorted((ROOT / "runs" / "predictions").glob("*.json")):
+        said = read_prediction(ROOT / "runs", path.stem)
+        records = records_of(named(path.stem), ROOT / "runs")
+        assert said is not None and started_before(said, records) == []
+        if shallow.stdout.strip() == "false":
+            log = ["git", "log", "--diff-filter=A", "--format=%cI", "--", str(path)]
+            added = subprocess.run(log, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+            assert len(added) <= 1, f"{path.name} was written more than once"
+            assert started_before({**said, "made": (added or [said["made"]])[0]}, records) == []

@@ -9,14 +9,16 @@ from typing import Any
 
 import pytest
 
-from study.analysis.study import AnalysisError, Study, given, load
+from study.analysis.study import AnalysisError, Study, load
 from study.render.source import INLINE, Cell, Document, Text, read_document
 from study.table import table
+from tests.given import given
 
 ROOT = Path(__file__).resolve().parent.parent
 LEVELS = {"50", "80", "95"}  # of intervals: definitions, not results
 
 
+OF_ONE_GRID = ("index", "appendix")  # articles that show the study of one grid, whichever it is
 ARTICLES = sorted(path.stem for path in (ROOT / "report").glob("[!_]*.qmd"))
 
 
@@ -62,16 +64,23 @@ def used(document: Document) -> dict[str, str]:
                   for line in block.lines for expression in INLINE.findall(line.text)}
 
 
-def test_cells_define_nothing_and_name_a_public_function_of_their_section(document: Document) -> None:
+CALLS = (ast.Attribute, ast.Call, ast.Name, ast.Constant, ast.keyword, ast.Load)
+
+
+def test_cells_define_nothing_and_name_public_functions_of_their_sections(document: Document) -> None:
     setup, *_ = cells(document)
     assert all(isinstance(node, ast.ImportFrom | ast.Assign) for node in ast.parse(setup.code).body)
     names: dict[str, Any] = {}
     exec("\n".join(ast.unparse(node) for node in ast.parse(setup.code).body if isinstance(node, ast.ImportFrom)), names)
     for expression, place in used(document).items():
-        section, _, name = expression.partition(".")
-        function = getattr(names[section], name, None)
-        assert callable(function) and not name.startswith("_"), f"{place}: {expression}"
-        assert len(inspect.signature(function).parameters) <= 1, f"{place}: {expression}"
+        tree = ast.parse(expression, mode="eval").body
+        assert all(isinstance(node, CALLS) for node in ast.walk(tree)), f"{place}: {expression} computes"
+        named = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)]
+        assert named, f"{place}: {expression} names no section"
+        for node in named:
+            function = getattr(names[ast.unparse(node.value)], node.attr, None)
+            assert callable(function) and not node.attr.startswith("_"), f"{place}: {expression}"
+            assert node is not tree or len(inspect.signature(function).parameters) <= 1, f"{place}: {expression} needs arguments"
 
 
 def test_every_figure_says_what_it_shows_to_those_who_cannot_see_it(document: Document) -> None:
@@ -82,7 +91,8 @@ def test_every_figure_says_what_it_shows_to_those_who_cannot_see_it(document: Do
 
 
 SECTIONS = {
-    "index": ["Abstract", "Question", "Runs", "Answer", "Test", "Three runs", "What a wrong size costs", "Limits", "References"],
+    "index": ["Abstract", "Question", "Runs", "Answer", "Test", "Three runs", "What a wrong size costs", "Limits",
+              "Verdicts", "References"],
     "appendix": ["Design", "Recipe", "Every run", "Fit", "More answers", "Calibration and coverage", "Sensitivity",
                  "What the runs identify", "Published fits", "Provenance", "References"],
 }
@@ -106,6 +116,7 @@ def run_everything(document: Document, study: Study, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("document", OF_ONE_GRID, indirect=True)
 def test_every_cell_runs_on_the_quick_grid(document: Document, quick: Study, capsys: pytest.CaptureFixture[str],
                                            monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("STUDY_PUBLISHED", str(tmp_path))  # no table at hand: the recorded summary has to do
@@ -125,6 +136,7 @@ def test_every_cell_runs_on_the_quick_grid(document: Document, quick: Study, cap
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("document", OF_ONE_GRID, indirect=True)
 def test_every_cell_runs_while_the_grid_is_half_done(document: Document, quick: Study, capsys: pytest.CaptureFixture[str],
                                                      monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("STUDY_PUBLISHED", str(tmp_path))

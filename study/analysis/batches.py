@@ -46,12 +46,13 @@ class CriticalBatch:
 
 
 def critical_batch(curves: pd.DataFrame, levels: Sequence[float]) -> CriticalBatch:
-    """Fit steps to each loss over batches, one size.
+    """Fit steps to each loss over batches, one size; the fewest steps over the rates that a batch was run at.
 
     Raises:
         LawError: fewer than three batches or two losses that they reach.
     """
     needed = to_loss(curves, levels).rename(columns={"level": "loss"})
+    needed = needed.sort_values("steps").groupby(["batch", "loss"], as_index=False).first()
     counted = needed.groupby("loss")["batch"].nunique()
     needed = needed[needed["loss"].isin(counted[counted >= 3].index)].reset_index(drop=True)
     if needed["loss"].nunique() < 2:
@@ -76,8 +77,8 @@ def in_steps(curves: pd.DataFrame, batch: CriticalBatch | None = None, *, floor:
     rows = curves[(curves["schedule"] == "constant") & (curves["tokens"] >= TRANSIENT * curves["D"])]
     if rows["N"].nunique() < 3:
         raise LawError(f"L(N, S) needs three sizes at a constant rate, not {rows['N'].nunique()}")
-    parts = []
-    for _, group in rows.groupby("run_id"):
+    parts, chosen = [], tuned(rows)
+    for _, group in rows[rows["run_id"].isin(chosen)].groupby("run_id"):
         ordered = group.sort_values("tokens")
         keep = np.unique(np.linspace(0, len(ordered) - 1, POINTS).round().astype(int))
         parts.append(ordered.iloc[keep])
@@ -87,6 +88,12 @@ def in_steps(curves: pd.DataFrame, batch: CriticalBatch | None = None, *, floor:
         critical = np.array([float(np.median(batch.at(float(loss)))) for loss in thin["loss"]])
         steps = c_min.S_min(steps, thin["batch"].to_numpy(dtype=float), critical)
     return fit_law(steps_law(floor=floor, bytes_per_token=bytes_per_token), thin.assign(S_min=steps), seed=SEED, group="run_id")
+
+
+def tuned(curves: pd.DataFrame) -> list[str]:
+    """The run of lowest last loss of each size: of the rates and batches that it was run at, the best."""
+    last = curves.sort_values("tokens").groupby("run_id", as_index=False).last()
+    return [str(run) for run in last.sort_values("validation_loss").groupby("N")["run_id"].first()]
 
 
 def at_c_min(frame: pd.DataFrame, batch: CriticalBatch) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from study.analysis.runs import groups
+from study.analysis.tables import groups
 
 
 def to_loss(curves: pd.DataFrame, levels: Sequence[float]) -> pd.DataFrame:

@@ -9,12 +9,12 @@ import itertools
 import numpy as np
 import pandas as pd
 
-from study.analysis.runs import groups
+from study.analysis.tables import groups
 from study.inference.classical.isoflop import PowerLaw, fit_power_law
 from study.inference.observations import N_COLUMNS
 from study.laws.hoffmann import LossSurface
 from study.laws.parabola import fit_parabola
-from study.laws.pearce_song import local_exponent
+from study.laws.pearce_song import OMEGA, local_exponent
 
 FEWEST = 3  # sizes of a budget
 
@@ -61,10 +61,16 @@ def by_count(frame: pd.DataFrame, *, response: str = "loss") -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["count", "exponent", "se", "budgets"])
 
 
-def predicted_local(surface: LossSurface, sizes: pd.Series) -> pd.DataFrame:
+def own_omega(frame: pd.DataFrame) -> float:
+    """omega of N_total = N + omega N^(1/3) that is nearest, in logarithms, to what this grid's embeddings add."""
+    N = frame["N_non_embedding"].to_numpy(dtype=float)
+    return float(np.exp(np.mean(np.log(frame["N_total"].to_numpy(dtype=float) - N) - np.log(N) / 3)))
+
+
+def predicted_local(surface: LossSurface, sizes: pd.Series, omega: float = OMEGA) -> pd.DataFrame:
     """Pearce and Song's local exponent along non-embedding sizes, under one surface of total parameters."""
     N = np.sort(sizes.unique().astype(float))
-    return pd.DataFrame({"N": N, "exponent": local_exponent(surface, N)})
+    return pd.DataFrame({"N": N, "exponent": local_exponent(surface, N, omega)})
 
 
 def spread_by_depth(frame: pd.DataFrame, count: str, *, response: str = "loss") -> float:

@@ -17,7 +17,8 @@ from study.laws.law import LawError
 from study.laws.overfitting import collapse, excess, overfitting_law, surface
 
 SEED = 0
-STEPS_FIXED = 1.05  # the largest over the smallest number of steps of an arm that fixes them
+FIXED, SCALED = "fixed steps", "steps in proportion"  # factors of the arm of unique text
+ONCE = 1.1  # epochs that still count as one pass
 
 
 @dataclass(frozen=True)
@@ -52,20 +53,14 @@ def plateau(fixed: pd.DataFrame, scaled: pd.DataFrame, *, response: str = "loss"
 
 
 def arms(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """(fixed, scaled): of each size, the runs that share its commonest number of steps, and those of its commonest epochs.
+    """(fixed, scaled) of a grid of factors: runs of one number of steps, and runs whose steps grow with the text.
 
-    A run that is in both (where the two lines cross) is in both tables.
+    The fixed run that passes its text once is where the two meet: it is in both.
     """
-    fixed, scaled = [], []
-    for _, group in frame.groupby("N"):
-        steps = group.groupby("steps")["unique"].nunique()
-        epochs = group.assign(epochs=group["epochs"].round(2)).groupby("epochs")["unique"].nunique()
-        if len(steps) and steps.max() > 1:
-            fixed.append(group[np.abs(np.log(group["steps"] / float(str(steps.idxmax())))) < np.log(STEPS_FIXED)])
-        if len(epochs) and epochs.max() > 1:
-            scaled.append(group[(group["epochs"] / float(str(epochs.idxmax())) - 1).abs() < 0.05])
-    empty = frame.head(0)
-    return (pd.concat(fixed, ignore_index=True) if fixed else empty, pd.concat(scaled, ignore_index=True) if scaled else empty)
+    rows = frame[frame["arm"] == "unique text"]
+    fixed = rows[rows["factor"] == FIXED]
+    scaled = pd.concat([rows[rows["factor"] == SCALED], fixed[fixed["epochs"] < ONCE]])
+    return fixed.reset_index(drop=True), scaled.reset_index(drop=True)
 
 
 @dataclass(frozen=True)

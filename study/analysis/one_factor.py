@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from study.analysis.runs import groups
+from study.analysis.tables import groups
 from study.inference.general.compare import Forecast, difference, forecast, loo
 from study.inference.general.draws import LawPosterior, fit_law
 from study.inference.parameters import Array
@@ -100,7 +100,8 @@ def ols_slope(points: pd.DataFrame, factor: str, response: str = "loss") -> floa
 
 
 def _averaged(frame: pd.DataFrame, response: str) -> pd.DataFrame:
-    keys = [name for name in ("N", "D", "budget", "unique", "width", "layers", "C", "N_non_embedding", "N_total")
+    keys = [name for name in ("N", "D", "budget", "unique", "width", "layers", "C", "N_non_embedding", "N_total", "batch_tokens",
+                             "steps")
             if name in frame.columns]
     logs = frame.assign(**{response: np.log(frame[response].to_numpy(dtype=float))})
     means = logs.groupby(keys, as_index=False, dropna=False)[response].mean()

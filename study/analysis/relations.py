@@ -56,20 +56,6 @@ def other_corpus(frame: pd.DataFrame) -> Line:
     return line(rows["loss"], rows["ood_loss"])
 
 
-def repeated(frame: pd.DataFrame) -> pd.DataFrame:
-    """Cells run with more than one seed: N, D, budget, count, sd of ln L (sample s.d.), the seeds of one cell being repeats."""
-    rows = frame.assign(log_loss=np.log(frame["loss"].to_numpy(dtype=float)))
-    cells = rows.groupby(["budget", "N", "D"]).agg(count=("loss", "size"), sd=("log_loss", "std")).reset_index()
-    return cells[cells["count"] > 1].reset_index(drop=True)
-
-
-def seed_sd(frame: pd.DataFrame) -> tuple[float, int]:
-    """Pooled s.d. of ln L between seeds and its degrees of freedom; nan and 0 without repeats."""
-    cells = repeated(frame)
-    freedom = int((cells["count"] - 1).sum())
-    return (float(np.sqrt(((cells["count"] - 1) * cells["sd"] ** 2).sum() / freedom)), freedom) if freedom else (float("nan"), 0)
-
-
 def noise_scale(curves: pd.DataFrame, bins: int = BINS, *, after: float = TRANSIENT) -> pd.DataFrame:
     """B_simple by loss: mean tr(Sigma) over mean |G|^2 of the points in each bin of ln L (a point's own ratio is biased).
 

@@ -1,12 +1,12 @@
 """Two plain tables of one or more grids: a row a run, and a row a point of a run's curve."""
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from study.config import language_config
 from study.grids import GRIDS, grid
 from study.record import CurvePoint, RunRecord
 from study.table import records_of, table
@@ -24,7 +24,7 @@ def runs(name: str, records: Mapping[str, RunRecord]) -> pd.DataFrame:
     frame = table(grid(name), dict(records))
     frame = frame[frame["status"] == "complete"].reset_index(drop=True)
     found = [records[run_id] for run_id in frame["run_id"]]
-    configs = [record.config for record in found]
+    configs = [language_config(record.config) for record in found]
     stopped = [early_stopped(record) for record in found]
     seen = [min(config.unique_tokens, config.tokens) or config.tokens for config in configs]
     return frame.assign(
@@ -75,13 +75,3 @@ def load(names: Sequence[str], folder: Path) -> tuple[pd.DataFrame, pd.DataFrame
     empty = runs("smoke", {}), curves({}).assign(grid="")
     return (pd.concat(frames, ignore_index=True) if frames else empty[0],
             pd.concat(points, ignore_index=True) if points else empty[1])
-
-
-def groups(frame: pd.DataFrame, column: str) -> list[tuple[float, pd.DataFrame]]:
-    """The rows by a column's value, ascending."""
-    return [(float(value), frame[frame[column] == value]) for value in np.sort(frame[column].dropna().unique())]
-
-
-def decades(values: pd.Series) -> float:
-    """log10 of the largest over the smallest."""
-    return math.log10(float(values.max()) / float(values.min())) if len(values) else 0.0

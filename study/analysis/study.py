@@ -215,17 +215,6 @@ class Study:
             )
 
 
-def given(study: Study, results: Mapping[Any, Any], **changes: Any) -> Study:
-    """A copy with changed fields whose cache holds `results`, by what would derive them: {Study.fit: rows, seed_sd: ...}.
-
-    A result with arguments is named (function, *arguments).
-    """
-    copy = replace(study, **changes)
-    for name, value in results.items():
-        copy.cache[key(*name) if isinstance(name, tuple) else key(name)] = value
-    return copy
-
-
 def by_nuts(rows: pd.DataFrame, spec: ModelSpec, design: Grid) -> Posterior:
     """A posterior by NUTS under the design's own (N0, D0)."""
     N0, D0 = grid_reference(design, spec)

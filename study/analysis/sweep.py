@@ -5,6 +5,7 @@ import pandas as pd
 
 from study.analysis.study import Study, once
 from study.analysis.tables import complete, each, groups, lowest
+from study.config import language_config
 from study.tune import SMALLEST_BATCH, Rule, fit_rule
 
 
@@ -64,8 +65,8 @@ def at_edge(study: Study) -> tuple[int, int]:
 
 def other_heads(study: Study) -> dict[int, tuple[int, int]]:
     """Width -> the heads of the sweep's models and of the grid's, where they differ."""
-    ours = {cell.config.width: cell.config.heads for cell in study.grid.cells}
-    theirs = {record.config.width: record.config.heads for record in study.sweep_records.values()}
+    ours = {cell.config.width: language_config(cell.config).heads for cell in study.grid.cells}
+    theirs = {record.config.width: language_config(record.config).heads for record in study.sweep_records.values()}
     return {width: (theirs[width], ours[width]) for width in sorted(theirs) if theirs[width] != ours.get(width, theirs[width])}
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from study.config import language_config
 from study.errors import StudyError
 from study.inference.observations import bytes_per_token_of
 from study.inference.parameters import Array, Surface
@@ -93,7 +94,7 @@ def own(name: str, grid_name: str, corpus: str, folder: Path) -> AtlasTable:
         raise StudyError(f"{folder / grid_name} holds no complete run")
     entry = Entry(name=name, laboratory=OWN_LABORATORY, N_convention="multiplying", corpus=corpus,
                   bytes_per_token=bytes_per_token_of(frame), decayed=True, tuned=True, pooled=grid_name == "cpu")
-    vocabulary = chosen.cells[0].config.vocabulary
+    vocabulary = language_config(chosen.cells[0].config).vocabulary
     return AtlasTable(entry, runs(entry, frame.rename(columns={"run_id": "run"}), vocabulary, "warm-up, then decay to zero"))
 
 

@@ -17,13 +17,14 @@ import torch
 
 from study import cost
 from study.bench.machine import machine
-from study.config import RunConfig, whole_batches
+from study.config import RunConfig, language_config, whole_batches
 from study.counts import config_counts
 from study.data.tokens import TokenSet
 from study.grids.gpu import lab01
 from study.launch.team import run_team
 from study.record import RunRecord, read_record, write_record
 from study.training.device import describe, fitting_micro_batch, matmul_peak, pick
+from study.training.language import language
 from study.training.loop import Interrupted, train
 from study.training.parallel import join, leave
 
@@ -44,7 +45,7 @@ def gpu_check(device: torch.device, *, shapes: Sequence[RunConfig] | None = None
     """
     began = time.monotonic()
     if shapes is None:
-        shapes = [shortened(cell.config, steps) for cell in lab01().cells]
+        shapes = [shortened(language_config(cell.config), steps) for cell in lab01().cells]
     facts = {"device": describe(device), "count": torch.cuda.device_count(), "cuda": torch.version.cuda,
              "tf32": "off: float32 products are float32", "machine": machine("torch", "triton"),
              "matmul_peak": {name: matmul_peak(device, name, torch.get_num_threads()) for name in ("float32", "bfloat16")},
@@ -86,7 +87,7 @@ def synthetic(config: RunConfig, seed: int = 0) -> TokenSet:
 def _throughput(config: RunConfig, device: torch.device) -> dict[str, Any]:
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-    record = train(config, synthetic(config), device)
+    record = train(config, language(synthetic(config)), device)
     micro = fitting_micro_batch(config, device)
     timing = record.timing
     return {"run_id": record.run_id, "width": config.width, "layers": config.layers, "parameters": config_counts(config).total,
@@ -101,15 +102,15 @@ def _comparisons(small: RunConfig, device: torch.device, compiled: bool,
                  progress: Callable[[str], None]) -> Iterator[tuple[str, float]]:
     tokens, cpu = synthetic(small), torch.device("cpu")
     progress("loss agreement with the CPU")
-    reference = train(small, tokens, cpu)
-    plain = train(small, tokens, device)
+    reference = train(small, language(tokens), cpu)
+    plain = train(small, language(tokens), device)
     yield "cpu", difference(plain, reference)
-    yield "bfloat16", difference(train(replace(small, precision="bfloat16"), tokens, device), plain)
+    yield "bfloat16", difference(train(replace(small, precision="bfloat16"), language(tokens), device), plain)
     if compiled:
         progress("compiled against eager")
-        yield "compile", difference(train(replace(small, compiled=True), tokens, device), plain)
+        yield "compile", difference(train(replace(small, compiled=True), language(tokens), device), plain)
     progress("micro-batches, and a stop")
-    yield "accumulation", difference(train(small, tokens, device, micro_batch=small.batch_tokens // 4), plain)
+    yield "accumulation", difference(train(small, language(tokens), device, micro_batch=small.batch_tokens // 4), plain)
     with tempfile.TemporaryDirectory() as folder:
         yield "resume", difference(_resumed(small, tokens, device, Path(folder) / "work"), plain)
         progress("two processes")
@@ -120,9 +121,9 @@ def _comparisons(small: RunConfig, device: torch.device, compiled: bool,
 def _resumed(config: RunConfig, tokens: TokenSet, device: torch.device, work: Path) -> RunRecord:
     looks = iter([False] * 5)
     try:
-        train(config, tokens, device, work=work, stop=lambda: next(looks, None) is None)
+        train(config, language(tokens), device, work=work, stop=lambda: next(looks, None) is None)
     except Interrupted:
-        return train(config, tokens, device, work=work)
+        return train(config, language(tokens), device, work=work)
     raise AssertionError("the run was not stopped")
 
 
@@ -146,7 +147,7 @@ def main() -> None:
     torch.set_num_threads(1)
     device = pick(kind)
     team = join(device)
-    record = train(config, synthetic(config), device, team=team)
+    record = train(config, language(synthetic(config)), device, team=team)
     if team.rank == 0:
         write_record(Path(folder) / record.run_id, record)
     leave(team)

@@ -93,7 +93,8 @@ def _arms(config: RunConfig, device: torch.device) -> dict[str, Step]:
 def _study(config: RunConfig, device: torch.device) -> Step:
     model = GPT(config).to(device)
     initialise(model, 0)
-    return _step(functions(model, config, device)[0], build_optimiser(model, config), list(model.parameters()), config)
+    loss_of, _ = functions(model.loss, model.token_losses, config, device)
+    return _step(loss_of, build_optimiser(model, config), list(model.parameters()), config)
 
 
 def _transformers(config: RunConfig, device: torch.device, compiled: bool) -> Step:
@@ -109,14 +110,14 @@ def _transformers(config: RunConfig, device: torch.device, compiled: bool) -> St
     return _step(torch.compile(loss, dynamic=False) if compiled else loss, optimiser, list(model.parameters()), config)
 
 
-def gpt2(config: RunConfig) -> Any:
+def gpt2(config: RunConfig, *, tied: bool = False, seed: int = 0) -> Any:
     """`transformers`' GPT-2 of a run's shape: d, L, H, V, T alike, hidden width 4 d; it has gains, biases and learned positions."""
     from transformers import GPT2Config, GPT2LMHeadModel
 
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     return GPT2LMHeadModel(GPT2Config(
         vocab_size=config.vocabulary, n_positions=config.context, n_embd=config.width, n_layer=config.layers, n_head=config.heads,
-        resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0, use_cache=False, tie_word_embeddings=False, attn_implementation="sdpa",
+        resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0, use_cache=False, tie_word_embeddings=tied, attn_implementation="sdpa",
         bos_token_id=0, eos_token_id=0)).train()
 
 

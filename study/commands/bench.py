@@ -7,8 +7,9 @@ import typer
 
 
 def command(
-    what: Annotated[Literal["train", "fit", "render", "launch"],
-                    typer.Argument(help="train (beside transformers), fit, render or launch (Ray).")],
+    what: Annotated[Literal["train", "loss", "fit", "render", "launch"],
+                    typer.Argument(help="train (tokens a second beside transformers), loss (CPU-seconds to a loss "
+                                        "beside nanoGPT's recipe), fit, render or launch (Ray).")],
     out: Annotated[Path, typer.Option(help="Where WHAT.json goes.")] = Path("runs/bench"),
     device: Annotated[str, typer.Option(help="train: cpu, cuda or auto.")] = "cpu",
     threads: Annotated[int, typer.Option(min=1, help="train: threads of compute.")] = 1,
@@ -38,6 +39,12 @@ def command(
             if not set(chosen) <= SHAPES.keys():
                 raise BenchError(f"--widths {widths}: choose from {', '.join(map(str, SHAPES))}")
             body = bench_train(pick(device), widths=chosen, precision=precision, threads=threads, turns=turns, progress=progress)
+        elif what == "loss":
+            from study.bench.loss import bench_loss
+            from study.data.tokens import prepare
+            from study.training.device import pick
+
+            body = bench_loss(prepare("python-dedup"), pick(device), progress=progress)
         elif what == "fit":
             from study.bench.fit import bench_fit
 

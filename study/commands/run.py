@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def command(
-    grid: Annotated[str, typer.Option(help="The grid to train: quick, sweep, cpu, seeds, lab01, gpu.")],
+    grid: Annotated[str, typer.Option(help="The grid to train: quick, sweep, cpu, seeds, lab01, gpu, go.")],
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes (default: one a core, or one a GPU).")] = None,
     runs: Annotated[Path, typer.Option(help="Where records go: RUNS/GRID/RUN_ID/.")] = Path("runs"),
     only: Annotated[list[str] | None, typer.Option(help="Train only this run_id (repeatable).")] = None,
@@ -72,8 +72,12 @@ def command(
 
 def _prepare(corpus: str, others: list[str]) -> None:
     """The corpora, before any worker starts: a bad download is said once, at once."""
+    from study.data.go.positions import NAME, open_positions
     from study.data.tokens import encode_for, prepare
 
+    if corpus == NAME:
+        open_positions()
+        return
     prepare(corpus, progress=True)
     for name in others:
         encode_for(name, corpus, progress=True)

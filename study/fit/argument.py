@@ -22,7 +22,7 @@ from study.inference.posterior import Posterior
 from study.inference.priors import Priors, priors
 from study.inference.trends import Trend, residual_trends
 
-THINNED = 1500  # rows that other forms are fitted to, at the most
+THINNED = 1000  # random rows that the forecast and other forms are tried on, at the most
 BETTER = 4.0  # elpd by which another form must predict better to be held against this one
 AS_WELL = 10.0  # elpd within which a form is part of the widened interval
 FAR = 3.0  # prior s.d. of ln E
@@ -41,7 +41,7 @@ class Argument:
     no_forecast: str  # why there is none
     trends: tuple[Trend, ...]
     forms: dict[str, FormFit | str]  # or why a form could not be fitted
-    rows_of_forms: int
+    rows: int  # that the forecast and the forms were tried on
     mixture: Array  # D_opt at N over Hoffmann's, Kaplan's and the nesting form, equally weighted
     widened: Array | None  # D_opt at N, where the fit is not trusted
 
@@ -54,12 +54,12 @@ def argue(table: pd.DataFrame, fits: Fits, N: float, known: tuple[Doubt, ...], *
     at: dict[str, Any] = {"N0": posterior.N0, "D0": posterior.D0, "bytes_per_token": posterior.bytes_per_token, "seed": seed}
     forecast: Forecast | None = None
     no_forecast = ""
+    some = table if len(table) <= THINNED else table.sample(THINNED, random_state=seed)
     try:
-        forecast = forecast_test(table, posterior.spec, prior=prior, **at)
+        forecast = forecast_test(some, posterior.spec, prior=prior, **at)
     except StudyError as error:
         no_forecast = str(error)
     trends = residual_trends(posterior)
-    some = table if len(table) <= THINNED else table.sample(THINNED, random_state=seed)
     forms: dict[str, FormFit | str] = {}
     for form in FORMS:
         try:

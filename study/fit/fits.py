@@ -12,6 +12,7 @@ from study.errors import StudyError
 from study.inference.answers import Allocation, expected_loss_allocation, new_experiment, new_experiment_at, penalty
 from study.inference.classical.bootstrap import Bootstrap, row_bootstrap
 from study.inference.classical.curve_fit import CurveFit, fit_curve_fit
+from study.inference.classical.huber import published_starts
 from study.inference.classical.points import InferenceError
 from study.inference.digits import hold
 from study.inference.fast.fit import fit_fast
@@ -27,7 +28,9 @@ NUTS_ROWS = 400  # above, chains take minutes
 SLOW_ROWS = 1500  # above, they are not tried at all
 MOST_ROWS = 20_000
 FIRST_DRAWS, MOST_DRAWS = 4000, 40_000
-BOOTSTRAPPED, LEAST_RESAMPLES = 1_000_000, 100  # rows of all resamples together
+CLASSICAL_ROWS = 1000  # random rows that the Huber fit and curve_fit see, at the most
+BOOTSTRAPPED = 300_000  # rows of all resamples together
+HUBER_ROWS = 300  # a table of so many rows, or fewer, is descended from every published start
 HUGE = 1e120  # answers beyond it are as good as infinite, and larger ones overflow
 FACTORS = (0.25, 0.5, 2.0, 4.0)  # of N_opt: how much a misjudged size costs
 
@@ -141,12 +144,15 @@ def fit_all(table: pd.DataFrame, spec: ModelSpec, *, seed: int, N0: float | None
         warnings.simplefilter("always")
         drawn = draw_posterior(table, spec, seed=seed, N0=N0, D0=D0, bytes_per_token=bytes_per_token, prior=prior, asked=asked)
     said = tuple(dict.fromkeys(str(item.message) for item in caught if item.category is PriorDominatedWarning))
-    rows = (table["N"], table["D"], table["loss"])
+    some = table if len(table) <= CLASSICAL_ROWS else table.sample(CLASSICAL_ROWS, random_state=seed)
+    rows = (some["N"], some["D"], some["loss"])
     huber: Bootstrap | str
     curve: CurveFit | str
     try:
         with np.errstate(all="ignore"):
-            huber = row_bootstrap(*rows, seed=seed, resamples=max(LEAST_RESAMPLES, min(resamples, BOOTSTRAPPED // len(table))))
+            # many rows have one optimum: fewer of the published starts find it
+            starts = published_starts()[::max(1, len(some) // HUBER_ROWS)]
+            huber = row_bootstrap(*rows, seed=seed, starts=starts, resamples=min(resamples, BOOTSTRAPPED // len(some)))
     except (InferenceError, np.linalg.LinAlgError) as error:
         huber = str(error)
     try:

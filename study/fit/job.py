@@ -28,7 +28,7 @@ from study.inference.serving import Serving, serving
 from study.inference.spec import HEADLINE, ModelSpec
 from study.laws.hoffmann import LossSurface
 
-STORED = 4000  # draws in posterior.nc
+STORED, STORED_CELLS = 4000, 2_000_000  # draws in posterior.nc, and draws x rows of its log likelihood
 
 
 @dataclass(frozen=True)
@@ -194,8 +194,9 @@ def run(job: Job, say: Callable[[str], None] = lambda _: None) -> Result:
     return Result(fits, answers, argument, found, tuple(files))
 
 
-def stored_inference_data(posterior: Posterior, most: int = STORED) -> Any:
-    """The arviz.InferenceData of posterior.nc: at most so many draws, evenly spaced, chains kept apart."""
+def stored_inference_data(posterior: Posterior) -> Any:
+    """The arviz.InferenceData of posterior.nc: some of the draws, evenly spaced, chains kept apart."""
+    most = min(STORED, max(100, STORED_CELLS // len(posterior.rows)))
     if posterior.idata is not None:
         every = -(-posterior.idata.posterior.sizes["draw"] * posterior.idata.posterior.sizes["chain"] // most)
         return posterior.idata.isel(draw=slice(None, None, every))

@@ -10,7 +10,7 @@ import pandas as pd
 
 import study
 from study.fit.argument import Argument
-from study.fit.fits import HUGE, Answers, Fits, Optimum
+from study.fit.fits import CLASSICAL_ROWS, HUGE, Answers, Fits, Optimum
 from study.inference.answers import summarise
 from study.inference.classical.bootstrap import Bootstrap
 from study.inference.digits import estimate
@@ -42,7 +42,8 @@ def fit_json(job: "Job", fits: Fits, answers: Answers, argument: Argument, servi
         "verdict": argument.verdict, "trusted": argument.trusted,
         "posterior": {name: _estimate_json(posterior, getattr(posterior.draws, name)) for name in SURFACE}
         | {name: _estimate_json(posterior, getattr(p, name)) for name in nuisance},
-        "huber": _huber_json(fits.huber), "curve_fit": _curve_fit_json(fits),
+        "huber": _huber_json(fits.huber), "curve_fit": _curve_fit_json(fits), "rows_of_huber_and_curve_fit":
+            min(len(job.frame), CLASSICAL_ROWS),
         "answers": {
             "at_N": {"N": job.predict_n, **optimum_json(posterior, answers.at_N, job.bytes_per_token, largest),
                      "D_opt_mixture_of_forms": as_json(argument.mixture),
@@ -55,7 +56,7 @@ def fit_json(job: "Job", fits: Fits, answers: Answers, argument: Argument, servi
         },
         "doubts": [asdict(doubt) for doubt in argument.doubts],
         "forecast": _forecast_json(argument), "trends": [asdict(trend) for trend in argument.trends],
-        "forms": {"rows": argument.rows_of_forms, **{name: _form_json(fit, job.predict_n) for name, fit in argument.forms.items()}},
+        "forms": {"rows": argument.rows, **{name: _form_json(fit, job.predict_n) for name, fit in argument.forms.items()}},
         "data": {"source": job.source, "rows": len(job.frame), "columns": job.columns,
                  "N": [posterior.rows.N.min(), posterior.rows.N.max()],
                  "D": [posterior.rows.D.min(), posterior.rows.D.max()], "C": [posterior.rows.C.min(), largest],

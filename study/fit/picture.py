@@ -5,12 +5,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from study.articles.shared import style
+from study.articles.shared import laws, style
 from study.inference.answers import Summary, summarise
 from study.inference.observations import budget_bins
 from study.inference.parameters import Array
 from study.inference.posterior import Posterior
-from study.laws.published import published_law
 
 DRAWS = 1500  # of the posterior behind a band
 ON_BUDGET = 0.15  # decades of C within which a run counts as on a budget
@@ -58,13 +57,12 @@ def _fan(ax: Axes, posterior: Posterior, N: float, C: float) -> None:
     grid = np.geomspace(low, high, 80)
     middle = style.fan(ax, grid, posterior.draws.D_opt(grid[:, None]), style.POSTERIOR)
     labels = [(float(middle[-1]), "these runs", style.POSTERIOR)]
-    for key, name, colour in (("kaplan", "Kaplan 2020", style.KAPLAN), ("hoffmann", "Hoffmann 2022", style.HOFFMANN),
-                              ("besiroglu", "Besiroglu 2024", style.REFIT)):
+    for one in laws.drawn():
         at = grid[grid >= 1e17]  # published laws, hardly below the compute they were fitted at
         if len(at) > 1:
-            line = published_law(key).law.D_opt(at)
-            ax.plot(at, line, color=colour, lw=1.1)
-            labels.append((float(line[-1]), name, colour))
+            line = one.law.law.D_opt(at)
+            ax.plot(at, line, color=one.colour, lw=1.1)
+            labels.append((float(line[-1]), one.name, one.colour))
     ax.plot(rows.C, rows.D, "o", color=style.MUTED, ms=2.6, mew=0, zorder=3)
     _at(ax, N, tokens)
     ax.set_xlim(low, high)

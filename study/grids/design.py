@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from study.config import RunConfig
+from study.config import Config
 from study.errors import StudyError
 
 SPLITS = ("fit", "held-out", "tuning")
@@ -20,7 +20,7 @@ class Cell:
         GridError: the split is none of `SPLITS`.
     """
 
-    config: RunConfig
+    config: Config
     arm: str  # the part of the design: isoflop, off-path, sweep, check, allocation ...
     split: str = "fit"  # fit | held-out | tuning
     budget: float = float("nan")  # the exact FLOPs the cell was designed for, where it was designed for a budget

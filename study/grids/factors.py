@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from study.config import RunConfig, whole_batches
+from study.grids.cpu2 import TUNED
 from study.grids.design import Cell, Grid
-from study.grids.isoflop import TUNED
 from study.grids.ladder import DEDUP, LADDER, checked, heads
 
 SIZES = (12, 16, 24, 32, 40, 48, 64, 80, 96, 128)  # widths of the ladder

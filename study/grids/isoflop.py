@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from study.config import RunConfig
 from study.grids.design import Cell, Grid
-from study.grids.ladder import DEDUP, PYTHON, SOTU, at, checked, tokens_at
+from study.grids.ladder import PYTHON, SOTU, at, checked, tokens_at
 from study.tune import Rule
 
 
@@ -67,32 +67,3 @@ def seeds() -> Grid:
     """
     return checked("seeds", [Cell(ruled(3e13, width, seed), "isoflop", "fit", 3e13)
                              for width in (64, 80, 128, 48) for seed in (1, 2)])
-
-
-# Fitted to the tuning by study/tune.py (tests/test_committed_records.py refits it), rounded, before any run of `cpu2` was trained.
-TUNED = Rule(rate=0.03, width_exponent=1.0, batch_exponent=0.3, batch=700.0, data_exponent=0.7)
-
-CPU2_WIDTHS: dict[float, tuple[int, ...]] = {**CPU_WIDTHS, 1e14: (48, 64, 80, 96, 128, 160, 192)}
-CPU2_SEEDS = {3e11: (24, 40), 1e12: (32, 48), 3e12: (40, 64), 1e13: (48, 80), 3e13: (64, 128), 1e14: (96,)}  # two more seeds each
-CPU2_HELD_OUT: dict[float, tuple[int, ...]] = {3e14: (96, 128, 192)}
-CPU2_HELD_OUT_SEEDS = {3e14: (128,)}
-
-
-def tuned(budget: float, width: int, seed: int = 0, base: RunConfig = DEDUP) -> RunConfig:
-    """The run of a ladder shape at a budget by the second recipe and its rules."""
-    batch = TUNED.batch_tokens(tokens_at(base, budget, width))
-    return at(base, budget, width, learning_rate=TUNED.learning_rate(width, batch), batch_tokens=batch, seed=seed)
-
-
-def cpu2() -> Grid:
-    """Six isoFLOP budgets of seven sizes, off-path cells up to 3e13, repeats at every budget, and a held-out budget."""
-    cells = []
-    for budget, widths in CPU2_WIDTHS.items():
-        cells += [Cell(tuned(budget, width), "isoflop", "fit", budget) for width in widths]
-        cells += [Cell(tuned(budget, width), "off-path", "fit", budget) for width in CPU_OFF_PATH.get(budget, ())]
-        cells += [Cell(tuned(budget, width, seed), "isoflop", "fit", budget) for width in CPU2_SEEDS[budget] for seed in (1, 2)]
-    for budget, widths in CPU2_HELD_OUT.items():
-        cells += [Cell(tuned(budget, width), "isoflop", "held-out", budget) for width in widths]
-        cells += [Cell(tuned(budget, width, seed), "isoflop", "held-out", budget)
-                  for width in CPU2_HELD_OUT_SEEDS[budget] for seed in (1, 2)]
-    return checked("cpu2", cells)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from study.config import RunConfig, whole_batches
+from study.config import RunConfig, language_config, whole_batches
 from study.counts import exact_flops_per_token
 from study.data.sizes import UNIQUE_TRAIN_TOKENS
 from study.grids.design import Cell, Grid, GridError
@@ -60,7 +60,7 @@ def checked(name: str, cells: Sequence[Cell]) -> Grid:
         most = LARGEST_SHARE * UNIQUE_TRAIN_TOKENS.get(cell.config.corpus, float("inf"))
         if cell.config.epochs == 1 and cell.config.tokens > most:
             raise GridError(f"{cell.config.run_id} wants more than {most:.3g} tokens of {cell.config.corpus}")
-        if cell.config.unique_tokens > most:
-            raise GridError(f"{cell.config.run_id} wants {cell.config.unique_tokens} unique tokens: "
+        if (unique := language_config(cell.config).unique_tokens) > most:
+            raise GridError(f"{cell.config.run_id} wants {unique} unique tokens: "
                             f"{cell.config.corpus} has {most:.3g} to give")
     return Grid(name, cells[0].config.corpus, tuple(cells))

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
+from study.grids.cpu2 import tuned
 from study.grids.design import Cell, Grid
-from study.grids.isoflop import tuned
 from study.grids.ladder import DEDUP, checked
 
 WIDTHS = {

@@ -37,14 +37,17 @@ def probes() -> Grid:
 
 # budget, widths, batches in tokens, learning rates x width. The probes put the optimum of width 32 at 1e12 FLOP near a batch of
 # 2,048 and a rate of 3 / width. At 3e11 every best rate was inside its range and the best batch 512, then the smallest: 256 was
-# added, and the ranges at 1e12 and 1e13 set; half the lowest rate where the lowest won at width 48.
+# added, and the ranges at 1e12 and 1e13 set; half the lowest rate where the lowest
+# won, and at 1e13 a batch of 512 in place of 4,096, which could no longer win.
 TUNING: tuple[tuple[float, tuple[int, ...], tuple[int, ...], tuple[float, ...]], ...] = (
     (3e11, (16, 32, 64), (512, 1024, 2048, 4096), (0.6, 1.2, 2.4, 4.8)),
     (1e12, (32, 48), (512, 1024, 2048, 4096), (0.85, 1.7, 3.4)),
     (1e12, (48,), (512, 1024), (0.425,)),
     (1e12, (80,), (256, 512, 1024, 2048), (0.425, 0.85, 1.7)),
-    (1e13, (64,), (1024, 2048, 4096), (0.85, 1.7, 3.4)),
-    (3e11, (16, 32, 64), (256,), (0.6, 1.2, 2.4, 4.8)),
+    (1e13, (64,), (1024, 2048), (0.85, 1.7, 3.4)),
+    (1e13, (64,), (1024,), (0.425,)),
+    (1e13, (64,), (512,), (0.425, 0.85, 1.7)),
+    (3e11, (16, 32, 64), (256,), (0.6, 1.2, 2.4)),
 )
 
 

@@ -21,7 +21,7 @@ from study.inference.spec import ModelSpec
 TOP = 0.8  # quantile of ln C above which runs are held out where there are no budgets
 GAP = 0.1  # in ln C: budgets lie further apart
 LEAST_REST, LEAST_HELD = 5, 2  # runs
-SURPRISE = 0.01  # tail probability below which a test fails
+SURPRISE = 0.005  # tail probability below which a test fails
 DRAWS = 4000
 
 
@@ -62,7 +62,7 @@ def top_rows(C: Array) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
     starts = np.concatenate([[0], 1 + np.flatnonzero(np.diff(order) > GAP)])  # of each budget, in order
     held = len(order) - starts[::-1]
     fair = held[(held >= max(LEAST_HELD, len(order) / 8)) & (held <= len(order) / 3)]
-    if len(fair) and len(starts) >= 3:
+    if len(fair) and 3 <= len(starts) <= len(order) / 2:
         return np.asarray(np.log(C) >= order[len(order) - fair[0]] - 1e-9)
     return np.asarray(np.log(C) > np.quantile(np.log(C), TOP) - 1e-9)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from study.config import RunConfig
+from study.config import Config
 from study.cost import all_flops
 from study.counts import exact_flops
 from study.grids.design import Cell, Grid
@@ -49,7 +49,7 @@ class GridState:
 
 
 @cache
-def run_id_of(config: RunConfig) -> str:
+def run_id_of(config: Config) -> str:
     """The config's run_id, hashed once: a launcher asks for thousands every second."""
     return config.run_id
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from filelock import Timeout
 
+from study.config import Config, GoConfig
 from study.errors import StudyError
 from study.grids import grid
 from study.grids.design import Cell, Grid
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from filelock import FileLock
 
     from study.training.parallel import Team
+    from study.training.task import Task
 
 EX_INTERRUPTED = 75  # asked to stop, checkpointed: run again to go on (EX_TEMPFAIL of sysexits.h)
 POLL_SECONDS = 1.0
@@ -96,20 +98,31 @@ def train_cell(cell: Cell, options: Options, work: Path, stop: Callable[[], bool
     """Train one cell, from its checkpoint in `work` if there is one. The caller holds the run's lock."""
     import torch
 
-    from study.data.tokens import encode_for, prepare
     from study.training.device import fits, pick
     from study.training.loop import train
     from study.training.parallel import ALONE, shard
 
     config, team = cell.config, team or ALONE
     torch.set_num_threads(options.threads)
-    tokens = prepare(config.corpus)
-    ood = encode_for(config.ood_corpus, config.corpus) if config.ood_corpus else None
+    task = task_of(config)
     device = pick(options.device)
     if not fits(config, device, processes=team.size):
         team = shard(team)
-    return train(config, tokens, device, ood=ood, work=work, checkpoint_seconds=options.checkpoint_seconds,
-                 price_per_hour=options.price, stop=stop, team=team)
+    return train(config, task, device, work=work, checkpoint_seconds=options.checkpoint_seconds, price_per_hour=options.price,
+                 stop=stop, team=team)
+
+
+def task_of(config: Config) -> "Task":
+    """What the config's run trains on: the positions of Go, or a corpus's tokens."""
+    if isinstance(config, GoConfig):
+        from study.data.go.positions import open_positions
+        from study.training.go import go
+
+        return go(open_positions())
+    from study.data.tokens import encode_for, prepare
+    from study.training.language import language
+
+    return language(prepare(config.corpus), encode_for(config.ood_corpus, config.corpus) if config.ood_corpus else None)
 
 
 def finish(record: RunRecord, grid_name: str, runs: Path) -> None:

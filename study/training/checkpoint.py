@@ -7,11 +7,10 @@ from typing import Any
 
 import safetensors.torch
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from study.errors import StudyError
 from study.record import write_atomic
-from study.training.gpt import GPT
 from study.training.optim import moment_names
 from study.training.parallel import ALONE, Team, moment
 
@@ -22,9 +21,9 @@ class CheckpointError(StudyError):
     """A checkpoint could not be written."""
 
 
-def save(directory: Path, step: int, model: GPT, optimiser: torch.optim.Optimizer, state: dict[str, Any],
+def save(directory: Path, step: int, model: nn.Module, optimiser: torch.optim.Optimizer, state: dict[str, Any],
          team: Team = ALONE) -> None:
-    """Write parameters, moments and `state` after `step` steps; older checkpoints but one are dropped.
+    """Write parameters, moments, persistent buffers and `state` after `step` steps; older checkpoints but one are dropped.
 
     Every process of a team calls this; the first one writes, what one process alone would.
 
@@ -48,7 +47,7 @@ def save(directory: Path, step: int, model: GPT, optimiser: torch.optim.Optimize
         path.with_suffix(".safetensors").unlink(missing_ok=True)
 
 
-def load(directory: Path, model: GPT, optimiser: torch.optim.Optimizer) -> tuple[int, dict[str, Any]] | None:
+def load(directory: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -> tuple[int, dict[str, Any]] | None:
     """Restore the newest sound checkpoint: (step, state), or None when there is none. Corrupt ones are passed over."""
     for path in sorted(directory.glob("[0-9]*.json"), reverse=True):
         try:
@@ -65,7 +64,7 @@ def load(directory: Path, model: GPT, optimiser: torch.optim.Optimizer) -> tuple
     return None
 
 
-def _tensors(model: GPT, optimiser: torch.optim.Optimizer, team: Team) -> dict[str, Tensor]:
+def _tensors(model: nn.Module, optimiser: torch.optim.Optimizer, team: Team) -> dict[str, Tensor]:
     out: dict[str, Tensor] = {}
     parameters = list(model.parameters())
     for i, (name, parameter) in enumerate(model.named_parameters()):
@@ -73,12 +72,20 @@ def _tensors(model: GPT, optimiser: torch.optim.Optimizer, team: Team) -> dict[s
         moments = {f"{key}/{name}": moment(team, parameters, i, held.get(key)) for key in moment_names(optimiser, name)}
         if team.rank == 0:  # one parameter at a time leaves the device
             out |= {key: value.detach().cpu().contiguous() for key, value in {name: parameter, **moments}.items()}
-    return out
+    return out | {name: buffer.cpu().contiguous() for name, buffer in _buffers(model).items()}
 
 
-def _restore(model: GPT, optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor], step: int) -> None:
+def _buffers(model: nn.Module) -> dict[str, Tensor]:
+    """Persistent buffers: what a model's state holds beside its parameters."""
+    parameters = {name for name, _ in model.named_parameters()}
+    return {name: value for name, value in model.state_dict().items() if name not in parameters}
+
+
+def _restore(model: nn.Module, optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor], step: int) -> None:
     held = {id(parameter) for group in optimiser.param_groups for parameter in group["params"]}
     with torch.no_grad():
+        for name, buffer in _buffers(model).items():
+            buffer.copy_(tensors[name])
         for name, parameter in model.named_parameters():
             parameter.copy_(tensors[name])
             if id(parameter) not in held:

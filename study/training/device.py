@@ -11,9 +11,8 @@ import torch
 from torch import Tensor
 
 from study import cost
-from study.config import RunConfig
+from study.config import Config
 from study.errors import StudyError
-from study.training.gpt import GPT
 
 
 class DeviceError(StudyError):
@@ -70,7 +69,7 @@ def matmul_peak(device: torch.device, precision: str, threads: int, size: int = 
     return 2 * size**3 / min(times)
 
 
-def fitting_micro_batch(config: RunConfig, device: torch.device, *, processes: int = 1, sharded: bool = False) -> int:
+def fitting_micro_batch(config: Config, device: torch.device, *, processes: int = 1, sharded: bool = False) -> int:
     """Tokens a pass: the most that this device's memory holds by `cost.memory`; on the CPU the whole batch, where it fits.
 
     From the memory the device has, not from what is free at the moment, so that a run repeats.
@@ -85,12 +84,12 @@ def fitting_micro_batch(config: RunConfig, device: torch.device, *, processes: i
     return fitting
 
 
-def fits(config: RunConfig, device: torch.device, *, processes: int = 1) -> bool:
+def fits(config: Config, device: torch.device, *, processes: int = 1) -> bool:
     """Whether a run fits this device with its optimiser state whole."""
     return _fitting(config, device, processes, 1)[0] is not None
 
 
-def _fitting(config: RunConfig, device: torch.device, processes: int, shards: int) -> tuple[int | None, float]:
+def _fitting(config: Config, device: torch.device, processes: int, shards: int) -> tuple[int | None, float]:
     part = config.batch_tokens // processes
     if device.type == "cpu":
         has = psutil.virtual_memory().total / 2 / processes
@@ -113,24 +112,21 @@ _compiled_for: list[object] = []
 Function = Callable[[Tensor], Tensor]
 
 
-def functions(model: GPT, config: RunConfig, device: torch.device) -> tuple[Function, Function]:
-    """(loss, token_losses) of the model, under the config's precision, compiled when the config says so."""
-    def loss(windows: Tensor) -> Tensor:
+def functions(loss_of: Function, scores_of: Function, config: Config, device: torch.device) -> tuple[Function, Function]:
+    """A model's mean loss of a batch and its scores of each row, under the config's precision, compiled when it says so."""
+    def loss(rows: Tensor) -> Tensor:
         with autocast(device, config.precision):
-            return model.loss(windows)
+            return loss_of(rows)
 
-    def token_losses(windows: Tensor) -> Tensor:
+    def scores(rows: Tensor) -> Tensor:
         with autocast(device, config.precision):
-            return model.token_losses(windows)
+            return scores_of(rows)
 
     if not config.compiled:
-        return loss, token_losses
+        return loss, scores
     # Shapes share one code object: start afresh for each, so that no cache limit sends a run back to eager code.
-    key = (config.vocabulary, config.width, config.layers, config.heads, config.batch_tokens, config.context, config.precision,
-           config.token_shift)
-    if _compiled_for != [key]:
+    if _compiled_for != [config.shape]:
         torch._dynamo.reset()
-        _compiled_for[:] = [key]
+        _compiled_for[:] = [config.shape]
     torch._dynamo.config.fail_on_recompile_limit_hit = True
-    return torch.compile(loss, dynamic=False), torch.compile(token_losses, dynamic=False)
-
+    return torch.compile(loss, dynamic=False), torch.compile(scores, dynamic=False)

@@ -1,24 +1,25 @@
 """Batches on their way to the device: on a GPU the next one is read and pinned while this one is trained on."""
 
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from study.data.tokens import batch
-
+Read = Callable[[NDArray[np.int64]], NDArray[Any]]  # rows by their index
 
 class Feed:
-    """`feed(i)` is batch i of `order` as windows (rows / size, context + 1) on the device: part `rank` of `size` of it.
+    """`feed(i)` is batch i of `order`, read and on the device: part `rank` of `size` of its `rows` rows.
 
     The order wraps at its end. On the CPU nothing runs beside the training.
     """
 
-    def __init__(self, stream: NDArray[np.uint16], order: NDArray[np.int64], *, rows: int, context: int, device: torch.device,
-                 rank: int = 0, size: int = 1) -> None:
-        self.stream, self.order, self.context, self.device = stream, order, context, device
+    def __init__(self, read: Read, order: NDArray[np.int64], *, rows: int, device: torch.device, rank: int = 0,
+                 size: int = 1) -> None:
+        self.read, self.order, self.device = read, order, device
         self.rows, self.first, self.count = rows, rank * (rows // size), rows // size
         self.reader = ThreadPoolExecutor(1, thread_name_prefix="feed") if device.type == "cuda" else None
         self.coming: tuple[int, Future[Tensor]] | None = None
@@ -39,7 +40,7 @@ class Feed:
     def _read(self, index: int) -> Tensor:
         start = index * self.rows + self.first
         chosen = np.take(self.order, np.arange(start, start + self.count), mode="wrap")
-        return torch.from_numpy(batch(self.stream, chosen, self.context))
+        return torch.from_numpy(self.read(chosen))
 
     def _pinned(self, index: int) -> Tensor:
         return self._read(index).pin_memory()

@@ -7,28 +7,26 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from study import provenance
-from study.config import ConfigError, RunConfig
+from study.config import Config, ConfigError
 from study.cost import NOISE_BATCHES, published_peak
 from study.counts import config_counts, config_flops_per_token, exact_flops, six_nd
-from study.data.tokens import TokenSet, batch, train_order, windows
 from study.errors import StudyError
-from study.record import CurvePoint, Loss, Provenance, RunRecord, Timing
+from study.record import CurvePoint, Provenance, RunRecord, Timing
 from study.training import checkpoint
 from study.training.device import describe, fitting_micro_batch, functions, matmul_peak
-from study.training.evaluate import evaluate, windows_at_once
 from study.training.feed import Feed
-from study.training.gpt import GPT, initialise
-from study.training.optim import build_optimiser, clip_gradients, learning_rate, set_learning_rate, square_norm
+from study.training.optim import clip_gradients, learning_rate, set_learning_rate, square_norm
 from study.training.parallel import ALONE, Team, agree, average, own, share, tell
 from study.training.progress import Clock, State, note_progress, now
+from study.training.task import Measured, Score, Task
 
 CHECK_EVERY = 25  # steps between looks at the clock and at the loss
 LOOK_SECONDS = 1.0  # between looks for a stop where steps are long
@@ -53,29 +51,28 @@ def flushed_denormals() -> Iterator[None]:
 
 
 @flushed_denormals()
-def train(config: RunConfig, tokens: TokenSet, device: torch.device, *, ood: TokenSet | None = None, work: Path | None = None,
-          checkpoint_seconds: float = 120.0, micro_batch: int | None = None, price_per_hour: float | None = None,
-          stop: Callable[[], bool] = lambda: False, team: Team = ALONE) -> RunRecord:
-    """Train one run to the end, or from the last checkpoint in `work` to the end.
+def train(config: Config, task: Task, device: torch.device, *, work: Path | None = None, checkpoint_seconds: float = 120.0,
+          micro_batch: int | None = None, price_per_hour: float | None = None, stop: Callable[[], bool] = lambda: False,
+          team: Team = ALONE) -> RunRecord:
+    """Train one run of `task` to the end, or from the last checkpoint in `work` to the end.
 
     The batch is part of the run; `micro_batch` (tokens in one forward pass, by default what fits the device) and the
     team are not: they change the order of sums. A non-finite loss ends the run with status "diverged". The caller sets
     the thread count; it is recorded. float32 means float32: TF32 stays off.
 
     Raises:
-        ConfigError: the corpus does not fit the config, or the team its batch.
+        ConfigError: the task's data do not fit the config, or the team its batch.
         DeviceError: the run does not fit the device.
         Interrupted: `stop()` became true; a checkpoint was written.
         checkpoint.CheckpointError: a checkpoint could not be written.
     """
-    check_fit(config, tokens, ood, team)
+    task.check(config, team.size)
     torch.set_float32_matmul_precision("highest")
-    model = GPT(config).to(device)
-    initialise(model, config.seed)
-    optimiser = build_optimiser(model, config, own(team, model.parameters()))
-    loss_of, token_losses = functions(model, config, device)
+    model = task.build(config).to(device)
+    optimiser = task.optimiser(model, config, own(team, model.parameters()))
+    loss_of, scores = functions(partial(task.loss, model), partial(task.scores, model), config, device)
     micro = micro_batch or fitting_micro_batch(config, device, processes=team.size, sharded=team.sharded)
-    run = _Run(config, tokens, device, model, optimiser, loss_of, micro, team)
+    run = _Run(config, task, device, model, optimiser, loss_of, micro, team)
     state = State(started=now())
     if work is not None and (found := checkpoint.load(work, model, optimiser)):
         saved = found[1]
@@ -83,7 +80,7 @@ def train(config: RunConfig, tokens: TokenSet, device: torch.device, *, ood: Tok
     if tell(team, state.step) != state.step:
         raise ConfigError(f"the processes of {config.run_id} found different checkpoints: {work} must be one shared folder")
     clock = Clock(state)
-    run.warm_up(token_losses)
+    run.warm_up(scores)
     reason, last_save, last_note = "", time.monotonic(), 0.0
     marks = curve_steps(config)
     while state.step < config.steps and not reason:
@@ -91,7 +88,7 @@ def train(config: RunConfig, tokens: TokenSet, device: torch.device, *, ood: Tok
         with clock.training(device):
             reason = run.advance(state, begun, until, stop)
         if not reason and state.step in marks:
-            state.curve.append(run.curve_point(state, token_losses))
+            state.curve.append(run.curve_point(state, scores))
             state.loss_sum, state.loss_steps = 0.0, 0
         moment, stopping = time.monotonic(), agree(team, stop())
         if work is not None:
@@ -105,45 +102,21 @@ def train(config: RunConfig, tokens: TokenSet, device: torch.device, *, ood: Tok
         if stopping and not reason:
             raise Interrupted(f"{config.run_id}: stopped at step {state.step} of {config.steps}; run again to go on")
     run.feed.close()
-    losses: dict[str, Loss] = {}
+    measured = Measured({})
     if not reason:
-        losses = run.final_losses(token_losses, ood)
-        if losses["validation"].nats_per_token > math.log(config.vocabulary):
-            reason, losses = f"final loss {losses['validation'].nats_per_token:.3f} is above ln V: worse than uniform", {}
+        measured = task.final(config, scores, device)
+        loss = measured.losses["validation"].nats_per_token
+        if loss > task.worst(config):
+            reason, measured = f"final loss {loss:.3f} is above {task.worst(config):.3f}: worse than uniform", Measured({})
     clock.tick()
-    return _record(config, tokens, ood, device, state, losses, reason, price_per_hour, team.size)
+    return _record(config, task, device, state, measured, reason, price_per_hour, team.size)
 
 
-def check_fit(config: RunConfig, tokens: TokenSet, ood: TokenSet | None, team: Team = ALONE) -> None:
-    """The corpus can feed this run, and its batch the team.
-
-    Raises:
-        ConfigError: another vocabulary, D beyond the unique tokens without `epochs`, or a batch of unequal parts.
-    """
-    if config.batch_tokens % (config.context * team.size):
-        raise ConfigError(f"{config.run_id}: a batch of {config.batch_tokens // config.context} sequences has no "
-                          f"{team.size} equal parts")
-    if tokens.vocabulary != config.vocabulary:
-        raise ConfigError(f"corpus {tokens.name} has a vocabulary of {tokens.vocabulary}, the run wants {config.vocabulary}")
-    unique = windows(visible(tokens, config), config.context) * config.context
-    if config.unique_tokens > len(tokens.train):
-        raise ConfigError(f"{config.run_id} wants {config.unique_tokens} unique tokens; {tokens.name} has {len(tokens.train)}")
-    if config.tokens > unique * config.epochs:
-        raise ConfigError(f"{config.run_id} wants {config.tokens} tokens; it may see {unique} unique ones of {tokens.name}: "
-                          "lower D or set epochs")
-    if bool(config.ood_corpus) != (ood is not None):
-        raise ConfigError(f"{config.run_id} names out-of-distribution corpus {config.ood_corpus!r}, another was given")
-
-
-def visible(tokens: TokenSet, config: RunConfig) -> NDArray[np.uint16]:
-    """The train tokens that the run may see. Packaged corpora are in the order of a hash, so a prefix is a random sample."""
-    return tokens.train[: config.unique_tokens or None]
-
-
-def curve_steps(config: RunConfig) -> list[int]:
-    """Steps at which the curve has a point: log-spaced from a thousandth of the run (at least 1) to its end."""
+def curve_steps(config: Config) -> list[int]:
+    """Steps at which the curve has a point: log-spaced from a thousandth of the run (at least 1) to its end, and its marks."""
     first = max(1.0, config.steps / 1000)
-    return [int(s) for s in np.unique(np.geomspace(first, config.steps, config.curve_points).round().astype(int))]
+    spaced = np.geomspace(first, config.steps, config.curve_points).round().astype(int)
+    return sorted({*map(int, spaced), *config.marks})
 
 
 def stretch(step: int, marks: list[int]) -> tuple[int, int]:
@@ -155,16 +128,13 @@ def stretch(step: int, marks: list[int]) -> tuple[int, int]:
 class _Run:
     """The moving parts of one run."""
 
-    def __init__(self, config: RunConfig, tokens: TokenSet, device: torch.device, model: GPT, optimiser: torch.optim.Optimizer,
+    def __init__(self, config: Config, task: Task, device: torch.device, model: nn.Module, optimiser: torch.optim.Optimizer,
                  loss_of: Callable[[Tensor], Tensor], micro_batch: int, team: Team = ALONE) -> None:
-        self.config, self.tokens, self.device, self.model, self.optimiser = config, tokens, device, model, optimiser
+        self.config, self.task, self.device, self.optimiser = config, task, device, optimiser
         self.loss_of, self.team = loss_of, team
         self.parameters = list(model.parameters())
-        self.train = visible(tokens, config)
-        count = windows(self.train, config.context)
-        order = np.concatenate([train_order(count, config.seed + (e << 32)) for e in range(config.epochs)])
         rows = config.batch_tokens // config.context
-        self.feed = Feed(self.train, order, rows=rows, context=config.context, device=device, rank=team.rank, size=team.size)
+        self.feed = Feed(task.reader(config), task.order(config), rows=rows, device=device, rank=team.rank, size=team.size)
         most = max(1, micro_batch // config.context)
         self.micro = max(r for r in range(1, self.feed.count + 1) if self.feed.count % r == 0 and (r <= most or r == 1))
 
@@ -181,13 +151,12 @@ class _Run:
         average(self.team, [*(p.grad for p in self.parameters if p.grad is not None), total])
         return total
 
-    def warm_up(self, token_losses: Callable[[Tensor], Tensor]) -> None:
+    def warm_up(self, scores: Score) -> None:
         """Compile before the clock starts; no parameter changes."""
         self.gradients(0)
-        context = self.config.context
-        first = np.zeros(windows_at_once(context), dtype=np.int64)
+        first = np.zeros(self.task.rows_at_once(self.config), dtype=np.int64)
         with torch.no_grad():
-            token_losses(torch.from_numpy(batch(self.tokens.train, first, context)).to(self.device))
+            scores(torch.from_numpy(self.feed.read(first)).to(self.device))
 
     def advance(self, state: State, begun: int, until: int, stop: Callable[[], bool] = lambda: False) -> str:
         """Optimiser steps up to `until`, or to a stop; returns why the run diverged, or "".
@@ -217,16 +186,14 @@ class _Run:
         state.loss_steps += until - begun
         return ""
 
-    def curve_point(self, state: State, token_losses: Callable[[Tensor], Tensor]) -> CurvePoint:
+    def curve_point(self, state: State, scores: Score) -> CurvePoint:
         norm = float(self.norm)
         square, trace = self.noise(state.step)
-        validation = evaluate(token_losses, self.tokens.validation, self.tokens.validation_groups, context=self.config.context,
-                              tokens=self.config.curve_tokens, device=self.device,
-                              bytes_per_token=self.tokens.validation_bytes_per_token)
+        validation, metrics = self.task.look(self.config, scores, self.device)
         seen = state.step * self.config.batch_tokens
         return CurvePoint(state.step, seen, float(config_flops_per_token(self.config) * seen),
                           learning_rate(self.config, state.step - 1), state.loss_sum / state.loss_steps,
-                          validation.nats_per_token, norm, square, trace)
+                          validation, norm, square, trace, metrics)
 
     def noise(self, step: int) -> tuple[float, float]:
         """Unbiased |G|^2 and tr(Sigma) from NOISE_BATCHES batches still to come (they change no parameter)."""
@@ -241,22 +208,9 @@ class _Run:
         large = square_norm(mean)
         return (big * large - b * small) / (big - b), (small - large) / (1 / b - 1 / big)
 
-    def final_losses(self, token_losses: Callable[[Tensor], Tensor], ood: TokenSet | None) -> dict[str, Loss]:
-        """Validation on `eval_tokens`; a fixed train subset and the out-of-distribution corpus on half as many."""
-        tokens = self.tokens
-        sets = {"validation": (tokens.validation, tokens.validation_groups, tokens.validation_bytes_per_token),
-                "train": (self.train[: len(tokens.train_groups)], tokens.train_groups[: len(self.train)], tokens.bytes_per_token)}
-        if ood is not None:
-            sets["ood"] = (ood.validation, ood.validation_groups, ood.validation_bytes_per_token)
-        full = self.config.eval_tokens
-        return {name: evaluate(token_losses, stream, groups, context=self.config.context,
-                               tokens=full if name == "validation" else full // 2, bytes_per_token=size, device=self.device,
-                               keep_clusters=name == "validation")
-                for name, (stream, groups, size) in sets.items()}
 
-
-def _record(config: RunConfig, tokens: TokenSet, ood: TokenSet | None, device: torch.device, state: State,
-            losses: dict[str, Loss], reason: str, price: float | None, devices: int) -> RunRecord:
+def _record(config: Config, task: Task, device: torch.device, state: State, measured: Measured, reason: str,
+            price: float | None, devices: int) -> RunRecord:
     commit, dirty = provenance.git_state()
     threads = torch.get_num_threads()
     peak = devices * matmul_peak(device, config.precision, threads)
@@ -266,12 +220,13 @@ def _record(config: RunConfig, tokens: TokenSet, ood: TokenSet | None, device: t
     rate = done / state.train_wall if state.train_wall else math.nan
     return RunRecord(
         config=config, status="diverged" if reason else "complete", reason=reason, parameters=config_counts(config),
-        flops_6nd=float(six_nd(config)), flops_exact=float(exact_flops(config)), losses=losses, curve=tuple(state.curve),
+        flops_6nd=float(six_nd(config)), flops_exact=float(exact_flops(config)), losses=measured.losses, curve=tuple(state.curve),
         timing=Timing(state.train_wall, state.train_cpu, state.total_wall, state.total_cpu, rate, peak,
                       rate * config_flops_per_token(config) / peak, state.resumed, published and devices * published),
-        provenance=Provenance(commit, dirty, provenance.lock_sha256(), tokens.sha256, ood.sha256 if ood else "",
+        provenance=Provenance(commit, dirty, provenance.lock_sha256(), task.sha256, task.ood_sha256,
                               torch.__version__, platform.python_version(), name if devices == 1 else f"{devices} x {name}",
                               provenance.cpu_model(), threads, provenance.host(), state.started, now()),
         dollars=None if price is None else price * devices * state.total_wall / 3600,
-        bytes_per_token=tokens.bytes_per_token,
+        bytes_per_token=task.bytes_per_token,
+        metrics=measured.metrics,
     )

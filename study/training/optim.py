@@ -1,27 +1,31 @@
-"""The optimisers over a model's parameters, and the schedule: warm-up, then linear decay to zero, or a constant rate."""
+"""The optimisers over a model's parameters, and the schedule: warm-up, then decay to zero, or a constant rate."""
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from study.config import RunConfig
+from study.config import Config, RunConfig
 from study.training.gpt import GPT
 from study.training.muon import Muon
 
 
-def learning_rate(config: RunConfig, step: int) -> float:
-    """Learning rate of optimiser step `step` (0-based): up over w warm-up steps to the peak, then linear to zero, or constant.
+def learning_rate(config: Config, step: int) -> float:
+    """Learning rate of optimiser step `step` (0-based): up over w warm-up steps to the peak, then to zero, or constant.
 
-    step < w: peak (step + 1) / w;  else: peak (S - step) / (S - w), so that the last step is peak / (S - w).
+    step < w: peak (step + 1) / w;  else with the share left f = (S - step) / (S - w), which ends at 1 / (S - w):
+    linear: peak f;  cosine: peak (1 - cos(pi f)) / 2.
     """
     steps = config.steps
-    warmup = min(max(1, round(config.warmup_fraction * steps)), steps)
+    warmup = min(config.warmup_steps, steps)
     if step < warmup:
         return config.learning_rate * (step + 1) / warmup
     if config.schedule == "constant":
         return config.learning_rate
+    if config.schedule == "cosine":
+        return config.learning_rate * (1 - math.cos(math.pi * (steps - step) / (steps - warmup))) / 2
     return config.learning_rate * (steps - step) / (steps - warmup)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from study.config import RunConfig
+from study.config import Config
 from study.record import CurvePoint
 from study.training.device import synchronise
 
@@ -62,7 +62,7 @@ class _Span:
         self.state.train_cpu += time.process_time() - self.cpu
 
 
-def note_progress(work: Path, config: RunConfig, state: State) -> None:
+def note_progress(work: Path, config: Config, state: State) -> None:
     """progress.json, for whoever watches; losing one is no loss, so it is renamed but not synced."""
     work.mkdir(parents=True, exist_ok=True)
     rate = state.step * config.batch_tokens / state.train_wall if state.train_wall else 0.0

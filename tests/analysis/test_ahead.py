@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from study.analysis.study import given, load
+from study.analysis.study import load
 from study.inference.spec import HEADLINE
+from tests.given import given
 
 RUNS = Path(__file__).resolve().parents[2] / "runs"
 

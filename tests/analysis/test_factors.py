@@ -3,6 +3,8 @@ import pandas as pd
 import pytest
 
 from study.analysis import batches, factors, shapes
+from study.counts import config_counts
+from study.grids import grid
 from study.laws.kaplan import KaplanSurface
 from study.laws.law import LawError
 from tests.analysis import planted
@@ -40,13 +42,16 @@ def test_a_plateau_and_its_removal_are_told_apart() -> None:
         factors.plateau(fixed, scaled.assign(N=2e5))
 
 
-def test_the_arms_are_told_by_steps_and_epochs() -> None:
-    unique = np.array([1e5, 3e5, 1e6, 3e6])
-    one = pd.DataFrame({"N": 1e5, "unique": unique, "steps": 1000, "epochs": 1e6 / unique})
-    other = pd.DataFrame({"N": 1e5, "unique": unique, "steps": (unique / 1e3).astype(int), "epochs": 1.0})
-    fixed, scaled = factors.arms(pd.concat([one, other.query("unique != 1e6")], ignore_index=True))
-    assert sorted(fixed["unique"]) == sorted(unique) and set(fixed["steps"]) == {1000}
-    assert sorted(scaled["unique"]) == sorted(unique) and set(scaled["epochs"]) == {1.0}
+def test_the_arms_meet_where_the_text_is_read_once() -> None:
+    cells = grid("factors").cells
+    frame = pd.DataFrame([{"arm": cell.arm, "factor": cell.factor, "N": config_counts(cell.config).multiplying,
+                           "unique": min(cell.config.unique_tokens, cell.config.tokens) or cell.config.tokens,
+                           "epochs": cell.config.tokens / (cell.config.unique_tokens or cell.config.tokens)} for cell in cells])
+    fixed, scaled = factors.arms(frame)
+    for table in (fixed, scaled):
+        assert (table.groupby("N")["unique"].nunique() == 5).all() and table["N"].nunique() == 4
+    assert fixed["epochs"].max() > 50 and scaled["epochs"].max() < 1.1
+    assert "size" not in set(fixed["arm"]) | set(scaled["arm"])
 
 
 def test_the_best_size_grows_with_the_text() -> None:

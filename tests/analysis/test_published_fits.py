@@ -8,9 +8,10 @@ import pytest
 
 from study.analysis import published_fits
 from study.analysis.published_fits import Forecast, PublishedFit, PublishedStudy, huber, published_study
-from study.analysis.study import Study, given
+from study.analysis.study import Study
 from study.articles.appendix import chinchilla
 from study.commands import published as command
+from tests.given import given
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from study import cost
-from study.analysis.study import Study, given
+from study.analysis.study import Study
 from study.articles.appendix import plans
 from study.articles.shared.words import number_word
 from study.grids import grid
+from tests.given import given
 
 
 def test_the_table_is_study_plan_s(quick: Study) -> None:

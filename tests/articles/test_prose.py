@@ -13,10 +13,10 @@ MOST = 12  # words of a string
 
 
 def strings(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """(line, text) of every string but docstrings; an f-string without its values, sums and joins of strings as one."""
+    """(line, text) of every string but docstrings and errors; an f-string without its values, and a sum of strings as one."""
     documented = {id(node.body[0].value) for node in ast.walk(tree) if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef)
                   and node.body and isinstance(node.body[0], ast.Expr)}
-    inside: set[int] = set()
+    inside = {id(one) for node in ast.walk(tree) if isinstance(node, ast.Raise) for one in ast.walk(node)}
     for node in ast.walk(tree):
         if id(node) in inside or id(node) in documented:
             continue

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from study.analysis import approaches, calibration, forms, held_out, misfit, profiles, seeds, stages, sweep, training, variants
-from study.analysis.study import IMPORTANCE, TARGET_N, USUAL_BYTES, Fitted, Study, given
+from study.analysis.study import IMPORTANCE, TARGET_N, USUAL_BYTES, Fitted, Study
 from study.analysis.tables import complete
 from study.articles.appendix import calibration as shown
 from study.articles.appendix import every_run, fit, literature, predictive, recipe, repeats, sampling, sensitivity
@@ -20,6 +20,7 @@ from study.laws.hoffmann import LossSurface
 from study.laws.published import RULE
 from study.record import RunRecord
 from study.table import table
+from tests.given import given
 
 
 def planted(quick: Study, **draws: float) -> Study:

@@ -12,6 +12,7 @@ import torch
 from study import cost
 from study.bench import gpu
 from study.grids.gpu import lab01
+from study.training.language import language
 from study.training.loop import train
 
 CPU = torch.device("cpu")
@@ -51,7 +52,7 @@ def test_the_shortened_runs_keep_shape_batch_and_recipe() -> None:
 
 def test_a_different_run_differs() -> None:
     tokens = gpu.synthetic(SMALL)
-    a, b = (train(replace(SMALL, seed=seed), tokens, CPU) for seed in (0, 1))
+    a, b = (train(replace(SMALL, seed=seed), language(tokens), CPU) for seed in (0, 1))
     assert gpu.difference(a, a) == 0.0
     assert gpu.difference(a, b) > 1e-3
     assert gpu.difference(replace(a, losses={}), b) == math.inf

@@ -1,12 +1,19 @@
 """The training bench beside transformers, at a small size. Needs the extra `bench`: `make test-extras`."""
 
+import math
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
 
-from study.bench import train
+from study.bench import loss, train
+from study.bench.loss import bench_loss
 from study.config import RunConfig
 from study.counts import config_counts
+from study.data.tokens import TokenSet
 from study.training.gpt import GPT
+from tests.makers import token_stream
 
 pytestmark = pytest.mark.filterwarnings("ignore::Warning")  # those of what transformers loads
 CONFIG = RunConfig(corpus="none", vocabulary=128, width=32, layers=2, heads=2, tokens=256, batch_tokens=256, learning_rate=1e-3,
@@ -50,3 +57,15 @@ def test_a_small_bench() -> None:
     assert body["ratio_vs_transformers_eager"] > 0 and body["ratio_vs_transformers_compiled"] > 0
     assert 0 < body["fraction_of_matmul_peak"]["32"] < 1
     assert body["machine"]["versions"]["transformers"]
+
+
+def test_both_arms_learn_and_the_ratio_is_that_of_their_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    groups = np.zeros(20_000, np.uint8)
+    tokens = TokenSet("sotu", tmp_path, 64, 2.0, 2.0, "", token_stream(600_000, 64, 0), token_stream(20_000, 64, 1), groups, groups)
+    for name, value in (("CONTEXTS", (64,)), ("BATCHES", (1024,)), ("RATES", (4e-3, 1e-2))):
+        monkeypatch.setattr(loss, name, value)
+    body = bench_loss(tokens, torch.device("cpu"), width=16, target=1.2, seeds=(0,), start_tokens=60_000, eval_tokens=8192,
+                      tune_tokens=60_000, progress=lambda _: None)
+    assert body["ratio"] == pytest.approx(body["cpu_seconds"]["peer"][0] / body["cpu_seconds"]["study"][0])
+    assert all(races[0][-1]["loss"] < 1.2 for races in body["runs"].values())
+    assert min(row["loss"] for row in body["tuning"]) < math.log(64) - 1

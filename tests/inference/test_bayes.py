@@ -19,7 +19,7 @@ from study.inference.observations import (
     reduce_repeats,
 )
 from study.inference.parameters import Parameters, parameters
-from study.inference.posterior import Diagnostics, UnconvergedError, _diagnose, fit_posterior
+from study.inference.posterior import Diagnostics, UnconvergedError, diagnose, fit_posterior
 from study.inference.predictive import predict_losses, prior_predictive
 from study.inference.priors import draw_prior, free_parameters, log_prior, priors
 from study.inference.spec import GROUPS, HEADLINE, LAWS, NOISES, ModelSpec, SpecError
@@ -203,8 +203,8 @@ def test_the_gate_sees_a_parameter_that_is_not_a_number() -> None:
     rng = np.random.default_rng(0)
     good, bad = rng.standard_normal((4, 1000)), np.full((4, 1000), np.nan)
     stats = {"diverging": np.zeros((4, 1000), bool)}
-    assert _diagnose({"good": good}, stats).converged
-    assert not _diagnose({"good": good, "bad": bad}, stats).converged
+    assert diagnose({"good": good}, stats).converged
+    assert not diagnose({"good": good, "bad": bad}, stats).converged
 
 
 def test_predictions_use_the_effect_of_a_fitted_width_and_draw_a_new_one() -> None:

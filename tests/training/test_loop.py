@@ -14,6 +14,7 @@ from study.config import ConfigError
 from study.data.tokens import TokenSet
 from study.record import RunRecord
 from study.training import checkpoint, loop
+from study.training.language import check_fit, language
 from study.training.optim import learning_rate
 from tests.makers import CONFIG
 
@@ -28,7 +29,7 @@ def same(a: RunRecord, b: RunRecord) -> bool:
 
 def test_a_run_learns_and_repeats_to_the_bit(tokens: TokenSet) -> None:
     config = LONGER
-    first, second = (loop.train(config, tokens, CPU) for _ in range(2))
+    first, second = (loop.train(config, language(tokens), CPU) for _ in range(2))
     assert same(first, second)
     assert first.status == "complete"
     entropy = -(0.6 * math.log(0.6) + 0.3 * math.log(0.3) + 0.1 * math.log(0.1))
@@ -36,46 +37,46 @@ def test_a_run_learns_and_repeats_to_the_bit(tokens: TokenSet) -> None:
     assert [point.step for point in first.curve] == loop.curve_steps(config)
     assert first.curve[-1].tokens == config.tokens
     assert first.losses["validation"].tokens == 1024 and first.losses["train"].tokens == 512
-    assert not same(first, loop.train(replace(config, seed=1), tokens, CPU))
+    assert not same(first, loop.train(replace(config, seed=1), language(tokens), CPU))
 
 
 def test_a_run_leaves_denormals_as_they_were(tokens: TokenSet) -> None:
     assert sys.float_info.min / 2 > 0.0
-    loop.train(CONFIG, tokens, CPU)
+    loop.train(CONFIG, language(tokens), CPU)
     assert sys.float_info.min / 2 > 0.0
     with loop.flushed_denormals():
-        loop.train(CONFIG, tokens, CPU)
+        loop.train(CONFIG, language(tokens), CPU)
         assert sys.float_info.min / 2 == 0.0
 
 
 def test_micro_batches_change_nothing_but_rounding(tokens: TokenSet) -> None:
-    whole, parts = (loop.train(CONFIG, tokens, CPU, micro_batch=size) for size in (None, 64))
+    whole, parts = (loop.train(CONFIG, language(tokens), CPU, micro_batch=size) for size in (None, 64))
     assert parts.losses["validation"].nats_per_token == pytest.approx(whole.losses["validation"].nats_per_token, rel=1e-5)
 
 
 def test_an_interrupted_run_ends_with_the_same_bits(tokens: TokenSet, tmp_path: Path) -> None:
     config = LONGER
-    whole = loop.train(config, tokens, CPU)
+    whole = loop.train(config, language(tokens), CPU)
     looks = iter([False, False, True, True])
     with pytest.raises(loop.Interrupted, match="run again"):
-        loop.train(config, tokens, CPU, work=tmp_path, stop=lambda: next(looks))
+        loop.train(config, language(tokens), CPU, work=tmp_path, stop=lambda: next(looks))
     assert json.loads((tmp_path / "progress.json").read_text())["steps"] == config.steps
     assert 0 < checkpoint.load(tmp_path, *fresh(config))[0] < config.steps  # type: ignore[index]
-    resumed = loop.train(config, tokens, CPU, work=tmp_path)
+    resumed = loop.train(config, language(tokens), CPU, work=tmp_path)
     assert same(whole, resumed)
     assert resumed.timing.resumed == 1
 
 
 def test_a_corrupt_checkpoint_gives_way_to_the_one_before(tokens: TokenSet, tmp_path: Path) -> None:
     config = LONGER
-    whole = loop.train(config, tokens, CPU, work=tmp_path, checkpoint_seconds=0.0)
+    whole = loop.train(config, language(tokens), CPU, work=tmp_path, checkpoint_seconds=0.0)
     newest, older = sorted(tmp_path.glob("*.safetensors"), reverse=True)
     body = bytearray(newest.read_bytes())
     body[len(body) // 2] ^= 1
     newest.write_bytes(bytes(body))
     found = checkpoint.load(tmp_path, *fresh(config))
     assert found is not None and found[0] == int(older.stem)
-    assert same(whole, loop.train(config, tokens, CPU, work=tmp_path))
+    assert same(whole, loop.train(config, language(tokens), CPU, work=tmp_path))
 
 
 def fresh(config: object) -> tuple[torch.nn.Module, torch.optim.Optimizer]:
@@ -93,22 +94,22 @@ def test_a_full_disk_stops_the_run_and_keeps_the_last_checkpoint(tokens: TokenSe
 
     monkeypatch.setattr(checkpoint, "write_atomic", full)
     with pytest.raises(checkpoint.CheckpointError, match="No space left"):
-        loop.train(LONGER, tokens, CPU, work=tmp_path / "w", checkpoint_seconds=0.0)
+        loop.train(LONGER, language(tokens), CPU, work=tmp_path / "w", checkpoint_seconds=0.0)
 
 
 def test_divergence_is_a_record_with_its_reason(tokens: TokenSet) -> None:
-    record = loop.train(replace(CONFIG, learning_rate=1e30), tokens, CPU)
+    record = loop.train(replace(CONFIG, learning_rate=1e30), language(tokens), CPU)
     assert record.status == "diverged" and record.losses == {}
     assert "not finite" in record.reason or "worse than uniform" in record.reason
 
 
 def test_what_the_corpus_cannot_feed_is_refused(tokens: TokenSet) -> None:
     with pytest.raises(ConfigError, match="unique"):
-        loop.train(replace(CONFIG, tokens=256 * 100), tokens, CPU)
+        loop.train(replace(CONFIG, tokens=256 * 100), language(tokens), CPU)
     with pytest.raises(ConfigError, match="vocabulary"):
-        loop.train(replace(CONFIG, vocabulary=32), tokens, CPU)
+        loop.train(replace(CONFIG, vocabulary=32), language(tokens), CPU)
     with pytest.raises(ConfigError, match="out-of-distribution"):
-        loop.train(replace(CONFIG, ood_corpus="python-source"), tokens, CPU)
+        loop.train(replace(CONFIG, ood_corpus="python-source"), language(tokens), CPU)
 
 
 def test_schedule_rises_to_the_peak_and_falls_to_zero() -> None:
@@ -131,27 +132,28 @@ def test_a_constant_rate_stays_at_the_peak_after_the_warm_up() -> None:
 def test_a_run_sees_its_unique_tokens_alone(tokens: TokenSet) -> None:
     config = replace(CONFIG, unique_tokens=1025, epochs=3)
     cut = replace(tokens, train=tokens.train[:1025], train_groups=tokens.train_groups[:1025])
-    assert loop.train(config, tokens, CPU).losses == loop.train(replace(config, unique_tokens=0), cut, CPU).losses
+    limited, whole = loop.train(config, language(tokens), CPU), loop.train(replace(config, unique_tokens=0), language(cut), CPU)
+    assert limited.losses == whole.losses
     with pytest.raises(ConfigError, match="may see 1024 unique"):
-        loop.check_fit(replace(config, epochs=2), tokens, None)
+        check_fit(replace(config, epochs=2), tokens, None)
     with pytest.raises(ConfigError, match="unique tokens; "):
-        loop.check_fit(replace(config, unique_tokens=len(tokens.train) + 1), tokens, None)
+        check_fit(replace(config, unique_tokens=len(tokens.train) + 1), tokens, None)
 
 
 @pytest.mark.parametrize("change", [{"optimiser": "muon"}, {"token_shift": True}, {"optimiser": "muon", "token_shift": True}])
 def test_every_recipe_resumes_with_the_same_bits(change: dict[str, object], tokens: TokenSet, tmp_path: Path) -> None:
     config = replace(LONGER, **change)  # type: ignore[arg-type]
-    whole = loop.train(config, tokens, CPU)
+    whole = loop.train(config, language(tokens), CPU)
     looks = iter([False, False, True, True])
     with pytest.raises(loop.Interrupted):
-        loop.train(config, tokens, CPU, work=tmp_path, stop=lambda: next(looks))
-    assert same(whole, loop.train(config, tokens, CPU, work=tmp_path))
+        loop.train(config, language(tokens), CPU, work=tmp_path, stop=lambda: next(looks))
+    assert same(whole, loop.train(config, language(tokens), CPU, work=tmp_path))
 
 
 def test_noise_scale_estimates_recover_a_planted_gradient(tokens: TokenSet, monkeypatch: pytest.MonkeyPatch) -> None:
     # gradients of mean g and per-token covariance s / tokens: the two estimates are |g|^2 and s x dimension
     model, optimiser = fresh(CONFIG)
-    run = loop._Run(CONFIG, tokens, CPU, model, optimiser, model.loss, 256)  # type: ignore[arg-type]
+    run = loop._Run(CONFIG, language(tokens), CPU, model, optimiser, model.loss, 256)  # type: ignore[arg-type]
     generator = torch.Generator().manual_seed(0)
     parameters = run.parameters
     dimension = sum(p.numel() for p in parameters)

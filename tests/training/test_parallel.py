@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ import pytest
 import torch
 
 from study.config import ConfigError
-from study.data.tokens import TokenSet
+from study.data.tokens import TokenSet, batch
 from study.record import read_record, write_record
 from study.training import checkpoint, loop
 from study.training.feed import Feed
+from study.training.language import language
 from study.training.parallel import ALONE, Team, agree, average, owners, share, tell
 from tests.makers import CONFIG
 
@@ -31,6 +33,7 @@ import numpy as np, torch
 from study.data.tokens import TokenSet
 from study.record import write_record
 from study.training import loop
+from study.training.language import language
 from study.training.parallel import agree, join, leave, shard, tell
 from tests.makers import token_stream
 from tests.training.test_parallel import CPU, LONGER, TWENTY
@@ -41,13 +44,13 @@ tokens = TokenSet("sotu", Path(), 64, 2.0, 2.0, "abc", token_stream(20_000, 64, 
 team = join(CPU)
 assert agree(team, team.rank == 1) and not agree(team, False) and tell(team, team.rank) == 0
 for name, of, micro in (("whole", team, None), ("split", shard(team), None), ("micro", team, 64)):
-    record = loop.train(TWENTY, tokens, CPU, team=of, micro_batch=micro)
+    record = loop.train(TWENTY, language(tokens), CPU, team=of, micro_batch=micro)
     write_record(out / f"{name}-{team.rank}" / record.run_id, record)
-record = loop.train(LONGER, tokens, CPU, team=shard(team))
+record = loop.train(LONGER, language(tokens), CPU, team=shard(team))
 write_record(out / f"longer-{team.rank}" / record.run_id, record)
 looks = iter([False, team.rank == 1])  # one of the two is asked to stop
 try:
-    loop.train(LONGER, tokens, CPU, team=shard(team), work=out / "work", stop=lambda: next(looks))
+    loop.train(LONGER, language(tokens), CPU, team=shard(team), work=out / "work", stop=lambda: next(looks))
 except loop.Interrupted:
     (out / f"stopped-{team.rank}").touch()
 leave(team)
@@ -79,7 +82,7 @@ def losses(path: Path) -> list[float]:
 
 @pytest.fixture(scope="module")
 def alone(tokens: TokenSet) -> list[float]:
-    record = loop.train(TWENTY, tokens, CPU)
+    record = loop.train(TWENTY, language(tokens), CPU)
     return [point.train_loss for point in record.curve] + [record.losses["validation"].nats_per_token]
 
 
@@ -96,7 +99,7 @@ def test_a_split_optimiser_gives_the_bits_of_a_whole_one(pair: Path) -> None:
 
 @pytest.mark.slow
 def test_the_final_loss_is_within_the_seed_noise(pair: Path, tokens: TokenSet) -> None:
-    seeds = [loop.train(replace(LONGER, seed=seed), tokens, CPU).losses["validation"].nats_per_token for seed in range(3)]
+    seeds = [loop.train(replace(LONGER, seed=seed), language(tokens), CPU).losses["validation"].nats_per_token for seed in range(3)]
     two = read_record(pair / "longer-0" / LONGER.run_id)
     assert abs(two.losses["validation"].nats_per_token - seeds[0]) < torch.tensor(seeds).std().item()
     assert two.provenance.device == "2 x cpu"
@@ -109,7 +112,7 @@ def test_one_process_goes_on_where_two_stopped(pair: Path, tokens: TokenSet) -> 
     newest = sorted((pair / "work").glob("*.json"))
     step = max(int(path.stem) for path in newest if path.stem.isdigit())
     assert 0 < step < LONGER.steps
-    resumed = loop.train(LONGER, tokens, CPU, work=pair / "work")
+    resumed = loop.train(LONGER, language(tokens), CPU, work=pair / "work")
     assert resumed.timing.resumed == 1
     two = read_record(pair / "longer-0" / LONGER.run_id)
     assert resumed.losses["validation"].nats_per_token == pytest.approx(two.losses["validation"].nats_per_token, rel=1e-4)
@@ -117,7 +120,7 @@ def test_one_process_goes_on_where_two_stopped(pair: Path, tokens: TokenSet) -> 
 
 @pytest.mark.parametrize("micro", [32, 64, 100, 128])
 def test_accumulation_gives_the_losses_of_the_whole_batch(micro: int, tokens: TokenSet, alone: list[float]) -> None:
-    record = loop.train(TWENTY, tokens, CPU, micro_batch=micro)
+    record = loop.train(TWENTY, language(tokens), CPU, micro_batch=micro)
     assert [point.train_loss for point in record.curve] == pytest.approx(alone[:-1], rel=1e-5)
 
 
@@ -125,7 +128,8 @@ def test_the_parts_of_a_team_make_the_batch(tokens: TokenSet) -> None:
     import numpy as np
 
     def feed(rank: int, size: int) -> Feed:
-        return Feed(tokens.train, np.arange(600)[::-1].copy(), rows=8, context=32, device=CPU, rank=rank, size=size)
+        return Feed(partial(batch, tokens.train, context=32), np.arange(600)[::-1].copy(), rows=8, device=CPU, rank=rank,
+                    size=size)
 
     for index in (0, 3, 75):
         whole = feed(0, 1)(index)
@@ -135,7 +139,7 @@ def test_the_parts_of_a_team_make_the_batch(tokens: TokenSet) -> None:
 
 def test_a_batch_without_equal_parts_is_refused(tokens: TokenSet) -> None:
     with pytest.raises(ConfigError, match="no 3 equal parts"):
-        loop.train(CONFIG, tokens, CPU, team=Team(0, 3))
+        loop.train(CONFIG, language(tokens), CPU, team=Team(0, 3))
 
 
 def test_owners_share_the_load() -> None:
@@ -155,18 +159,18 @@ def test_a_team_of_one_does_nothing() -> None:
 def test_a_stop_in_the_middle_of_a_stretch_changes_no_bit(tokens: TokenSet, tmp_path: Path,
                                                           monkeypatch: pytest.MonkeyPatch) -> None:
     """Steps that are long are looked at one by one; the resumed run still adds its losses up in the same order."""
-    whole = loop.train(LONGER, tokens, CPU)
+    whole = loop.train(LONGER, language(tokens), CPU)
     monkeypatch.setattr(loop, "LOOK_SECONDS", 0.0)
     stops: dict[str, Any] = {"steps": []}
     for asked in (5, 33):
         looks = iter(range(asked))
         with pytest.raises(loop.Interrupted):
-            loop.train(LONGER, tokens, CPU, work=tmp_path, stop=lambda looks=looks: next(looks, None) is None)
+            loop.train(LONGER, language(tokens), CPU, work=tmp_path, stop=lambda looks=looks: next(looks, None) is None)
         stops["steps"].append(max(int(path.stem) for path in tmp_path.glob("0*.json")))
         body = json.loads((tmp_path / f"{stops['steps'][-1]:09d}.json").read_text())
         assert body["state"]["stretch_sum"] > 0
     assert all(step % loop.CHECK_EVERY and step not in loop.curve_steps(LONGER) for step in stops["steps"])
-    resumed = loop.train(LONGER, tokens, CPU, work=tmp_path)
+    resumed = loop.train(LONGER, language(tokens), CPU, work=tmp_path)
     assert resumed.timing.resumed == 2
     assert (resumed.losses, resumed.curve) == (whole.losses, whole.curve)
 
@@ -190,7 +194,7 @@ def test_another_team_s_checkpoint_is_read(tmp_path: Path) -> None:
 
 
 def test_records_of_a_team_are_read_back(tokens: TokenSet, tmp_path: Path) -> None:
-    record = loop.train(CONFIG, tokens, CPU)
+    record = loop.train(CONFIG, language(tokens), CPU)
     write_record(tmp_path / record.run_id, record)
     assert read_record(tmp_path / record.run_id) == record
     assert record.timing.published_peak is None

@@ -8,6 +8,7 @@ from study.analysis.corpora import corpus_summary
 from study.analysis.study import USUAL_BYTES, Study
 from study.articles.shared import style, text
 from study.articles.shared.page import callout
+from study.config import language_config
 from study.counts import config_counts, exact_flops, six_nd
 from study.grids.design import Cell
 
@@ -61,7 +62,7 @@ def bytes_a_token(study: Study) -> str:
 
 def vocabulary(study: Study) -> str:
     """Entries of the vocabulary."""
-    return f"{study.grid.cells[0].config.vocabulary:,}"
+    return f"{language_config(study.grid.cells[0].config).vocabulary:,}"
 
 
 def usual_bytes() -> str:

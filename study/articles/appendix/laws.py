@@ -9,7 +9,7 @@ from study.analysis import forms
 from study.analysis.misfit import residuals, rms
 from study.analysis.study import SEED, Study
 from study.articles.main.otherwise import FORMS
-from study.articles.shared import style, text, words
+from study.articles.shared import style, text
 from study.inference.parameters import Array
 from study.inference.posterior import Posterior
 from study.inference.predictive import inside, predict_losses
@@ -30,17 +30,17 @@ def table(study: Study) -> "Markdown":
         row = compared.loc[name]
         rows.append(
             {
-                "law": words.capital(FORMS[name]),
+                "law": FORMS[name].removeprefix("the ").replace(" ", text.NBSP),
                 "elpd − best": text.significant(-float(row["elpd_diff"]), 2),
                 "s.e.": text.significant(float(row["dse"]), 2),
-                "largest k-hat": f"{forms.largest_khat(study, str(name)):.2f}",
+                "k-hat": f"{forms.largest_khat(study, str(name)):.2f}",
                 "weight": f"{float(row['weight']):.2f}",
                 HELD_OUT: _held_out(study, forms.laws(study)[name].posterior),
                 **_answer(forms.tokens(study, str(name))),
             }
         )
     rows += [
-        {"law": name, **dict.fromkeys(("elpd − best", "s.e.", "largest k-hat", "weight", HELD_OUT), ""), **_answer(mixed(study))}
+        {"law": name, **dict.fromkeys(("elpd − best", "s.e.", "k-hat", "weight", HELD_OUT), ""), **_answer(mixed(study))}
         for name, mixed in (("stacked", forms.stacked), ("equal weights", forms.equal))
     ]
     return text.table(rows)
@@ -57,7 +57,7 @@ def _held_out(study: Study, posterior: Posterior) -> str:
 
 
 def _answer(tokens: Array) -> dict[str, str]:
-    return {"$D_{opt}$ (tokens)": text.count(float(np.median(tokens))), "95 %": text.interval(*text.central(tokens), text.count)}
+    return {"$D_{opt}$ (tokens)": text.count(float(np.median(tokens))), "95 %": text.ends(tokens, text.short)}
 
 
 @style.drawn

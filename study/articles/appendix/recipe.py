@@ -11,6 +11,7 @@ from study.analysis.study import Study
 from study.analysis.tables import each, groups, lowest
 from study.articles.shared import style, text, words
 from study.articles.shared.page import callout
+from study.config import language_config
 from study.tune import batch_optima, rate_optima
 
 if TYPE_CHECKING:
@@ -23,6 +24,11 @@ def no_sweep(study: Study) -> None:
     """A note where no sweep belongs to the grid."""
     if not len(study.sweep):
         callout("note", "No sweep", f"No sweep on `{study.grid.corpus}` is recorded: the recipe was taken over.")
+
+
+def origin(study: Study) -> str:
+    """Where learning rate and batch are from."""
+    return "were tuned by a sweep on this corpus" if len(study.sweep) else "were taken over, without a sweep on this corpus"
 
 
 def panels(study: Study) -> str:
@@ -82,7 +88,7 @@ def rule_verdict(study: Study) -> str:
 
 def warmup(study: Study) -> str:
     """The share of a run's steps that warms up."""
-    return text.percent(study.grid.cells[0].config.warmup_fraction)
+    return text.percent(language_config(study.grid.cells[0].config).warmup_fraction)
 
 
 @style.drawn

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from study.analysis.batches import at_c_min, growth
-from study.analysis.exponents import by_count, by_range, optima, predicted_local
+from study.analysis.exponents import by_count, by_range, optima, own_omega, predicted_local
 from study.analysis.one_factor import frontier
 from study.articles.kaplan import batch
 from study.articles.kaplan.data import Kaplan
@@ -27,8 +27,7 @@ KAPLAN_A = 0.73
 @lru_cache(maxsize=4)
 def best_runs(study: Kaplan) -> pd.DataFrame:
     """The run of lowest loss at each budget, with its batch and steps."""
-    rows = study.path.sort_values("loss").groupby("budget", as_index=False).first()
-    return rows.sort_values("C").reset_index(drop=True)
+    return frontier(study.path).reset_index(drop=True)
 
 
 @lru_cache(maxsize=4)
@@ -85,8 +84,9 @@ def local(study: Kaplan) -> Figure:
     figure, ax = style.canvas(7.0, 3.0)
     rows = study.path
     own = fit_huber(rows["N_total"], rows["D"], rows["loss"]).surface
-    for surface, name, colour in ((BESIROGLU, "Besiroglu et al.", style.MUTED), (own, "this grid", style.POSTERIOR)):
-        found = predicted_local(surface, rows["N_non_embedding"])
+    omega = own_omega(rows)
+    for surface, name, colour in ((BESIROGLU, "Besiroglu et al.", style.MUTED), (own, "this grid's fit", style.POSTERIOR)):
+        found = predicted_local(surface, rows["N_non_embedding"], omega)
         ax.plot(found["N"], found["exponent"], color=colour, label=name)
     style.log_axis(ax, "x")
     ax.legend(fontsize=7)

@@ -13,7 +13,7 @@ from study.inference.general.draws import LawPosterior, fit_law
 from study.laws.learning_curves import CASES, Case, curve_law, learning_curve
 
 SEED = 0
-SIZES = tuple(2**k for k in range(5, 13))
+SIZES = tuple(2**k for k in range(5, 12))
 TOLERANCE = 0.05  # of an exponent: the laws are asymptotic, the learners have seen at most a few thousand examples
 COLOURS = (style.POSTERIOR, style.KAPLAN, style.HOFFMANN, style.REFIT)
 
@@ -32,7 +32,7 @@ def cases() -> tuple[Learned, ...]:
     """The four, simulated and fitted."""
     out = []
     for case in CASES:
-        curve = learning_curve(case, seed=SEED, sizes=SIZES, learners=3000)
+        curve = learning_curve(case, seed=SEED, sizes=SIZES, learners=2000)
         out.append(Learned(case, curve, fit_law(curve_law(case), curve, seed=SEED, fallback=False)))
     return tuple(out)
 

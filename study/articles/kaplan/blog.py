@@ -8,23 +8,22 @@ from matplotlib.figure import Figure
 
 from study.analysis.factors import Plateau, arms, plateau
 from study.analysis.one_factor import OneFactor, ols_slope, one_factor
-from study.analysis.runs import groups
+from study.analysis.tables import groups
 from study.articles.kaplan.data import Kaplan
-from study.articles.kaplan.overfitting import GRID, MISSING, rows
+from study.articles.kaplan.overfitting import GRID, MISSING
 from study.articles.shared import style, text, words
 from study.articles.verdict import Verdict, Word, absent, with_interval
 from study.laws.law import LawError
 
 BLOG_SLOPE = 0.0431
 SURE = 0.975
+TEXTS = ("small text", "large text")  # factors of the arm of sizes
 
 
 @lru_cache(maxsize=4)
 def plateaus(study: Kaplan) -> tuple[Plateau, ...]:
     """One a size that has both arms."""
-    if rows(study).empty:
-        return ()
-    fixed, scaled = arms(rows(study))
+    fixed, scaled = arms(study.factors)
     out = []
     for N in sorted(set(fixed["N"]) & set(scaled["N"])):
         try:
@@ -35,15 +34,13 @@ def plateaus(study: Kaplan) -> tuple[Plateau, ...]:
 
 
 @lru_cache(maxsize=4)
-def by_corpus(study: Kaplan) -> tuple[tuple[str, OneFactor], ...]:
-    """(corpus, loss against size) at the most text that a corpus has, steps fixed, over the corpora of the grid."""
-    if study.factors.empty:
-        return ()
+def by_size(study: Kaplan) -> tuple[tuple[str, OneFactor], ...]:
+    """(text, loss against size) of the single-head models, the blog's own, on the small and on the large text."""
+    rows = study.factors[(study.factors["arm"] == "size") & (study.factors["heads"] == 1)]
     out = []
-    for corpus, table in study.factors.groupby("corpus"):
-        top = table[table["unique"] == table["unique"].max()]
+    for name in TEXTS:
         try:
-            out.append((str(corpus), one_factor(top, "N", bytes_per_token=study.bytes_per_token)))
+            out.append((name, one_factor(rows[rows["factor"].str.startswith(name)], "N", bytes_per_token=study.bytes_per_token)))
         except LawError:
             continue
     return tuple(out)
@@ -72,14 +69,14 @@ def removed(study: Kaplan) -> Figure:
 
 @style.drawn
 def sizes(study: Kaplan) -> Figure:
-    """Loss against size on the small and on the large corpus."""
-    found = by_corpus(study)
+    """Loss of single-head models against size on the small and on the large text."""
+    found = by_size(study)
     if not found:
         return style.note(MISSING)
     figure, ax = style.canvas(7.0, 3.2)
-    for (corpus, one), colour in zip(found, (style.KAPLAN, style.POSTERIOR, style.HOFFMANN), strict=False):
+    for (name, one), colour in zip(found, (style.KAPLAN, style.POSTERIOR, style.HOFFMANN), strict=False):
         N = np.geomspace(one.points["N"].min(), one.points["N"].max(), 40)
-        style.fan(ax, N, one.floor.mean({"N": N}).T, colour, levels=(0.95,), label=corpus)
+        style.fan(ax, N, one.floor.mean({"N": N}).T, colour, levels=(0.95,), label=name)
         ax.plot(one.points["N"], one.points["loss"], "o", color=colour, ms=4)
     ax.set_yscale("log")
     style.log_axis(ax, "x")
@@ -90,13 +87,11 @@ def sizes(study: Kaplan) -> Figure:
 
 
 def size(study: Kaplan) -> Verdict:
-    """The slope in size at the largest model: flat on the small corpus, not on the large one."""
-    found = by_corpus(study)
+    """The slope in size at the largest model: flat on the small text, not on the large one."""
+    found = by_size(study)
     if len(found) < 2:
         return absent("blog-size", f"slope {BLOG_SLOPE:g} on the large", GRID)
-    amounts = {corpus: float(table["unique"].max()) for corpus, table in study.factors.groupby("corpus")}
-    ordered = sorted(found, key=lambda one: amounts[one[0]])
-    slopes = [one.slope(float(one.points["N"].max())) for _, one in (ordered[0], ordered[-1])]
+    slopes = [one.slope(float(one.points["N"].max())) for _, one in found]
     share = float(np.mean(slopes[0] < slopes[1]))
     word: Word = "reproduced" if share > SURE else "contradicted" if share < 1 - SURE else "undecided"
     return Verdict("blog-size", f"slope {BLOG_SLOPE:g} on the large",

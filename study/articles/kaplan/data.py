@@ -13,7 +13,6 @@ from study.errors import StudyError
 
 GRID = "cpu"  # where $STUDY_GRID does not name another
 FACTORS, SHAPES, BATCHES = ("factors",), ("shapes",), ("batches",)
-SWEEP = ("seeds", "allocation")  # more runs of the same recipe
 
 
 class NoRunsError(StudyError):

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from study.analysis.efficiency import best_of_size, levels_between, off_optimal, savings, to_loss
-from study.analysis.runs import groups
+from study.analysis.tables import groups
 from study.articles.kaplan.data import Kaplan
 from study.articles.shared import style, text
 from study.articles.verdict import Verdict, Word

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from study.analysis.one_factor import OneFactor, at_fixed, frontier, ols_slope, one_factor
-from study.analysis.runs import groups
+from study.analysis.tables import groups
 from study.articles.kaplan.data import Kaplan
 from study.articles.shared import style, text
 from study.articles.verdict import Verdict, Word, middle, with_interval

@@ -6,15 +6,17 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from study.analysis.factors import Overfitting, best_size, overfitting
+from study.analysis.factors import ONCE, Overfitting, arms, best_size, overfitting
 from study.analysis.one_factor import at_fixed
-from study.analysis.runs import groups
+from study.analysis.tables import groups
 from study.articles.kaplan.data import Kaplan
 from study.articles.shared import style, text
-from study.articles.verdict import Verdict, absent, decided, middle, with_interval
+from study.articles.verdict import Verdict, Word, absent, decided, middle, with_interval
 from study.inference.general.compare import forecast
+from study.inference.general.draws import LawPosterior, fit_law
 from study.laws.law import LawError
 from study.laws.overfitting import excess, overfitting_law
+from study.laws.power import pure_power
 
 GRID = "factors"
 KAPLAN_RATIO = 0.74
@@ -25,9 +27,8 @@ MISSING = "The grid of factors is not recorded yet."
 
 @lru_cache(maxsize=4)
 def rows(study: Kaplan) -> pd.DataFrame:
-    """The study's own models on the grid of factors; single-head ones are another architecture."""
-    found = study.factors
-    return found[found["factor"] != "single-head"].reset_index(drop=True) if len(found) else found
+    """The arm of fixed steps: every amount of text is read until its best loss is passed, or once where it is the most."""
+    return arms(study.factors)[0]
 
 
 @lru_cache(maxsize=4)
@@ -140,21 +141,33 @@ def best_by_text(study: Kaplan) -> Verdict:
                    f"`{GRID}`")
 
 
-def architectures(study: Kaplan) -> Verdict:
-    """Hestness: the exponents of two architectures (one head, several) differ less than their posterior can tell."""
-    single = study.factors[study.factors["factor"] == "single-head"] if len(study.factors) else study.factors
-    if single.empty or rows(study).empty:
-        return absent("hestness-exponent", "same exponent", GRID)
+@lru_cache(maxsize=4)
+def exponents(study: Kaplan) -> tuple[LawPosterior, LawPosterior] | None:
+    """Loss against size on the large text, of the sizes that have several heads: with them, and with one."""
+    size = study.factors[(study.factors["arm"] == "size") & (study.factors["epochs"] < ONCE)]
+    single = size[size["factor"].str.endswith("one head")]
+    several = size[size["N"].isin(single["N"]) & (size["heads"] > 1)]
+    law = pure_power("N", bytes_per_token=study.bytes_per_token)
     try:
-        fits = [overfitting(table, bytes_per_token=study.bytes_per_token) for table in (rows(study), single)]
+        return fit_law(law, several, seed=0, fallback=False), fit_law(law, single, seed=0, fallback=False)
     except LawError:
+        return None
+
+
+def architectures(study: Kaplan) -> Verdict:
+    """Hestness: the exponents of two architectures agree where the offsets differ."""
+    found = exponents(study)
+    if found is None:
         return absent("hestness-exponent", "same exponent", GRID)
-    size = min(len(fit.law.alpha_D) for fit in fits)
-    gap = fits[1].law.alpha_D[:size] - fits[0].law.alpha_D[:size]
-    inside = decided(np.abs(gap), lambda x: x > 0.5 * middle(fits[0].law.alpha_D))
-    return Verdict("hestness-exponent", "same exponent", f"difference {with_interval(gap)}",
-                   "contradicted" if inside == "reproduced" else "reproduced" if text.central(gap)[0] < 0 < text.central(gap)[1]
-                   else "undecided", middle(gap), f"`{GRID}`")
+    several, single = (posterior.theta for posterior in found)
+    gap, offset = single["alpha"] - several["alpha"], single["t"] / several["t"] - 1
+    half = 0.5 * middle(several["alpha"])
+    apart = decided(np.abs(gap), lambda x: x > half) == "reproduced"
+    low, high = text.central(gap)
+    word: Word = "contradicted" if apart else "reproduced" if low < 0 < high and max(-low, high) < half else "undecided"
+    return Verdict("hestness-exponent", "same exponent",
+                   f"difference {with_interval(gap)}, offset {with_interval(offset, lambda x: text.percent(x, 1))}", word,
+                   middle(gap), f"`{GRID}`")
 
 
 def predicted_excess(study: Kaplan, N: float, D: float) -> str:

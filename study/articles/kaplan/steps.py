@@ -5,8 +5,8 @@ from functools import lru_cache
 import numpy as np
 from matplotlib.figure import Figure
 
-from study.analysis.batches import in_steps
-from study.analysis.runs import groups
+from study.analysis.batches import in_steps, tuned
+from study.analysis.tables import groups
 from study.articles.kaplan.batch import critical
 from study.articles.kaplan.data import Kaplan
 from study.articles.shared import style, text
@@ -39,6 +39,7 @@ def by_size(study: Kaplan) -> tuple[tuple[float, LawPosterior], ...]:
     if curves.empty:
         return ()
     rows = curves[(curves["schedule"] == "constant") & (curves["tokens"] > 0.1 * curves["D"])]
+    rows = rows[rows["run_id"].isin(tuned(rows))]
     law = pure_power("step", response="validation_loss", bytes_per_token=study.bytes_per_token)
     return tuple((N, fit_law(law, group, seed=0, group="run_id", fallback=False)) for N, group in groups(rows, "N"))
 

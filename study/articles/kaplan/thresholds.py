@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from study.analysis.runs import groups
+from study.analysis.tables import groups
 from study.analysis.thresholds import by_threshold, growth
 from study.articles.kaplan.data import Kaplan
 from study.articles.shared import style, text

@@ -5,7 +5,7 @@ from functools import lru_cache
 import pandas as pd
 from matplotlib.figure import Figure
 
-from study.analysis.runs import groups
+from study.analysis.tables import groups
 from study.analysis.toy import APPROACHES
 from study.articles.kaplan.data import Kaplan
 from study.articles.shared import style, text

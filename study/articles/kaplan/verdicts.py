@@ -1,6 +1,7 @@
 """The table of verdicts: every claim of the article, what was measured, the word, in which runs."""
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 
 from study.articles.claims import CLAIMS, claims_of
@@ -56,9 +57,29 @@ VERDICTS: Mapping[str, Callable[[Kaplan], Verdict]] = MappingProxyType({
 })
 
 
+@lru_cache(maxsize=256)
+def verdict(study: Kaplan, claim: str) -> Verdict:
+    """The verdict on one claim.
+
+    Raises:
+        KeyError: the article answers no such claim.
+    """
+    return VERDICTS[claim](study)
+
+
 def verdicts(study: Kaplan) -> tuple[Verdict, ...]:
     """One a claim of the article, in the sources' order."""
-    return tuple(VERDICTS[claim.key](study) for claim in claims_of("kaplan"))
+    return tuple(verdict(study, claim.key) for claim in claims_of("kaplan"))
+
+
+def word(study: Kaplan, claim: str) -> str:
+    """The word of the verdict, for the prose."""
+    return f"**{verdict(study, claim).word}**"
+
+
+def measured(study: Kaplan, claim: str) -> str:
+    """What was measured, for the prose."""
+    return text.literal(verdict(study, claim).measured)
 
 
 def table(study: Kaplan) -> object:
@@ -68,6 +89,12 @@ def table(study: Kaplan) -> object:
                         "claimed": text.literal(found.claimed), "measured": text.literal(found.measured),
                         "verdict": f"**{found.word}**", "runs": found.runs} for found in verdicts(study)],
                       left=("source", "claimed", "measured", "verdict", "runs"))
+
+
+def clause(study: Kaplan, claim: str) -> str:
+    """The word, and in brackets what was measured, where something was."""
+    found = verdict(study, claim)
+    return f"**{found.word}**" + (f" ({text.literal(found.measured)})" if found.measured != text.ABSENT else "")
 
 
 def tally(study: Kaplan, word: str) -> str:

@@ -9,6 +9,7 @@ from study.analysis import answers, approaches, forms, misfit, seeds
 from study.analysis.study import TARGET_N, Study
 from study.analysis.variants import CONSTANT, NON_EMBEDDING, TOTAL, variant
 from study.articles.shared import style, text, words
+from study.config import language_config
 from study.inference.parameters import Array
 from study.inference.posterior import KHAT
 from study.laws.published import published_law
@@ -270,7 +271,7 @@ def count_factor(study: Study) -> str:
 def counts_differ(study: Study) -> str:
     """By how much the counts of one usual model of the target's size differ."""
     width = (TARGET_N * ASPECT / 12) ** (1 / 3)  # N = 12 L d^2 with d / L = ASPECT
-    return f"{text.significant(200 * study.grid.cells[0].config.vocabulary * width / TARGET_N, 1)} %"
+    return f"{text.significant(200 * language_config(study.grid.cells[0].config).vocabulary * width / TARGET_N, 1)} %"
 
 
 @style.drawn

@@ -40,18 +40,20 @@ class Bootstrap:
 
 
 def row_bootstrap(N: ArrayLike, D: ArrayLike, loss: ArrayLike, *, seed: int, resamples: int = 4000,
-                  delta: float = DELTA) -> Bootstrap:
-    """Case bootstrap: K rows drawn with replacement.
+                  delta: float = DELTA, starts: ArrayLike | None = None) -> Bootstrap:
+    """Case bootstrap: K rows drawn with replacement. `starts`: see `fit_huber`.
 
     Raises:
         InferenceError: bad data.
     """
     data = points(N, D, loss)
-    return clustered_bootstrap(N, D, loss, np.arange(data.size), seed=seed, resamples=resamples, delta=delta, kind="row")
+    return clustered_bootstrap(N, D, loss, np.arange(data.size), seed=seed, resamples=resamples, delta=delta, kind="row",
+                               starts=starts)
 
 
 def clustered_bootstrap(N: ArrayLike, D: ArrayLike, loss: ArrayLike, clusters: ArrayLike, *, seed: int,
-                        resamples: int = 4000, delta: float = DELTA, kind: str = "clustered") -> Bootstrap:
+                        resamples: int = 4000, delta: float = DELTA, kind: str = "clustered",
+                        starts: ArrayLike | None = None) -> Bootstrap:
     """Cluster bootstrap: whole clusters drawn with replacement, as many as there are.
 
     Args:
@@ -67,7 +69,7 @@ def clustered_bootstrap(N: ArrayLike, D: ArrayLike, loss: ArrayLike, clusters: A
     count = int(labels.max()) + 1
     if count < 2:
         raise InferenceError("a cluster bootstrap needs at least two clusters")
-    fit = fit_huber(N, D, loss, delta=delta)
+    fit = fit_huber(N, D, loss, delta=delta, starts=starts)
     ends = refit(data, fit, weights=cluster_weights(labels, resamples, np.random.default_rng(seed)))
     return Bootstrap(kind, fit, ends.surface, float(ends.converged.mean()), count)
 

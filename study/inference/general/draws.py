@@ -92,23 +92,40 @@ def importance(at: Problem, count: int, rng: np.random.Generator) -> tuple[Array
     """Draws (M, K), their smoothed log weights (M,) and k-hat."""
     centre, factor = laplace(at, rng)
     proposal = Mixture(centre[None], (SPREAD * factor, 2 * SPREAD * factor), np.zeros((1, 2)))
-    x, log_weight = _draw(at, proposal, count, rng)
+
+    def draw(proposal: Mixture, count: int) -> tuple[Array, Array, Array]:
+        y, _ = proposal.draw(count, rng)
+        x, log_jacobian = widened(y, centre)
+        return y, x, at.log_posterior(x) + log_jacobian - proposal.log_density(y)
+
+    _, x, log_weight = draw(proposal, count)
     smooth, khat = _smoothed(log_weight)
     if khat <= 0.5 and effective(smooth) >= 0.15 * count:
         return x, smooth, khat
     for attempt in (2, 8):
         for _ in range(ROUNDS):
-            x, log_weight = _draw(at, proposal, ROUND, rng)
+            y, _, log_weight = draw(proposal, ROUND)
             good = effective(log_weight) / ROUND > ENOUGH
-            proposal = rebuild(x, np.zeros((len(x), 2)), log_weight, rng)
+            proposal = rebuild(y, np.zeros((len(y), 2)), log_weight, rng)
             if good:
                 break
-        x, log_weight = _draw(at, proposal, attempt * count, rng)
+        y, x, log_weight = draw(proposal, attempt * count)
         smooth, khat = _smoothed(log_weight)
         if khat <= KHAT:
             break
-        proposal = rebuild(x, np.zeros((len(x), 2)), log_weight, rng)
+        proposal = rebuild(y, np.zeros((len(y), 2)), log_weight, rng)
     return x, smooth, khat
+
+
+def widened(y: Any, centre: Array, xp: Any = np) -> tuple[Any, Any]:
+    """Coordinates x from y (..., K): the law's distances from the mode times s / s at the mode; and the log Jacobian.
+
+    With few rows the law is known as finely as the noise is small: in x that is a funnel, in y it is none. y may also be one
+    PyTensor vector.
+    """
+    ratio = y[..., -2] - centre[-2]
+    inner = centre[:-2] + (y[..., :-2] - centre[:-2]) * (xp.exp(ratio)[..., None] if xp is np else xp.exp(ratio))
+    return xp.concatenate([inner, y[..., -2:]], axis=-1), (len(centre) - 2) * ratio
 
 
 def laplace(at: Problem, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -141,11 +158,6 @@ def laplace(at: Problem, rng: np.random.Generator) -> tuple[Array, Array]:
     values, vectors = np.linalg.eigh((hessian + hessian.T) / 2)
     values = np.maximum(values, 1 / (2 * sigma.max()) ** 2)  # a flat direction is as wide as the prior
     return mode, np.linalg.cholesky((vectors / values) @ vectors.T)
-
-
-def _draw(at: Problem, proposal: Mixture, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
-    x, _ = proposal.draw(count, rng)
-    return x, at.log_posterior(x) - proposal.log_density(x)
 
 
 def _smoothed(log_weight: Array) -> tuple[Array, float]:

@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 
 from study.inference.general.density import LN_S, NU_RATE, NU_SHAPE, TAU, Problem, log_marginal, log_symbols
-from study.inference.general.draws import LawPosterior, laplace
+from study.inference.general.draws import LawPosterior, laplace, widened
 from study.inference.posterior import CHAINS, UnconvergedError, diagnose
 
 
@@ -22,9 +22,9 @@ def nuts(at: Problem, *, seed: int, draws: int = 1000, tune: int = 1000) -> LawP
     law, size = at.law, len(mode)
     with pm.Model() as model:
         z = pm.Flat("z", shape=size, initval=np.zeros(size))
-        x = mode + pt.dot(factor, z)
+        x, log_jacobian = widened(mode + pt.dot(factor, z), mode, pt)
         logs, log_determinant = log_symbols(law, x, pt)
-        prior = sum(-0.5 * ((logs[name] - p.mu) / p.sigma) ** 2 for name, p in law.priors.items()) + log_determinant
+        prior = sum(-0.5 * ((logs[name] - p.mu) / p.sigma) ** 2 for name, p in law.priors.items()) + log_determinant + log_jacobian
         prior -= 0.5 * ((x[size - 2] - LN_S[0]) / LN_S[1]) ** 2
         pm.Potential("prior", pt.switch(pt.isnan(prior), -np.inf, prior))
         theta = {name: pt.exp(value) for name, value in logs.items()}
@@ -44,7 +44,7 @@ def nuts(at: Problem, *, seed: int, draws: int = 1000, tune: int = 1000) -> LawP
             trace = nutpie.sample(compiled, draws=longer * draws, tune=longer * tune, chains=CHAINS, save_warmup=False,
                                   cores=min(CHAINS, os.cpu_count() or 1), seed=seed, target_accept=target_accept,
                                   progress_bar=False)
-        point = mode + trace.posterior["z"].to_numpy() @ factor.T
+        point, _ = widened(mode + trace.posterior["z"].to_numpy() @ factor.T, mode)
         found = diagnose({"x": point}, {"diverging": trace.sample_stats["diverging"].to_numpy()})
         if found.converged:
             break

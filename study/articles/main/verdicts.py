@@ -1,0 +1,132 @@
+"""The verdicts of the main article: every claim that it answers, what was measured, and one word."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from study.analysis import answers, approaches, stages, training
+from study.analysis.study import Study
+from study.articles.claims import claims_of
+from study.articles.main import limits
+from study.articles.shared import text, words
+from study.articles.verdict import Verdict, Word, absent, with_interval
+from study.counts import exact_flops, six_nd
+from study.inference.answers import penalty
+from study.laws.errata import LAB_RUNS
+
+if TYPE_CHECKING:
+    from IPython.display import Markdown
+
+LAB_INTERVAL = (3e9, 1e11)  # tokens: what the lab expects three runs to leave
+LAB_PENALTY, OFF = 0.1, 4.0  # nats a token, at four times off the optimum
+EQUAL = 1.1  # two costs within this factor are called equal
+CLOSE, DECADE = 2.0, 10.0
+
+
+def _word(condition: bool) -> Word:
+    return "reproduced" if condition else "contradicted"
+
+
+def three_runs(study: Study) -> Verdict:
+    """Do three isoFLOP runs leave an interval as narrow as the lab's?"""
+    tokens = stages.three(study).tokens
+    low, high = text.central(tokens)
+    return Verdict("lab-three-runs", f"20 B {text.interval(*LAB_INTERVAL, text.count)}", with_interval(tokens, text.count),
+                   _word(LAB_INTERVAL[0] <= low and high <= LAB_INTERVAL[1]), text.decades(tokens), f"`{study.grid.name}`")
+
+
+def isoflop() -> Verdict:
+    """Do the lab's three runs cost the same?"""
+    costs = [run.exact for run in LAB_RUNS]
+    spread = max(costs) / min(costs)
+    return Verdict("lab-isoflop", "one budget", f"exact costs within a factor of {text.two(spread)}", _word(spread < EQUAL), spread,
+                   text.ABSENT)
+
+
+def four_times(study: Study) -> Verdict:
+    """Does a size four times off the optimum cost about a tenth of a nat at the largest fitted compute?"""
+    lost = np.maximum(*(np.asarray(penalty(study.posterior.draws, study.largest_C, factor)) for factor in (OFF, 1 / OFF)))
+    return Verdict("lab-penalty", f"{LAB_PENALTY} nats", f"{with_interval(lost, text.two)} nats",
+                   _word(words.lies(LAB_PENALTY, lost) == "inside"), float(np.median(lost)), f"`{study.grid.name}`")
+
+
+def throughput(study: Study) -> Verdict:
+    """Are small models slower a FLOP, and does curve_fit answer by its start?"""
+    rows = training.speeds(study)
+    share = rows.groupby("width")["share"].median()
+    small, large = float(share.iloc[0]), float(share.iloc[-1])
+    ends = stages.exact_ends(study)
+    by_start = len(ends) < 2 or float(ends.max() / ends.min()) > DECADE
+    measured = f"{text.percent(small)} of the peak at the smallest width, {text.percent(large)} at the largest"
+    return Verdict("lab-throughput", "slower; by the start", measured, _word(small < large and by_start), small / large,
+                   f"`{study.grid.name}`")
+
+
+def six_n(study: Study) -> Verdict:
+    """Is 6 N a token the exact cost, with the headline's N?"""
+    shapes = {cell.config.width: cell.config for cell in study.grid.cells}
+    shares = [six_nd(config, "multiplying") / exact_flops(config) for config in shapes.values()]
+    low, high = min(shares), max(shares)
+    return Verdict("six-n", "6 N", f"{low:.2f} to {high:.2f} of the exact cost", _word(max(high, 1 / low) < EQUAL), low,
+                   f"`{study.grid.name}`")
+
+
+def three_methods(study: Study) -> Verdict:
+    """Do Chinchilla's approaches agree: within a factor of two of each other, or else inside the posterior's interval?"""
+    found, ours = [one.tokens for one in approaches.others(study)], answers.tokens(study)
+    if not found:
+        return absent("three-methods", "they agree", study.grid.name)
+    spread = max(*found, answers.middle_tokens(study)) / min(*found, answers.middle_tokens(study))
+    outside = any(words.lies(one, ours) != "inside" for one in found)
+    word: Word = "reproduced" if spread < CLOSE else "contradicted" if outside else "undecided"
+    measured = f"{text.count(min(found))} to {text.count(max(found))}, posterior {text.ends(ours, text.count)}"
+    return Verdict("three-methods", "they agree", measured, word, spread, f"`{study.grid.name}`")
+
+
+def downstream(study: Study) -> Verdict:
+    """Downstream tasks: no model of this size leaves chance."""
+    return Verdict("downstream", "tables of scores", f"a word of English has probability {limits.word_chance(study)}",
+                   "not testable here", float("nan"), text.ABSENT)
+
+
+VERDICTS: Mapping[str, Callable[[Study], Verdict]] = MappingProxyType({
+    "lab-three-runs": three_runs,
+    "lab-isoflop": lambda _: isoflop(),
+    "lab-penalty": four_times,
+    "lab-entropy": lambda _: absent("lab-entropy", "E is the entropy", "markov-2"),
+    "lab-throughput": throughput,
+    "six-n": six_n,
+    "three-methods": three_methods,
+    "gopher": lambda _: absent("gopher", "smaller, more tokens, better", "cpu2"),
+    "downstream": downstream,
+})
+
+
+def verdicts(study: Study) -> tuple[Verdict, ...]:
+    """One a claim of the article, in the sources' order."""
+    return tuple(VERDICTS[claim.key](study) for claim in claims_of("main"))
+
+
+def table(study: Study) -> "Markdown":
+    """Claim, source, what was claimed, what was measured, the verdict."""
+    rows = zip(claims_of("main"), verdicts(study), strict=True)
+    return text.table([{"claim": claim.says, "source": claim.source, "claimed": found.claimed, "measured": found.measured,
+                        "verdict": f"**{found.word}**"} for claim, found in rows],
+                      left=("source", "claimed", "measured", "verdict"))
+
+
+def total() -> str:
+    """Claims that the article answers, as a word."""
+    return words.number_word(len(VERDICTS))
+
+
+def reproduced(study: Study) -> str:
+    """How many are reproduced."""
+    return words.none_or(sum(one.word == "reproduced" for one in verdicts(study)))
+
+
+def contradicted(study: Study) -> str:
+    """How many are contradicted."""
+    return words.none_or(sum(one.word == "contradicted" for one in verdicts(study)))

@@ -1,0 +1,123 @@
+"""`study next`: which runs to add to a table or a grid, by what they are expected to tell about D_opt for their price."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from study.fit.sizes import size
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import Console
+
+    from study.fit.following import Following
+
+SIZE = {"parser": size, "metavar": "SIZE"}
+
+
+def command(
+    table: Annotated[Path | None, typer.Argument(help="A table of runs, as for `study fit`.", show_default=False)] = None,
+    grid: Annotated[str | None, typer.Option(help="Choose among a grid's runs that are not done yet.")] = None,
+    budget: Annotated[float, typer.Option(help="FLOP (6 N D) for all runs to add, or dollars with --price.", **SIZE)] = 1e18,
+    price: Annotated[float | None, typer.Option(help="Dollars for 1e18 FLOP.", show_default=False)] = None,
+    predict_n: Annotated[float, typer.Option(help="Parameters whose D_opt is wanted.", **SIZE)] = 1e9,
+    most: Annotated[int, typer.Option(min=1, help="Runs at the most.")] = 8,
+    replay: Annotated[int, typer.Option(min=0, help="Instead: replay the finished runs from so many starts, as a proof.")] = 0,
+    columns: Annotated[str, typer.Option(help="Names of the columns: N=params,D=tokens,loss=val_loss.")] = "",
+    group: Annotated[str, typer.Option(help="As for `study fit`: auto, width, budget or none.")] = "auto",
+    runs: Annotated[Path, typer.Option(help="Where the grid's records are.")] = Path("runs"),
+    out: Annotated[Path | None, typer.Option(help="Where to write; build/next/NAME by default.", show_default=False)] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of all sampling.")] = 0,
+) -> None:
+    """Rank the runs that could be trained next by the expected information about D_opt for their price, and choose a batch.
+
+    Writes next.json and next.png. For a grid the chosen runs are named as `study run --only` takes them.
+
+    Example: `study next runs.csv --budget 1e20 --predict-n 7B`
+    """
+    from rich.console import Console
+
+    from study.commands.fit import GROUPINGS
+    from study.errors import StudyError
+    from study.fit import following
+    from study.fit import job as fit
+
+    if (table is None) == (grid is None):
+        raise StudyError("give a table of runs or --grid NAME, one of the two: study next runs.csv --budget 1e20")
+    for option, value in (("--budget", budget), ("--price", price), ("--predict-n", predict_n)):
+        if value is not None and not 0 < value < 1e100:
+            raise StudyError(f"{option} must be a positive finite number, not {value:g}")
+    if group not in GROUPINGS:
+        raise StudyError(f"unknown --group {group!r}: one of {', '.join(GROUPINGS)}")
+    job = fit.table_job(table, columns, group, 0) if table is not None else fit.grid_job(str(grid), runs, group, 0)
+    where = out or Path("build") / "next" / job.name
+    job = fit.complete(job, predict_n, 5.76e23, None, where, seed)
+    console = Console(highlight=False)
+    for line in (*job.notes, *(f"warning: {doubt.text}" for doubt in job.doubts)):
+        console.print(line, markup=False)
+    if replay:
+        with console.status("") as status:
+            body = following.prove(job, predict_n, replay, where, lambda step: status.update(f"replaying: {step}"))
+        _report_replay(body, console)
+        return
+    planned = None if grid is None else _left(grid, runs)
+    with console.status("fitting and ranking ..."):
+        found = following.follow(job, predict_n, budget, price, most=most, seed=seed, planned=planned)
+        files = following.write(found, where)
+    _report(found, console)
+    console.print(f"wrote {', '.join(files)} to {where}", soft_wrap=True)
+    if grid is not None:
+        for choice in found.plan.choices:
+            console.print(f"study run --grid {grid} --only {found.candidates.label[choice.index]}", soft_wrap=True)
+
+
+def _left(name: str, runs: Path) -> "pd.DataFrame":
+    """The grid's planned runs that have no record yet."""
+    import pandas as pd
+
+    from study.counts import config_counts
+    from study.grids import grid
+    from study.table import records_of
+
+    chosen = grid(name)
+    done = records_of(chosen, runs)
+    cells = [cell.config for cell in chosen.planned if cell.config.run_id not in done]
+    rows = [(config.run_id, config_counts(config).multiplying, config.tokens, config.width) for config in cells]
+    return pd.DataFrame(rows, columns=["run_id", "N", "D", "width"])
+
+
+def _report(found: "Following", console: "Console") -> None:
+    import numpy as np
+    from rich.table import Table
+
+    from study.fit import words
+
+    now = found.plan.width
+    unit = "dollars" if found.priced else "FLOP"
+    factor = words.plain(float(np.exp(now)), 2)
+    console.print(f"the 95 % interval of D_opt({words.count(found.target)}) spans a factor of {factor} now")
+    view = Table("", "N", "D", unit, "spent", "factor then", f"nats per {unit}")
+    for order, choice in enumerate(found.plan.choices, 1):
+        c, k = found.candidates, choice.index
+        view.add_row(str(order), words.count(float(c.N[k])), words.count(float(c.D[k])), words.scientific(float(c.price[k])),
+                     words.scientific(choice.spent), words.plain(float(np.exp(choice.width)), 2),
+                     words.scientific(choice.information / float(c.price[k]), 2))
+    console.print(view)
+    why = {"budget": "no other run fits the budget", "runs": "as many as --most, or all there are",
+           "weights": "train these, then ask again: the draws cannot weigh more", "information": "no other tells more"}
+    console.print(f"{len(found.plan.choices)} runs: {why[found.plan.ended]}")
+
+
+def _report_replay(body: "dict[str, object]", console: "Console") -> None:
+    from rich.table import Table
+
+    view = Table("rule", "reached", "FLOP of own order's", "holds the answer", title_justify="left",
+                 title=f"{body['starts']} starts, to the width of all {body['rows']} runs")
+    rules = body["rules"]
+    assert isinstance(rules, dict)
+    for rule, found in rules.items():
+        share = found["median_share_of_own_order"]
+        view.add_row(rule, f"{found['reached']:.0%}", "" if share is None else f"{share:.2f}",
+                     f"{found['final_interval_holds_the_answer']:.0%}")
+    console.print(view)

@@ -1,0 +1,48 @@
+"""The grid of the second recipe on deduplicated text, and the check of its rule."""
+
+from dataclasses import replace
+
+from study.config import RunConfig
+from study.grids.design import Cell, Grid
+from study.grids.isoflop import CPU_OFF_PATH, CPU_WIDTHS
+from study.grids.ladder import DEDUP, at, checked, tokens_at
+from study.tune import Rule
+
+# Fitted to the tuning by study/tune.py (tests/test_committed_records.py refits it), rounded, before any run of `cpu2` was trained.
+TUNED = Rule(rate=0.0319, width_exponent=1.24, batch_exponent=0.36, batch=570.0, data_exponent=0.47)
+
+CPU2_WIDTHS: dict[float, tuple[int, ...]] = {**CPU_WIDTHS, 1e14: (48, 64, 80, 96, 128, 160, 192)}
+CPU2_SEEDS = {3e11: (24, 40), 1e12: (32, 48), 3e12: (40, 64), 1e13: (48, 80), 3e13: (64, 128), 1e14: (96,)}  # two more seeds each
+CPU2_HELD_OUT: dict[float, tuple[int, ...]] = {3e14: (96, 128, 192)}
+CPU2_HELD_OUT_SEEDS = {3e14: (128,)}
+
+
+def tuned(budget: float, width: int, seed: int = 0, base: RunConfig = DEDUP) -> RunConfig:
+    """The run of a ladder shape at a budget by the second recipe and its rules."""
+    batch = TUNED.batch_tokens(tokens_at(base, budget, width))
+    return at(base, budget, width, learning_rate=TUNED.learning_rate(width, batch), batch_tokens=batch, seed=seed)
+
+
+def cpu2() -> Grid:
+    """Six isoFLOP budgets of seven sizes, off-path cells up to 3e13, repeats at every budget, and a held-out budget."""
+    cells = []
+    for budget, widths in CPU2_WIDTHS.items():
+        cells += [Cell(tuned(budget, width), "isoflop", "fit", budget) for width in widths]
+        cells += [Cell(tuned(budget, width), "off-path", "fit", budget) for width in CPU_OFF_PATH.get(budget, ())]
+        cells += [Cell(tuned(budget, width, seed), "isoflop", "fit", budget) for width in CPU2_SEEDS[budget] for seed in (1, 2)]
+    for budget, widths in CPU2_HELD_OUT.items():
+        cells += [Cell(tuned(budget, width), "isoflop", "held-out", budget) for width in widths]
+        cells += [Cell(tuned(budget, width, seed), "isoflop", "held-out", budget)
+                  for width in CPU2_HELD_OUT_SEEDS[budget] for seed in (1, 2)]
+    return checked("cpu2", cells)
+
+
+def check() -> Grid:
+    """Half and twice the rule's learning rate at two sizes of 3e13 FLOP, three seeds each; the rule's own are in `cpu2`."""
+    cells = []
+    for width in CPU2_SEEDS[3e13]:
+        for seed in (0, 1, 2):
+            config = tuned(3e13, width, seed)
+            cells += [Cell(replace(config, learning_rate=float(f"{config.learning_rate * factor:.3g}")), "check", "tuning", 3e13,
+                           f"{factor:g} x rate") for factor in (0.5, 2.0)]
+    return checked("check", cells)

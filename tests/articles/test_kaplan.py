@@ -1,0 +1,167 @@
+"""The article on Kaplan's laws: every claim has a verdict computed from records, and every cell of the page runs."""
+
+import ast
+import inspect
+import math
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import matplotlib.figure
+import numpy as np
+import pandas as pd
+import pytest
+
+from study.analysis.factors import FIXED, SCALED
+from study.articles import kaplan
+from study.articles.claims import ARTICLES, CLAIMS, SOURCES, claims_of
+from study.articles.kaplan import blog, data, one_factor, verdicts
+from study.articles.verdict import Verdict, decided, sides
+from study.laws.law import LawError
+
+ROOT = Path(__file__).resolve().parents[2]
+WORDS = {"reproduced", "contradicted", "undecided", "not testable here", "not run yet"}
+
+
+@pytest.fixture(scope="module")
+def quick() -> data.Kaplan:
+    return data.load("quick", ROOT / "runs")
+
+
+def test_claims_are_data() -> None:
+    keys = [claim.key for claim in CLAIMS]
+    assert len(keys) == len(set(keys))
+    for claim in CLAIMS:
+        assert claim.source in SOURCES and claim.where and set(claim.where) <= set(ARTICLES)
+        assert len(claim.says.split()) <= 12
+    assert {claim.source for claim in claims_of("kaplan")} == {"essay", "slides", "blog"}
+
+
+def test_every_claim_of_the_article_has_a_verdict_and_no_other() -> None:
+    assert {claim.key for claim in claims_of("kaplan")} == set(verdicts.VERDICTS)
+
+
+def test_every_verdict_is_a_word_with_the_number_it_rests_on(quick: data.Kaplan) -> None:
+    for found in verdicts.verdicts(quick):
+        assert found.word in WORDS, found
+        assert found.claimed and found.measured and found.runs
+        measured = found.word in ("reproduced", "contradicted")
+        assert math.isfinite(found.number) or not measured, found
+        assert found.claim in verdicts.VERDICTS
+    assert verdicts.total() and verdicts.tally(quick, "reproduced")
+
+
+@dataclass(frozen=True)
+class PageCell:
+    """A cell of the page, whichever chapter holds it."""
+
+    code: str
+    options: str
+
+
+def chapters() -> list[Path]:
+    return [ROOT / "report" / "kaplan.qmd", *sorted((ROOT / "report" / "kaplan").glob("*.qmd"))]
+
+
+def cells() -> list[PageCell]:
+    blocks = [block for page in chapters() for block in re.findall(r"^```\{python\}\n(.*?)^```", page.read_text(), re.M | re.S)]
+    lines = [block.splitlines() for block in blocks]
+    return [PageCell("\n".join(line for line in block if not line.startswith("#|")),
+                     "\n".join(line for line in block if line.startswith("#|"))) for block in lines]
+
+
+@pytest.fixture(scope="module")
+def scope(quick: data.Kaplan) -> dict[str, object]:
+    """What the page's first cell imports, with the smallest grid as the study."""
+    found: dict[str, object] = {}
+    exec(cells()[0].code.replace("study = load()", ""), found)
+    return {**found, "study": quick}
+
+
+def test_the_page_includes_every_chapter() -> None:
+    included = re.findall(r"include (kaplan/\S+)", (ROOT / "report" / "kaplan.qmd").read_text())
+    assert [ROOT / "report" / name for name in included] == chapters()[1:]
+
+
+def test_every_cell_of_the_page_runs_on_the_smallest_grid(scope: dict[str, object]) -> None:
+    setup, *others = cells()
+    assert all(isinstance(node, ast.ImportFrom | ast.Assign) for node in ast.parse(setup.code).body)
+    figures = 0
+    for cell in others:
+        (statement,) = ast.parse(cell.code).body
+        assert isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call), cell.code
+        shown = eval(cell.code, scope)
+        if "fig-alt" in cell.options:
+            figures += 1
+            assert isinstance(shown, matplotlib.figure.Figure), cell.code
+        else:
+            assert shown.data.startswith("|"), cell.code
+    assert figures >= 18
+
+
+def test_every_value_in_the_prose_is_text(scope: dict[str, object]) -> None:
+    inline = [code for page in chapters() for code in re.findall(r"`\{python\} ([^`]+)`", page.read_text())]
+    assert len(inline) > 40
+    for code in inline:
+        assert isinstance(eval(code, scope).data, str), code
+
+
+def test_no_number_is_typed_into_the_prose() -> None:
+    for page in chapters():
+        body = re.sub(r"^---\n.*?^---\n|```.*?```|\$\$.*?\$\$|\$[^$]+\$|`[^`]*`|@[\w-]+|\{[^}]*\}|<[^>]*>|\(\S*\)", " ",
+                      page.read_text(), flags=re.M | re.S)
+        assert set(re.findall(r"\d+", body)) <= {"50", "80", "95"}, page.name
+
+
+def test_no_prose_stands_in_the_code() -> None:
+    """No string of more than a dozen words but docstrings: the sentences are the page's."""
+    for path in sorted(Path(inspect.getfile(kaplan)).parent.glob("*.py")):
+        tree = ast.parse(path.read_text())
+        documented = {id(node.body[0].value) for node in ast.walk(tree)
+                      if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef) and node.body
+                      and isinstance(node.body[0], ast.Expr)}
+        raised = {id(part) for node in ast.walk(tree) if isinstance(node, ast.Raise) for part in ast.walk(node)}
+        long = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)
+                and id(node) not in documented | raised and len(node.value.split()) > 12]
+        assert long == [], path.name
+
+
+def test_words_follow_the_draws() -> None:
+    draws = np.linspace(0.9, 1.1, 1000)
+    assert decided(draws, lambda x: x > 0) == "reproduced"
+    assert decided(draws, lambda x: x > 2) == "contradicted"
+    assert decided(draws, lambda x: x > 1) == "undecided"
+    assert [sides(draws, value) for value in (0.5, 1.0, 2.0)] == ["below", "inside", "above"]
+
+
+def test_the_blog_s_verdicts_follow_planted_arms(quick: data.Kaplan) -> None:
+    unique, rng = np.array([1e5, 3e5, 1e6, 3e6, 1e7]), np.random.default_rng(0)
+    arms = []
+    for factor, floor, term, slope in ((FIXED, 2.6, 0.6, 0.9), (SCALED, 1.0, 2.2, 0.15)):
+        loss = (floor + term * (unique / 1e5) ** -slope) * np.exp(0.002 * rng.standard_normal(5))
+        arms.append(pd.DataFrame({"N": 1e5, "unique": unique, "epochs": 2.0, "loss": loss, "best_loss": loss,
+                                  "arm": "unique text", "factor": factor, "heads": 1}))
+    table = pd.concat(arms, ignore_index=True)
+    planted = replace(quick, factors=table)
+    assert blog.compute(planted).word == "reproduced" and blog.compute(planted).number > 0.975
+    assert blog.data(planted).word == "reproduced"
+    flat = table.assign(loss=np.where(table["factor"] == FIXED, table["loss"], 2.6 + 0.6 * (table["unique"] / 1e5) ** -0.9))
+    again = replace(planted, factors=flat)
+    assert blog.compute(again).word != "reproduced"
+
+
+def test_missing_records_are_said(tmp_path: Path) -> None:
+    with pytest.raises(data.NoRunsError, match="study run --grid quick"):
+        data.load("quick", tmp_path)
+
+
+def test_a_verdict_s_word_depends_on_the_losses(quick: data.Kaplan) -> None:
+    """Losses that fall by 3.4 % a doubling along the frontier reproduce the blog's number; those of the records need not."""
+    frame = quick.runs.copy()
+    frame["loss"] = 4.0 * (frame["C"] / 1e11) ** (math.log(1 - 0.034) / math.log(2))
+    planted = replace(quick, runs=frame)
+    if one_factor.compute(planted) is None:  # three budgets only: a power law needs four
+        with pytest.raises(LawError, match="4 distinct"):
+            one_factor.one_factor(one_factor.frontier(planted.path), "C")
+    found: Verdict = one_factor.doubling_verdict(planted)
+    assert found.word in ("reproduced", "not testable here")

@@ -1,0 +1,48 @@
+"""`study next`: a ranking for a budget, for a table; bad input is one line."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.image import imread
+from typer.testing import CliRunner
+
+from study.cli import app
+from study.errors import StudyError
+from study.laws.hoffmann import LossSurface
+
+LAW = LossSurface(1.7, 350.0, 1200.0, 0.34, 0.36)
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """Seven cells: few enough for importance draws, which take no compiler."""
+    N = np.array([2e7, 2e7, 6e7, 6e7, 2e8, 2e8, 4e8])
+    D = np.array([4e8, 4e9, 1e9, 8e9, 2e9, 1e10, 6e9])
+    noise = 0.004 * np.random.default_rng(0).standard_normal(7)
+    pd.DataFrame({"params": N, "tokens": D, "val_loss": LAW.loss(N, D) * np.exp(noise)}).to_csv(tmp_path / "runs.csv", index=False)
+    return tmp_path / "runs.csv"
+
+
+def test_runs_to_add_for_a_budget_in_dollars(table: Path) -> None:
+    out = table.parent / "out"
+    result = CliRunner().invoke(app, ["next", str(table), "--budget", "90", "--price", "2", "--most", "3", "--predict-n", "7B",
+                                      "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    body = json.loads((out / "next.json").read_text())
+    assert sorted(path.name for path in out.iterdir()) == ["next.json", "next.png"] and imread(out / "next.png").std() > 0.02
+    chosen = body["chosen"]
+    assert 1 <= len(chosen) <= 3 and chosen[-1]["spent"] <= 90 and body["unit"] == "dollars" and body["target_N"] == 7e9
+    for each in chosen:
+        assert each["price"] == pytest.approx(2e-18 * each["C"]) and each["C"] == pytest.approx(6 * each["N"] * each["D"])
+    assert body["width_now"] > chosen[0]["width"] and "spans a factor of" in result.output
+
+
+@pytest.mark.parametrize(("arguments", "words"), [
+    (("--budget", "1e9"), "no run to add"), (("--budget", "0"), "--budget"), (("--group", "city"), "--group"),
+    (("--grid", "quick"), "one of the two"), (("--columns", "N=absent"), "no column")])
+def test_bad_input_is_one_line(table: Path, arguments: tuple[str, ...], words: str) -> None:
+    result = CliRunner().invoke(app, ["next", str(table), "--out", str(table.parent / "out"), *arguments])
+    assert isinstance(result.exception, StudyError) and words in str(result.exception) and "\n" not in str(result.exception)
