@@ -102,7 +102,7 @@ def test_statistics_live_below_the_waist() -> None:
 
 WAIST = ("study.config", "study.counts", "study.grids", "study.record", "study.table", "study.laws", "study.verify",
          "study.errors", "study.provenance")
-BELOW = ("study.inference", "study.fit", "study.analysis", "study.articles", "study.render", "study.published")
+BELOW = ("study.inference", "study.fit", "study.analysis", "study.articles", "study.atlas", "study.render", "study.published")
 ABOVE = ("study.data", "study.training", "study.launch")
 
 

@@ -125,7 +125,7 @@ def record_leave_out(folder: Path, runs: Path, say: Say) -> list[Path]:
     if body.get("provenance") != provenance:
         body = {"provenance": provenance, "places": {}, "new_study_without": {}, "predictions": []}
     missing = sorted({table.entry.laboratory for table in chosen.values()} - set(body["new_study_without"]))
-    studies = first_stages(chosen, say) if missing else []
+    studies = first_stages(chosen, say, pilot=False) if missing else []
     for laboratory in missing:
         say(f"without {laboratory}")
         population = without(studies, laboratory, seed=SEED, draws=LEAVE_OUT[0], tune=LEAVE_OUT[1])
@@ -143,8 +143,8 @@ def record_leave_out(folder: Path, runs: Path, say: Say) -> list[Path]:
     return [path]
 
 
-def first_stages(tables: Mapping[str, AtlasTable], say: Say) -> list[StudyDraws]:
-    """Draws of each study alone, more of those that a pilot of the population leaves few of.
+def first_stages(tables: Mapping[str, AtlasTable], say: Say, *, pilot: bool = True) -> list[StudyDraws]:
+    """Draws of each study alone; with a pilot of the population more of those that it leaves few of.
 
     Raises:
         PopulationError: too few tables or laboratories.
@@ -157,9 +157,11 @@ def first_stages(tables: Mapping[str, AtlasTable], say: Say) -> list[StudyDraws]
     for name, table in tables.items():
         say(f"{name} alone")
         studies.append(stage_one(table, seed=SEED, draws=FIRST))
+    if not pilot:
+        return studies
     say("a pilot of the population")
-    pilot = pool(studies, seed=SEED, draws=PILOT[0], tune=PILOT[1])
-    few = {name for name, count in zip(pilot.names, pilot.effective, strict=True) if count < 4 * ENOUGH}
+    seen = pool(studies, seed=SEED, draws=PILOT[0], tune=PILOT[1])
+    few = {name for name, count in zip(seen.names, seen.effective, strict=True) if count < 4 * ENOUGH}
     return [stage_one(tables[study.name], seed=SEED, draws=MORE) if study.name in few else study for study in studies]
 
 

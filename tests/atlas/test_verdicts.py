@@ -24,7 +24,7 @@ def with_ratio(folder: Path, ratio: dict[str, Any]) -> Atlas:
 @pytest.mark.parametrize(("ratio", "word"), [
     ({"point": 20.0, "ci95": [12.0, 35.0], "ci80": [15.0, 30.0]}, "reproduced"),
     ({"point": 8.0, "ci95": [2.0, 35.0], "ci80": [3.0, 20.0]}, "contradicted"),
-    ({"point": 20.0, "ci95": [8.0, 45.0], "ci80": [12.0, 32.0]}, "not settled"),
+    ({"point": 20.0, "ci95": [8.0, 45.0], "ci80": [12.0, 32.0]}, "undecided"),
 ])
 def test_twenty(ratio: dict[str, Any], word: str, tmp_path: Path) -> None:
     found = universal(with_ratio(tmp_path, ratio))
@@ -32,7 +32,7 @@ def test_twenty(ratio: dict[str, Any], word: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("gap", "half", "word"), [(0.2, 0.05, "reproduced"), (0.0, 0.02, "contradicted"),
-                                                   (0.6, 0.05, "contradicted"), (0.1, 0.2, "not settled")])
+                                                   (0.6, 0.05, "contradicted"), (0.1, 0.2, "undecided")])
 def test_cleaner_text(gap: float, half: float, word: str, tmp_path: Path) -> None:
     for name, E in (("marin-comma", 2.6 + gap), ("marin-dclm", 2.6), ("marin-nemotron", 2.6)):
         row = {"E": summary(E, half), "ratio_own": summary(10.0, 1.0)}

@@ -1,0 +1,99 @@
+"""Each table alone: where it is from, its exponents, its forecast of its own top budget, and the exponents it is known for."""
+
+from typing import TYPE_CHECKING
+
+from matplotlib.figure import Figure
+
+from study.articles.atlas import shown
+from study.articles.shared import style, text
+from study.atlas.read import Atlas
+
+if TYPE_CHECKING:
+    from IPython.display import Markdown
+
+SYMBOLS = {"alpha": "α", "beta": "β"}
+COUNTS = {"multiplying": "multiplying", "total": "total", "non_embedding": "no embedding"}
+
+
+def listing(atlas: Atlas) -> "Markdown":
+    """Every table: who, how many runs, over which sizes and up to which compute, and how trained."""
+    rows = []
+    for name, row in atlas.alone.items():
+        source = row["source"]
+        rows.append({
+            "table": name + ("" if source["pooled"] else "*"), "laboratory": row["laboratory"], "rows": str(row["rows"]),
+            "N": f"{text.short(row['N'][0])}–{text.short(row['N'][1])}", "largest C": text.power(row["C"][1]),
+            "N counts": COUNTS[source["N_convention"]], "decayed": "yes" if source["decayed"] else "no",
+            "tuned": "yes" if source["tuned"] else "no"})
+    return text.table(rows, left=("laboratory", "N counts"))
+
+
+def left_out(atlas: Atlas) -> "Markdown":
+    """What could not enter, and why."""
+    return text.table([{"table": name, "why": reason.split(": ", 1)[-1]} for name, reason in atlas.population["left_out"].items()],
+                      left=("why",))
+
+
+def left_out_count(atlas: Atlas) -> str:
+    """How many those are."""
+    return str(len(atlas.population["left_out"]))
+
+
+@style.drawn
+def exponents(atlas: Atlas) -> Figure:
+    """alpha, beta and a of every table alone."""
+    rows = atlas.alone
+    figure, axes = style.canvas(7.4, 0.2 * len(rows) + 0.9, 1, 3, sharey=True)
+    colours = shown.laboratory_colours(sorted({row["laboratory"] for row in rows.values()}))
+    for ax, (key, title) in zip(axes, (("alpha", r"$\alpha$"), ("beta", r"$\beta$"), ("a", r"$a$")), strict=True):
+        for y, row in enumerate(rows.values()):
+            shown.bar(ax, y, row[key], colours[row["laboratory"]])
+        ax.grid(visible=False, axis="y")
+        ax.set_ylim(-0.7, len(rows) - 0.3)
+        style.panel(ax, title)
+    axes[2].axvline(0.5, color=style.MUTED, lw=0.8, ls="--")
+    axes[0].set_yticks(range(len(rows)), list(rows))
+    return figure
+
+
+def exponent_range(atlas: Atlas) -> str:
+    """The smallest and largest median of a among pooled tables."""
+    medians = [row["a"]["point"] for row in atlas.pooled.values()]
+    return f"{min(medians):.2f} to {max(medians):.2f}"
+
+
+def summary(atlas: Atlas) -> "Markdown":
+    """Exponent, D/N at 1e21, E and the forecast of each pooled table."""
+    rows = []
+    for name, row in atlas.pooled.items():
+        forecast, E = row["forecast"], row["E_per_byte"]
+        rows.append({
+            "table": name, "a": shown.both(row["a"]), "D/N at 10²¹": shown.both(row["ratio_large"]),
+            "E (nats/byte)": shown.both(E) if E else text.ABSENT,
+            "forecast in 95 %": f"{forecast['inside']['95']} of {forecast['predicted']}" if forecast else text.ABSENT,
+            "error (s.d.)": text.signed(forecast["mean_error"], 1) if forecast else text.ABSENT})
+    return text.table(rows)
+
+
+def forecasts_hold(atlas: Atlas) -> str:
+    """Tables whose top budget lies in its 95 % interval for nine runs in ten, of those that have a forecast."""
+    found = [row["forecast"] for row in atlas.pooled.values() if row["forecast"]]
+    held = sum(each["inside"]["95"] >= 0.9 * each["predicted"] for each in found)
+    return f"{held} of {len(found)}"
+
+
+def known(atlas: Atlas) -> "Markdown":
+    """Exponents that are stated for a table, and what it says here."""
+    rows = []
+    for name, row in atlas.alone.items():
+        for quantity, found in row["known"].items():
+            here = shown.both(row[quantity], text.significant)
+            rows.append({"table": name, "": SYMBOLS.get(quantity, quantity), "stated": f"{found['stated']:g}", "here": here,
+                         "inside": "yes" if found["inside"] else "no"})
+    return text.table(rows)
+
+
+def known_inside(atlas: Atlas) -> str:
+    """How many of them lie inside."""
+    found = [each["inside"] for row in atlas.alone.values() for each in row["known"].values()]
+    return f"{sum(found)} of {len(found)}"

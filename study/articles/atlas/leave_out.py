@@ -1,0 +1,104 @@
+"""Leave one laboratory out: what three, five or ten runs and everyone else's say of a study's largest budget."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from study.articles.shared import style, text, words
+from study.atlas.leave_out import COUNTS
+from study.atlas.read import Atlas
+from study.atlas.verdicts import calibrated, narrower
+
+if TYPE_CHECKING:
+    from IPython.display import Markdown
+
+LEVELS = ("50", "80", "95")
+
+
+def coverage(atlas: Atlas) -> "Markdown":
+    """Coverage, width and error of D_opt, and coverage of losses, by prior and number of runs."""
+    rows = []
+    for runs in COUNTS:
+        for prior in ("default", "atlas"):
+            chosen = [row for row in atlas.left_out["predictions"] if (row["prior"], row["runs"]) == (prior, runs)]
+            held = {f"{level} %": f"{atlas.covered(prior, runs, level)[0]} of {len(chosen)}" for level in LEVELS}
+            losses = sum(row["losses_inside"]["95"] for row in chosen), sum(row["losses"] for row in chosen)
+            rows.append({"runs": str(runs), "prior": prior, **held,
+                         "width (decades)": text.two(atlas.median_width(prior, runs) / float(np.log(10))),
+                         "error (factor)": text.two(float(np.exp(np.median([abs(row["log_error"]) for row in chosen])))),
+                         "losses in 95 %": text.percent(losses[0] / losses[1])})
+    return text.table(rows, left=("prior",))
+
+
+@style.drawn
+def intervals(atlas: Atlas) -> Figure:
+    """D_opt at each study's largest budget over its own answer, from three runs, with either prior."""
+    predictions = [row for row in atlas.left_out["predictions"] if row["runs"] == COUNTS[0]]
+    names = [row["study"] for row in predictions if row["prior"] == "atlas"]
+    figure, ax = style.canvas(7.0, 0.28 * len(names) + 1.0)
+    for prior, colour, shift in (("default", style.PRIOR, -0.17), ("atlas", style.POSTERIOR, 0.17)):
+        for row in predictions:
+            if row["prior"] == prior:
+                y = names.index(row["study"]) + shift
+                for level, width in (("95", 1.4), ("50", 4.0)):
+                    ax.plot(np.array(row["intervals"][level]) / row["truth"], [y, y], color=colour, lw=width, solid_capstyle="butt")
+                ax.plot([row["point"] / row["truth"]], [y], "o", color="white", mec=colour, ms=3.6)
+        ax.text(0.99, 0.03 + 0.05 * (prior == "atlas"), f"{prior} prior", color=colour, ha="right", transform=ax.transAxes)
+    ax.axvline(1.0, color=style.INK, lw=0.8)
+    ax.set_yticks(range(len(names)), names)
+    ax.set_xlim(1e-3, 1e3)
+    style.log_axis(ax, "x", style.power)
+    ax.grid(visible=False, axis="y")
+    style.panel(ax, "", "predicted over measured optimal tokens at the largest budget")
+    return figure
+
+
+def done(atlas: Atlas) -> str:
+    """Laboratories that have been left out, of those in the population."""
+    return f"{len(atlas.left_out['new_study_without'])} of {len(atlas.laboratories)}"
+
+
+def hold(atlas: Atlas) -> str:
+    """Whether the intervals hold: "hold" or "do not hold"."""
+    return calibrated(atlas)
+
+
+def covered_95(atlas: Atlas) -> str:
+    """Studies that the 95 % interval from three runs holds."""
+    held, of = atlas.covered("atlas", COUNTS[0], "95")
+    return f"{held} of {of}"
+
+
+def covered_50(atlas: Atlas) -> str:
+    """Studies that the 50 % interval from three runs holds."""
+    held, of = atlas.covered("atlas", COUNTS[0], "50")
+    return f"{held} of {of}"
+
+
+def share(atlas: Atlas) -> str:
+    """Median width with the atlas's prior over the default's, from three runs."""
+    return text.two(narrower(atlas))
+
+
+def decades(atlas: Atlas) -> str:
+    """Median width from three runs, decades."""
+    return text.two(atlas.median_width("atlas", COUNTS[0]) / float(np.log(10)))
+
+
+def decades_default(atlas: Atlas) -> str:
+    """The same with the default prior."""
+    return text.two(atlas.median_width("default", COUNTS[0]) / float(np.log(10)))
+
+
+def missed(atlas: Atlas) -> str:
+    """The studies that three runs and the others miss."""
+    return words.enumeration([row["study"] for row in atlas.missed()])
+
+
+def places(atlas: Atlas) -> "Markdown":
+    """Where each study lies in what the other laboratories predict, in percent: alpha, beta, D/N, E and the rest."""
+    shown_as = {"alpha": "α", "beta": "β", "R": "D/N", "e": "E/byte", "T": "(L − E)/byte"}
+    return text.table([{"study": name, **{label: f"{100 * found[key]:.0f}" if key in found else text.ABSENT
+                                          for key, label in shown_as.items()}}
+                       for name, found in atlas.left_out["places"].items()])
