@@ -11,6 +11,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from study.config import ConfigError, GoConfig
+from study.cost import memory
 from study.counts import GO_PLANES, GO_POINTS, config_counts, exact_flops, go_flops_per_position
 from study.data.go.positions import PLANES, SHA256, PositionSet, rows
 from study.data.go.rules import POINTS
@@ -115,6 +116,22 @@ def test_counts_and_flops_are_the_model_s() -> None:
             model(torch.zeros(1, GO_PLANES, 9, 9))
         assert go_flops_per_position(width, layers) == 3 * counter.get_total_flops()
     assert exact_flops(SMALL) == SMALL.tokens * go_flops_per_position(8, 1)
+
+
+def test_activations_are_the_bytes_that_the_backward_pass_keeps(data: PositionSet) -> None:
+    config = replace(SMALL, width=32, layers=3)
+    model, kept = model_of(config), {}
+    parameters = {p.untyped_storage().data_ptr() for p in model.parameters()}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        kept[storage.data_ptr()] = 0 if storage.data_ptr() in parameters else storage.nbytes(), tensor
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        loss = model.loss(torch.from_numpy(rows(data.train, np.arange(32))))
+    assert loss.requires_grad
+    assert 0.9 < sum(size for size, _ in kept.values()) / memory(config, 32).activations <= 1
 
 
 def test_each_epoch_sees_each_position_once_turned_anew() -> None:
