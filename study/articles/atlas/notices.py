@@ -4,6 +4,8 @@ from study.articles.shared.page import callout
 from study.atlas.read import Atlas
 from study.inference.pooled.two_stage import past_gate
 
+ATLASES = 200  # simulated ones that calibration asks for
+
 
 def lacking(atlas: Atlas) -> list[str]:
     """What is missing or not past its gate, each in a few words."""
@@ -15,6 +17,8 @@ def lacking(atlas: Atlas) -> list[str]:
         parts.append(f"{done} of {of} laboratories are left out: run `study atlas leave-out`")
     parts += [f"{name}.json is not recorded: run `study atlas {command}`"
               for name, command in (("joint", "joint"), ("sbc", "calibrate")) if not atlas.has(name)]
+    if atlas.has("sbc") and (simulated := atlas.calibration["finished"]) < ATLASES:
+        parts.append(f"{simulated} of {ATLASES} atlases are simulated: run `study atlas calibrate`")
     return parts
 
 
