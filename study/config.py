@@ -240,17 +240,6 @@ class GoConfig:
 Config = RunConfig | GoConfig
 
 
-def language_config(config: Config) -> RunConfig:
-    """The config as that of a language run.
-
-    Raises:
-        ConfigError: it is none.
-    """
-    if not isinstance(config, RunConfig):
-        raise ConfigError(f"{config.run_id} is no run of a language model")
-    return config
-
-
 def config_from(data: dict[str, Any]) -> Config:
     """The config of a record's body: a GoConfig is what has `positions`.
 

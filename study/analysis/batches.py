@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from study.analysis.efficiency import to_loss
+from study.analysis.tables import groups
 from study.inference.general.draws import LawPosterior, fit_law
 from study.inference.parameters import Array
 from study.laws import c_min
-from study.laws.critical_batch import MANY_LOSSES, ONE_LOSS, fall_that_doubles
+from study.laws.critical_batch import ONE_LOSS, fall_that_doubles
 from study.laws.law import LawError
 from study.laws.steps import steps_law
 
@@ -24,29 +25,34 @@ POINTS = 8  # of a curve that enter L(N, S)
 
 @dataclass(frozen=True)
 class CriticalBatch:
-    """B_crit(L) = B_0 (L/L_0)^-steepness, from steps to a loss by batch."""
+    """B_crit(L) = B_0 (L/L_0)^-steepness, through the critical batches of several losses, each with its own S_min."""
 
     needed: pd.DataFrame  # batch, loss, steps, tokens
-    posterior: LawPosterior
+    levels: tuple[tuple[float, LawPosterior], ...]  # (loss, S_min and B_crit there)
+    L_0: float  # geometric mean of the losses
+    B_0: Array  # tokens, per draw
+    steepness: Array  # 1 / alpha_B, per draw
 
     def at(self, loss: float) -> Array:
         """B_crit in tokens, per draw."""
-        theta, reference = self.posterior.theta, self.posterior.problem.reference
-        return np.asarray(theta["B_crit"] * reference["batch"] * (loss / reference["loss"]) ** -theta["steepness"])
+        return np.asarray(self.B_0 * (loss / self.L_0) ** -self.steepness)
 
     @property
     def fall(self) -> Array:
         """Share by which the loss falls while B_crit doubles, per draw; Kaplan: 13 %."""
-        return fall_that_doubles(self.posterior.theta["steepness"])
+        return fall_that_doubles(self.steepness)
 
     @property
     def alpha_B(self) -> Array:
         """1 / steepness, per draw."""
-        return np.asarray(1 / self.posterior.theta["steepness"])
+        return np.asarray(1 / self.steepness)
 
 
 def critical_batch(curves: pd.DataFrame, levels: Sequence[float]) -> CriticalBatch:
     """Fit steps to each loss over batches, one size; the fewest steps over the rates that a batch was run at.
+
+    Two stages: S_min and B_crit of each loss by the hyperbola, then, in every draw, the line of ln B_crit on ln L, its points
+    weighed by how well each is known.
 
     Raises:
         LawError: fewer than three batches or two losses that they reach.
@@ -57,12 +63,20 @@ def critical_batch(curves: pd.DataFrame, levels: Sequence[float]) -> CriticalBat
     needed = needed[needed["loss"].isin(counted[counted >= 3].index)].reset_index(drop=True)
     if needed["loss"].nunique() < 2:
         raise LawError("a critical batch that depends on the loss needs two losses reached by three batches each")
-    return CriticalBatch(needed, fit_law(MANY_LOSSES, needed, seed=SEED))
+    fits = tuple((loss, at_one_loss(rows)) for loss, rows in groups(needed, "loss"))
+    x = np.log([loss for loss, _ in fits])
+    y = np.stack([np.log(fit.theta["B_crit"] * fit.problem.reference["batch"]) for _, fit in fits])
+    weight = 1 / y.var(axis=1)
+    centred = x - weight @ x / weight.sum()
+    slope = (weight * centred) @ y / (weight @ centred**2)
+    L_0 = float(np.exp(x.mean()))
+    level = weight @ y / weight.sum() + slope * (np.log(L_0) - weight @ x / weight.sum())
+    return CriticalBatch(needed, fits, L_0, np.exp(level), np.maximum(-slope, 1e-3))
 
 
 def at_one_loss(needed: pd.DataFrame) -> LawPosterior:
     """S_min and B_crit (in units of the reference batch) at one loss: columns batch and steps."""
-    return fit_law(ONE_LOSS, needed, seed=SEED)
+    return fit_law(ONE_LOSS, needed, seed=SEED, fallback=False)
 
 
 def in_steps(curves: pd.DataFrame, batch: CriticalBatch | None = None, *, floor: bool = True,

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from study.config import language_config
 from study.grids import GRIDS, grid
+from study.grids.design import language_config
 from study.record import CurvePoint, RunRecord
 from study.table import records_of, table
 

@@ -5,7 +5,7 @@ import pandas as pd
 
 from study.analysis.study import Study, once
 from study.analysis.tables import complete, each, groups, lowest
-from study.config import language_config
+from study.grids.design import language_config
 from study.tune import SMALLEST_BATCH, Rule, fit_rule
 
 

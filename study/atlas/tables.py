@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from study.config import language_config
 from study.errors import StudyError
+from study.grids.design import language_config
 from study.inference.observations import bytes_per_token_of
 from study.inference.parameters import Array, Surface
 from study.inference.pooled.population import covariates

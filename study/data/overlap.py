@@ -21,24 +21,29 @@ def ngram_overlap(train: npt.NDArray[np.uint16], validation: npt.NDArray[np.uint
     """
     if len(validation) < n:
         return float("nan")
-    hashes = _ngram_hashes(validation, n)
+    hashes = ngram_hashes(validation, n)
     ends = np.concatenate([[0], np.cumsum(validation == end)])
     hashes = hashes[ends[n:] == ends[:-n]]
     if not len(hashes):
         return float("nan")
     hashes = hashes[np.linspace(0, len(hashes) - 1, min(sample, len(hashes))).astype(np.int64)]
-    distinct, times = np.unique(hashes, return_counts=True)
+    return float(seen_hashes(train, hashes, n).mean())
+
+
+def seen_hashes(train: npt.NDArray[np.uint16], hashes: npt.NDArray[np.uint64], n: int) -> npt.NDArray[np.bool_]:
+    """Which of the `hashes` of n-grams (`ngram_hashes`) occur anywhere in the train stream."""
+    distinct, place_of = np.unique(hashes, return_inverse=True)
     # A table of the hashes' leading bits rejects nearly all train n-grams before the exact look-up.
     shift = np.uint64(64 - _FILTER_BITS)
     maybe = np.zeros(1 << _FILTER_BITS, dtype=bool)
     maybe[distinct >> shift] = True
     seen = np.zeros(len(distinct), dtype=bool)
     for start in range(0, max(0, len(train) - n + 1), _CHUNK):
-        found = _ngram_hashes(train[start : start + _CHUNK + n - 1], n)
+        found = ngram_hashes(train[start : start + _CHUNK + n - 1], n)
         found = found[maybe[found >> shift]]
         place = np.minimum(np.searchsorted(distinct, found), len(distinct) - 1)
         seen[place[distinct[place] == found]] = True
-    return float(times[seen].sum() / times.sum())
+    return np.asarray(seen[place_of.reshape(-1)])
 
 
 def line_repetition(documents: Iterable[str]) -> tuple[float, float]:
@@ -58,7 +63,7 @@ def line_repetition(documents: Iterable[str]) -> tuple[float, float]:
     return 1 - len(first) / len(size), float(1 - size[first].sum() / size.sum())
 
 
-def _ngram_hashes(tokens: npt.NDArray[np.uint16], n: int) -> npt.NDArray[np.uint64]:
+def ngram_hashes(tokens: npt.NDArray[np.uint16], n: int) -> npt.NDArray[np.uint64]:
     """One 64-bit hash an n-gram: a polynomial in the tokens modulo 2^64, then mixed so that its leading bits are even."""
     count = len(tokens) - n + 1
     if count <= 0:

@@ -2,10 +2,11 @@
 
 One verdict comes first: what makes the answer unsafe, or which test it passed. Where it is unsafe a widened interval stands
 beside the law's own: the draws of every form that predicts the runs about as well, each stretched on the log scale about its
-median by the root mean square of the forecast's standardised errors where that is above 1.
+median by the root mean square of the forecast's standardised errors where that is above 1; and where the rows' tokens are not
+what the law means by D, as many draws whose term in D is the prior's.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from study.inference.forecast import Forecast, forecast_test
 from study.inference.forms import FORMS, FormFit, fit_form
 from study.inference.parameters import Array
 from study.inference.posterior import Posterior
-from study.inference.priors import Priors, priors
+from study.inference.priors import Priors, draw_prior, priors
 from study.inference.trends import Trend, residual_trends
 
 THINNED = 1000  # random rows that the forecast and other forms are tried on, at the most
@@ -27,6 +28,7 @@ BETTER = 4.0  # elpd by which another form must predict better to be held agains
 AS_WELL = 10.0  # elpd within which a form is part of the widened interval
 FAR = 3.0  # prior s.d. of ln E
 UNLEARNED = 0.5  # share of the prior variance of ln E left, above which E is the prior's
+UNSEEN_TOKENS = ("checkpoints", "repeated text")  # doubts that leave the term in D without evidence
 MIXED = 4000  # draws of a mixture
 
 
@@ -67,11 +69,14 @@ def argue(table: pd.DataFrame, fits: Fits, N: float, known: tuple[Doubt, ...], *
             forms[form] = fit_form(some, form, prior=prior if own_scale else None, group=posterior.spec.group, **at)
         except StudyError as error:
             forms[form] = str(error)
-    found = [*known, *(_drifts(trends)), *_floor(posterior, prior), *_better(forms, own, N)]
+    sampling = [Doubt("sampling", fits.rough, True)] if fits.rough else []
+    found = [*known, *sampling, *(_drifts(trends)), *_floor(posterior, prior), *_better(forms, own, N)]
     others = [fit for name in ("kaplan", "nesting") if isinstance(fit := forms[name], FormFit)]
     mixture = _mixed([own, *(_tokens(fit.draws.D_opt_at(N)) for fit in others)], seed)
     verdict, trusted = _verdict(forecast, no_forecast, found)
     widened = None if trusted else _widened(own, forms, N, forecast, seed)
+    if widened is not None and any(doubt.severe and doubt.kind in UNSEEN_TOKENS for doubt in known):
+        widened = _mixed([widened, _tokens_of_the_prior(posterior, N, seed)], seed)
     return Argument(verdict, trusted, tuple(found), forecast, no_forecast, trends, forms, len(some), mixture, widened)
 
 
@@ -139,6 +144,13 @@ def _widened(own: Array, forms: dict[str, FormFit | str], N: float, forecast: Fo
         middle = np.median(np.log(part))
         stretched.append(np.exp(np.clip(middle + stretch * (np.log(part) - middle), -276.0, 276.0)))
     return _mixed(stretched, seed)
+
+
+def _tokens_of_the_prior(posterior: Posterior, N: float, seed: int) -> Array:
+    """D_opt at N with the term in N as fitted and the term in D as the prior has it: what is known where D is not honest."""
+    p = posterior.parameters
+    prior = draw_prior(posterior.spec, len(p), seed=seed, bytes_per_token=posterior.bytes_per_token)
+    return _tokens(replace(p, tB=prior.tB, beta=prior.beta).surface(posterior.N0, posterior.D0).D_opt_at(N))
 
 
 def _mixed(parts: list[Array], seed: int) -> Array:

@@ -27,6 +27,7 @@ FEW_CELLS = 8  # with so few the scale of the noise is hardly known: a funnel th
 NUTS_ROWS = 400  # above, chains take minutes
 SLOW_ROWS = 1500  # above, they are not tried at all
 MOST_ROWS = 20_000
+ROUGH_KHAT = 1.0  # below it the draws still have a mean: shown, with a severe doubt, where nothing converges
 FIRST_DRAWS, MOST_DRAWS = 4000, 40_000
 CLASSICAL_ROWS = 1000  # random rows that the Huber fit and curve_fit see, at the most
 BOOTSTRAPPED = 300_000  # rows of all resamples together
@@ -69,6 +70,7 @@ class Drawn:
     posterior: Posterior
     method: str  # "NUTS" or "importance sampling"
     gate: str
+    rough: bool  # importance draws whose k-hat is above 0.7, where nothing converged
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ class Fits:
     huber: Bootstrap | str  # or why there is none
     curve_fit: CurveFit | str
     warnings: tuple[str, ...]
+    rough: str = ""  # why the draws are rough, where nothing converged
 
 
 def check_size(table: pd.DataFrame) -> None:
@@ -102,15 +105,19 @@ def draw_posterior(table: pd.DataFrame, spec: ModelSpec, *, seed: int, N0: float
     D_opt at `asked` parameters hold.
 
     Raises:
-        UnconvergedError: neither converged. TooManyRunsError: more than `MOST_ROWS` rows. The others of `fit_posterior`.
+        UnconvergedError: neither converged, and k-hat of the importance draws is above `ROUGH_KHAT`.
+        TooManyRunsError: more than `MOST_ROWS` rows. The others of `fit_posterior`.
     """
     check_size(table)
     where: dict[str, Any] = {"seed": seed, "N0": N0, "D0": D0, "bytes_per_token": bytes_per_token, "prior": prior}
     few = table[["N", "D"]].drop_duplicates().shape[0] <= FEW_CELLS
 
+    rough: list[Posterior] = []
+
     def importance(draws: int) -> Posterior:
         found = fit_fast(table, spec, fallback=False, draws=draws, **where)
         if not found.diagnostics.converged:
+            rough.append(found)
             raise UnconvergedError(f"importance draws of {len(table)} runs are not reliable (k-hat {found.khat:.2f})")
         return found
 
@@ -133,8 +140,11 @@ def draw_posterior(table: pd.DataFrame, spec: ModelSpec, *, seed: int, N0: float
         except UnconvergedError as error:
             failed.append(error)
             continue
-        return Drawn(found, method, f"{failed[0]}; {method} stands in" if failed else "")
-    raise failed[0]
+        return Drawn(found, method, f"{failed[0]}; {method} stands in" if failed else "", False)
+    best = min(rough, key=lambda found: found.khat, default=None)
+    if best is None or not best.khat < ROUGH_KHAT:
+        raise failed[0]
+    return Drawn(best, "importance sampling", f"{'; '.join(map(str, failed))}: the importance draws stand in, and are rough", True)
 
 
 def fit_all(table: pd.DataFrame, spec: ModelSpec, *, seed: int, N0: float | None = None, D0: float | None = None,
@@ -159,7 +169,8 @@ def fit_all(table: pd.DataFrame, spec: ModelSpec, *, seed: int, N0: float | None
         curve = fit_curve_fit(*rows)
     except InferenceError as error:
         curve = str(error)
-    return Fits(drawn.posterior, drawn.method, huber, curve, (*([drawn.gate] if drawn.gate else []), *said))
+    gate = (drawn.gate,) if drawn.gate and not drawn.rough else ()
+    return Fits(drawn.posterior, drawn.method, huber, curve, (*gate, *said), drawn.gate if drawn.rough else "")
 
 
 def answer(posterior: Posterior, N: float, C: float, *, seed: int) -> Answers:

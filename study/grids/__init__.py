@@ -9,12 +9,13 @@ from study.grids.go import go, go_gpu
 from study.grids.gpu import gpu, lab01
 from study.grids.isoflop import cpu, quick, seeds, smoke
 from study.grids.markov import markov_2, markov_3
-from study.grids.recipe import probes, tuning
+from study.grids.recipe import parts, parts_source, probes, tuning
 from study.grids.sweep import sweep
 
 GRIDS: dict[str, Callable[[], Grid]] = {
     "smoke": smoke, "quick": quick, "sweep": sweep, "cpu": cpu, "seeds": seeds, "probes": probes, "tuning": tuning, "cpu2": cpu2,
-    "check": check, "markov-2": markov_2, "markov-3": markov_3, "factors": factors, "shapes": shapes, "batches": batches,
+    "check": check, "parts": parts, "parts-source": parts_source,
+    "markov-2": markov_2, "markov-3": markov_3, "factors": factors, "shapes": shapes, "batches": batches,
     "lab01": lab01, "gpu": gpu, "go": go, "go-gpu": go_gpu,
 }
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from study.config import Config
+from study.config import Config, RunConfig
 from study.errors import StudyError
 
 SPLITS = ("fit", "held-out", "tuning")
@@ -76,3 +76,14 @@ class Grid:
             if cell.config.run_id == run_id:
                 return cell
         raise GridError(f"grid {self.name} has no run {run_id!r}: see `study status --grid {self.name}`")
+
+
+def language_config(config: Config) -> RunConfig:
+    """The config as that of a language run.
+
+    Raises:
+        GridError: it is none.
+    """
+    if not isinstance(config, RunConfig):
+        raise GridError(f"{config.run_id} is no run of a language model")
+    return config

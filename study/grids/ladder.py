@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from study.config import RunConfig, language_config, whole_batches
+from study.config import RunConfig, whole_batches
 from study.counts import exact_flops_per_token
 from study.data.sizes import UNIQUE_TRAIN_TOKENS
-from study.grids.design import Cell, Grid, GridError
+from study.grids.design import Cell, Grid, GridError, language_config
 
 LARGEST_SHARE = 0.9  # of the unique train tokens that any cell may use
 

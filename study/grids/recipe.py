@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 from study.config import RunConfig
+from study.grids.cpu2 import tuned
 from study.grids.design import Cell, Grid
-from study.grids.isoflop import RULE
+from study.grids.isoflop import RULE, ruled
 from study.grids.ladder import DEDUP, PYTHON, at, checked, tokens_at
 
 # Along the optimum of `cpu`, budget -> width: where the recipes are compared.
@@ -33,6 +34,19 @@ def probes() -> Grid:
     cells += [run(base, 1e13) for base in (replace(muon, context=32), short, replace(short, optimiser="muon"))]
     cells += [run(base, 3e13) for base in (replace(muon, context=32), replace(short, optimiser="muon"))]
     return checked("probes", cells)
+
+
+PARTS_PATH = {**PROBE_PATH, 1e14: 96}
+
+
+def parts() -> Grid:
+    """Where the loss falls along the optimum, by the second recipe: cells of `cpu2` whose loss is measured in parts."""
+    return checked("parts", [Cell(tuned(budget, width), "parts", "tuning", budget) for budget, width in PARTS_PATH.items()])
+
+
+def parts_source() -> Grid:
+    """The same by the first recipe: cells of `cpu`."""
+    return checked("parts-source", [Cell(ruled(budget, width), "parts", "tuning", budget) for budget, width in PARTS_PATH.items()])
 
 
 # budget, widths, batches in tokens, learning rates x width. The probes put the optimum of width 32 at 1e12 FLOP near a batch of

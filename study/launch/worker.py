@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from filelock import Timeout
 
-from study.config import Config, GoConfig
+from study.config import GoConfig
 from study.errors import StudyError
 from study.grids import grid
 from study.grids.design import Cell, Grid
@@ -104,7 +104,7 @@ def train_cell(cell: Cell, options: Options, work: Path, stop: Callable[[], bool
 
     config, team = cell.config, team or ALONE
     torch.set_num_threads(options.threads)
-    task = task_of(config)
+    task = task_of(cell)
     device = pick(options.device)
     if not fits(config, device, processes=team.size):
         team = shard(team)
@@ -112,8 +112,9 @@ def train_cell(cell: Cell, options: Options, work: Path, stop: Callable[[], bool
                  stop=stop, team=team)
 
 
-def task_of(config: Config) -> "Task":
-    """What the config's run trains on: the positions of Go, or a corpus's tokens."""
+def task_of(cell: Cell) -> "Task":
+    """What the cell's run trains on: the positions of Go, or a corpus's tokens; the arm "parts" measures more of its loss."""
+    config = cell.config
     if isinstance(config, GoConfig):
         from study.data.go.positions import open_positions
         from study.training.go import go
@@ -121,8 +122,11 @@ def task_of(config: Config) -> "Task":
         return go(open_positions())
     from study.data.tokens import encode_for, prepare
     from study.training.language import language
+    from study.training.parts import with_parts
 
-    return language(prepare(config.corpus), encode_for(config.ood_corpus, config.corpus) if config.ood_corpus else None)
+    tokens = prepare(config.corpus)
+    task = language(tokens, encode_for(config.ood_corpus, config.corpus) if config.ood_corpus else None)
+    return with_parts(task, tokens) if cell.arm == "parts" else task
 
 
 def finish(record: RunRecord, grid_name: str, runs: Path) -> None:

@@ -8,7 +8,6 @@ steps of B tokens, E = B S tokens in all, obeys
 with B_crit = E_min / S_min, which depends on the loss alone: B_crit(L) = B_* / L^(1/alpha_B).
 """
 
-import math
 from typing import Any
 
 import numpy as np
@@ -34,18 +33,9 @@ def _one_loss(theta: Values, columns: Values, xp: Any) -> Any:
     return theta["S_min"] * (1 + theta["B_crit"] * xp.exp(-columns["batch"]))
 
 
-def _many_losses(theta: Values, columns: Values, xp: Any) -> Any:
-    least = theta["S_min"] * xp.exp(-theta["gamma"] * columns["loss"])
-    return least * (1 + theta["B_crit"] * xp.exp(-columns["batch"] - theta["steepness"] * columns["loss"]))
-
-
 # S_min and B_crit at the reference, the latter in units of the reference batch
 ONE_LOSS = Law("S_min (1 + B_crit/B)", ("batch",), {"S_min": LogNormal(-0.7, 1.5), "B_crit": LogNormal(0.0, 2.0)}, _one_loss,
                "steps", relative=True)
-# over several losses: S_min = S_0 (L/L0)^-gamma, B_crit = B_0 (L/L0)^-steepness, steepness = 1/alpha_B
-MANY_LOSSES = Law("S_min(L) (1 + B_crit(L)/B)", ("batch", "loss"),
-                  {"S_min": LogNormal(-0.7, 1.5), "gamma": LogNormal(math.log(8.0), 0.8), "B_crit": LogNormal(0.0, 2.0),
-                   "steepness": LogNormal(math.log(3.0), 0.8)}, _many_losses, "steps", relative=True)
 
 
 def fall_that_doubles(steepness: Any) -> Array:

@@ -67,7 +67,7 @@ def test_a_critical_batch_comes_out_of_curves() -> None:
     found = batches.critical_batch(curves, [2.6, 2.9, 3.3])
     low, high = np.quantile(found.at(3.0), [0.005, 0.995])
     assert low / 1.05 < 2000 < high * 1.05
-    assert np.median(found.posterior.theta["steepness"]) == pytest.approx(4.0, rel=0.15)
+    assert np.median(found.steepness) == pytest.approx(4.0, rel=0.15)
     assert np.median(found.fall) == pytest.approx(1 - 2**-0.25, rel=0.15)
     one = batches.at_one_loss(found.needed[found.needed["loss"] == 2.9])
     at = float(np.median(one.theta["B_crit"])) * one.problem.reference["batch"]

@@ -11,10 +11,12 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from study.config import ConfigError, GoConfig
+from study.cost import memory
 from study.counts import GO_PLANES, GO_POINTS, config_counts, exact_flops, go_flops_per_position
 from study.data.go.positions import PLANES, SHA256, PositionSet, rows
 from study.data.go.rules import POINTS
 from study.data.go.symmetry import COUNT
+from study.grids.design import Cell
 from study.launch.worker import task_of
 from study.record import RunRecord, read_record, write_record
 from study.training import checkpoint, loop
@@ -116,6 +118,22 @@ def test_counts_and_flops_are_the_model_s() -> None:
     assert exact_flops(SMALL) == SMALL.tokens * go_flops_per_position(8, 1)
 
 
+def test_activations_are_the_bytes_that_the_backward_pass_keeps(data: PositionSet) -> None:
+    config = replace(SMALL, width=32, layers=3)
+    model, kept = model_of(config), {}
+    parameters = {p.untyped_storage().data_ptr() for p in model.parameters()}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        kept[storage.data_ptr()] = 0 if storage.data_ptr() in parameters else storage.nbytes(), tensor
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        loss = model.loss(torch.from_numpy(rows(data.train, np.arange(32))))
+    assert loss.requires_grad
+    assert 0.9 < sum(size for size, _ in kept.values()) / memory(config, 32).activations <= 1
+
+
 def test_each_epoch_sees_each_position_once_turned_anew() -> None:
     examples = order(SMALL).reshape(3, 640)
     for epoch in examples:
@@ -163,7 +181,7 @@ def test_what_the_positions_cannot_feed_is_refused(data: PositionSet) -> None:
 
 
 def test_a_worker_trains_on_the_committed_games() -> None:
-    assert task_of(SMALL).sha256 == SHA256
+    assert task_of(Cell(SMALL, "size")).sha256 == SHA256
 
 
 def test_a_checkpoint_holds_running_statistics(tmp_path: Path) -> None:

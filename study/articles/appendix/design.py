@@ -8,9 +8,8 @@ from study.analysis.corpora import corpus_summary
 from study.analysis.study import USUAL_BYTES, Study
 from study.articles.shared import style, text
 from study.articles.shared.page import callout
-from study.config import language_config
 from study.counts import config_counts, exact_flops, six_nd
-from study.grids.design import Cell
+from study.grids.design import Cell, language_config
 
 if TYPE_CHECKING:
     from IPython.display import Markdown

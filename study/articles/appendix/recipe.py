@@ -11,7 +11,7 @@ from study.analysis.study import Study
 from study.analysis.tables import each, groups, lowest
 from study.articles.shared import style, text, words
 from study.articles.shared.page import callout
-from study.config import language_config
+from study.grids.design import language_config
 from study.tune import batch_optima, rate_optima
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from study.analysis import answers, approaches, forms, misfit, seeds
 from study.analysis.study import TARGET_N, Study
 from study.analysis.variants import CONSTANT, NON_EMBEDDING, TOTAL, variant
 from study.articles.shared import style, text, words
-from study.config import language_config
+from study.grids.design import language_config
 from study.inference.parameters import Array
 from study.inference.posterior import KHAT
 from study.laws.published import published_law

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from study.inference.general.draws import fit_law
-from study.laws.critical_batch import MANY_LOSSES, ONE_LOSS
+from study.laws.critical_batch import ONE_LOSS
 from study.laws.law import Law
 from study.laws.overfitting import overfitting_law
 from study.laws.power import power, pure_power
@@ -50,10 +50,6 @@ PLANTED = {
                            crossed(N=SIZES, unique=np.geomspace(1e5, 1e7, 6)), {"N": 2e5, "unique": 1e6}),
     "critical batch at one loss": Planted(ONE_LOSS, {"S_min": 0.6, "B_crit": 1.5}, {"batch": 2.0 ** np.arange(8, 15)},
                                           {"batch": 2048.0}, 0.03),
-    "critical batch": Planted(MANY_LOSSES, {"S_min": 0.6, "gamma": 9.0, "B_crit": 1.5, "steepness": 4.76},
-                              {name: grid.ravel() for name, grid in zip(("batch", "loss"), np.meshgrid(
-                                  2.0 ** np.arange(8, 15), np.linspace(3.0, 4.5, 4)), strict=True)},
-                              {"batch": 2048.0, "loss": 3.7}, 0.03),
 }
 
 

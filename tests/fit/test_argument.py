@@ -1,0 +1,98 @@
+"""The fit argues against itself: verdicts on tables whose fault is planted, and none on a sound one."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from study.fit import fits as fitting
+from study.fit.argument import Argument, argue
+from study.fit.doubts import Doubt
+from study.fit.fits import Fits, draw_posterior
+from study.inference.fast.fit import fit_fast
+from study.inference.posterior import Posterior, UnconvergedError
+from study.inference.spec import ModelSpec
+from study.laws.hoffmann import LossSurface
+from study.laws.nesting import NestingSurface
+
+LAW = LossSurface(1.7, 350.0, 1200.0, 0.34, 0.36)
+SPEC = ModelSpec(group=None)
+N_ASKED = 2e9
+
+
+def runs(law: LossSurface | NestingSurface = LAW, *, bend: float = 0.0, seed: int = 0) -> pd.DataFrame:
+    """Five budgets of five sizes; the loss leaves the law by `bend` in ln L a decade beyond 1e20 FLOP."""
+    C = np.repeat(np.geomspace(1e18, 1e21, 5), 5)
+    N = LAW.N_opt(C) * np.tile(np.geomspace(0.2, 5, 5), 5)
+    noise = 0.003 * np.random.default_rng(seed).standard_normal(25)
+    loss = law.loss(N, C / 6 / N) * np.exp(noise + bend * np.maximum(np.log10(C) - 20, 0))
+    return pd.DataFrame({"N": N, "D": C / 6 / N, "loss": loss})
+
+
+def argued(table: pd.DataFrame, *known: Doubt, rough: str = "") -> tuple[Argument, Posterior]:
+    posterior = fit_fast(table, SPEC, seed=0, fallback=False)
+    return argue(table, Fits(posterior, "importance sampling", "", "", (), rough), N_ASKED, known, seed=0), posterior
+
+
+def test_a_sound_table_passes_and_its_interval_is_not_widened() -> None:
+    argument, posterior = argued(runs())
+    assert argument.trusted and argument.widened is None
+    assert argument.verdict == f"forecast test passed: {argument.forecast.inside[0.95]} of 5 inside 95 %"  # type: ignore[union-attr]
+    low, high = np.quantile(argument.mixture, [0.025, 0.975])
+    own = np.quantile(posterior.draws.D_opt_at(N_ASKED), [0.025, 0.975])
+    assert low < own[0] and high > 0.9 * own[1] and set(argument.forms) == {"hoffmann", "kaplan", "nesting", "no floor"}
+
+
+def test_a_law_that_bends_fails_its_forecast_and_is_widened() -> None:
+    argument, posterior = argued(runs(bend=0.06))
+    assert not argument.trusted and argument.verdict.startswith("do not ") and "forecast test failed" in argument.verdict
+    own, wide = (np.ptp(np.log(np.quantile(draws, [0.025, 0.975])))
+                 for draws in (posterior.draws.D_opt_at(N_ASKED), argument.widened))  # type: ignore[arg-type]
+    assert wide > 1.3 * own
+
+
+def test_no_floor_is_seen_and_the_truth_lies_in_the_widened_interval() -> None:
+    law = LossSurface(0.0, 70.0, 80.0, 0.2, 0.21)
+    argument, _ = argued(runs(law))
+    assert "without a floor" in argument.verdict and {"floor", "form"} <= {doubt.kind for doubt in argument.doubts}
+    low, high = np.quantile(argument.widened, [0.025, 0.975])  # type: ignore[arg-type]
+    assert low < float(law.D_opt_at(N_ASKED)) < high
+
+
+def test_an_e_that_is_the_prior_s_is_said() -> None:
+    argument, _ = argued(runs().iloc[[0, 2, 8]])
+    assert any(doubt.kind == "floor" and "E is the prior's" in doubt.text for doubt in argument.doubts)
+
+
+def test_a_severe_doubt_of_the_table_leads_and_unseen_tokens_widen() -> None:
+    slip = Doubt("units", "D/N is 1e7 in every row: N in millions? Write N times 1e6", True)
+    argument, _ = argued(runs(), slip)
+    assert argument.verdict.startswith(f"do not rely on this fit: {slip.text}; forecast test passed")
+    assert argument.widened is not None
+    along, posterior = argued(runs(), Doubt("checkpoints", "all are checkpoints", True))
+    own, wide = (np.ptp(np.log(np.quantile(draws, [0.025, 0.975])))
+                 for draws in (posterior.draws.D_opt_at(N_ASKED), along.widened))  # type: ignore[arg-type]
+    assert wide > 5 * own
+    rough, _ = argued(runs(), rough="nothing converged")
+    assert rough.verdict.startswith("do not rely on this fit: nothing converged")
+
+
+def test_a_fit_that_fails_every_gate_stands_in_rough_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stuck(*_: object, **__: object) -> Posterior:
+        raise UnconvergedError("NUTS did not converge on 25 runs (R-hat 1.530)")
+
+    monkeypatch.setattr(fitting, "fit_posterior", stuck)
+    drawn = draw_posterior(runs(), SPEC, seed=0)
+    assert drawn.method == "importance sampling" and "R-hat 1.530" in drawn.gate and "stands in" in drawn.gate and not drawn.rough
+    monkeypatch.setattr("study.inference.fast.fit.smoothed", lambda log_weight: (log_weight, 0.8))
+    rough = draw_posterior(runs(), SPEC, seed=0)
+    assert rough.rough and "k-hat 0.80" in rough.gate and "R-hat 1.530" in rough.gate
+    monkeypatch.setattr("study.inference.fast.fit.smoothed", lambda log_weight: (log_weight, 1.2))
+    with pytest.raises(UnconvergedError, match="R-hat"):
+        draw_posterior(runs(), SPEC, seed=0)
+
+
+def test_more_rows_than_any_table_of_runs_are_refused_at_once() -> None:
+    with warnings.catch_warnings(), pytest.raises(fitting.TooManyRunsError, match=r"30,000 runs to fit.*one row a run"):
+        draw_posterior(pd.concat([runs()] * 1200), SPEC, seed=0)
