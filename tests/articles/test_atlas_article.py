@@ -1,13 +1,16 @@
 """The atlas's article: every number of it is had from the committed records, and its claims are those that are its to answer."""
 
 import inspect
+import json
 import re
+import shutil
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 from matplotlib.figure import Figure
 
-from study.articles.atlas import alone, corrections, leave_out, question, shown, together, verdicts
+from study.articles.atlas import alone, corrections, leave_out, notices, question, shown, together, verdicts
 from study.articles.claims import claims_of
 from study.atlas.read import Atlas
 from tests.conftest import ROOT
@@ -43,6 +46,20 @@ def test_the_page_asks_for_what_is_there() -> None:
 
 def test_the_claims_are_the_atlas_s(atlas: Atlas) -> None:
     assert [row.claim for row in verdicts.verdicts(atlas)] == [claim.key for claim in claims_of("atlas")]
+
+
+def test_what_is_not_finished_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str], atlas: Atlas) -> None:
+    shutil.copytree(atlas.folder, tmp_path / "atlas")
+    planted = Atlas(tmp_path / "atlas")
+    body = {**atlas.population, "diagnostics": {"rhat": 1.02, "ess_bulk": 900.0, "ess_tail": 900.0, "divergences": 0}}
+    (tmp_path / "atlas" / "population.json").write_text(json.dumps(body))
+    (tmp_path / "atlas" / "leave-out.json").write_text(json.dumps({**atlas.left_out, "new_study_without": {}}))
+    for name in ("joint", "sbc"):
+        (tmp_path / "atlas" / f"{name}.json").unlink(missing_ok=True)
+    said = notices.lacking(planted)
+    assert len(said) == 4 and "1.020" in said[0] and said[1].startswith("0 of ") and "atlas calibrate" in said[3]
+    notices.unfinished(planted)
+    assert "callout-warning" in capsys.readouterr().out
 
 
 def test_intervals_as_text() -> None:

@@ -75,6 +75,23 @@ def summary(atlas: Atlas) -> "Markdown":
     return text.table(rows)
 
 
+@style.drawn
+def forecasts(atlas: Atlas) -> Figure:
+    """Share of the top budget's runs inside the 95 % predictive interval, by table."""
+    rows = {name: row["forecast"] for name, row in atlas.pooled.items() if row["forecast"]}
+    figure, ax = style.canvas(7.0, 0.2 * len(rows) + 0.8)
+    for y, found in enumerate(rows.values()):
+        share = found["inside"]["95"] / found["predicted"]
+        ax.plot([0, share], [y, y], color=style.GRID, lw=1.2)
+        ax.plot([share], [y], "o", color=style.POSTERIOR if share >= 0.9 else style.KAPLAN, ms=4.5)
+    ax.axvline(0.95, color=style.MUTED, lw=0.8, ls="--")
+    ax.set_yticks(range(len(rows)), list(rows))
+    ax.set_xlim(0, 1.03)
+    ax.grid(visible=False, axis="y")
+    style.panel(ax, "", "share of the top budget's runs inside the interval")
+    return figure
+
+
 def forecasts_hold(atlas: Atlas) -> str:
     """Tables whose top budget lies in its 95 % interval for nine runs in ten, of those that have a forecast."""
     found = [row["forecast"] for row in atlas.pooled.values() if row["forecast"]]

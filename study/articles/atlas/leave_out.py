@@ -54,6 +54,22 @@ def intervals(atlas: Atlas) -> Figure:
     return figure
 
 
+@style.drawn
+def widths(atlas: Atlas) -> Figure:
+    """The width of the 95 % interval of D_opt by number of runs, a line a study, with either prior."""
+    figure, axes = style.canvas(7.0, 2.8, 1, 2, sharey=True)
+    for ax, prior, colour in zip(axes, ("default", "atlas"), (style.PRIOR, style.POSTERIOR), strict=True):
+        chosen = [row for row in atlas.left_out["predictions"] if row["prior"] == prior]
+        for study in dict.fromkeys(row["study"] for row in chosen):
+            own = sorted((row["runs"], row["log_width"] / np.log(10)) for row in chosen if row["study"] == study)
+            ax.plot(*zip(*own, strict=True), color=colour, lw=0.8, alpha=0.5)
+        ax.plot(COUNTS, [atlas.median_width(prior, runs) / np.log(10) for runs in COUNTS], "o-", color=style.INK, ms=4)
+        ax.set_xticks(COUNTS)
+        style.panel(ax, f"{prior} prior", "runs")
+    axes[0].set_ylabel("decades of the 95 % interval")
+    return figure
+
+
 def done(atlas: Atlas) -> str:
     """Laboratories that have been left out, of those in the population."""
     return f"{len(atlas.left_out['new_study_without'])} of {len(atlas.laboratories)}"

@@ -25,7 +25,7 @@ from study.inference.pooled.population import (
     Population,
     prior_draw,
 )
-from study.inference.posterior import Diagnostics
+from study.inference.posterior import ESS, RHAT, Diagnostics
 
 CHAINS = 4
 
@@ -86,6 +86,11 @@ def pool(studies: Sequence[StudyDraws], *, seed: int, draws: int = 1500, tune: i
     mean, lab, within, picked = (np.stack(values) for values in zip(*kept, strict=True))
     population = Population(mean, lab, within)
     return Pooled(population, picked, tuple(study.name for study in studies), carried, population_diagnostics(population, chains))
+
+
+def past_gate(rhat: float, effective: float) -> bool:
+    """R-hat < 1.01 and more than 400 effective draws, as for every fit."""
+    return rhat < RHAT and effective > ESS
 
 
 def summary_draws(population: Population) -> dict[str, Array]:
