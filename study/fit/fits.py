@@ -115,11 +115,12 @@ def draw_posterior(table: pd.DataFrame, spec: ModelSpec, *, seed: int, N0: float
     rough: list[Posterior] = []
 
     def importance(draws: int) -> Posterior:
-        found = fit_fast(table, spec, fallback=False, draws=draws, **where)
-        if not found.diagnostics.converged:
+        for again in range(2):  # a k-hat just above the gate is often luck
+            found = fit_fast(table, spec, fallback=False, **{**where, "seed": seed + again, "draws": draws * (1 + 3 * again)})
+            if found.diagnostics.converged:
+                return found
             rough.append(found)
-            raise UnconvergedError(f"importance draws of {len(table)} runs are not reliable (k-hat {found.khat:.2f})")
-        return found
+        raise UnconvergedError(f"importance draws of {len(table)} runs are not reliable (k-hat {found.khat:.2f})")
 
     def chains(draws: int) -> Posterior:
         return fit_posterior(table, spec, draws=draws // CHAINS, **where)
