@@ -6,10 +6,11 @@ Collected where chromedriver is on PATH, and where STUDY_BROWSER=1 asks for it (
 import base64
 import io
 import json
+import math
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,11 @@ import pytest
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService, Keys
 from selenium.webdriver.common.by import By
 
+from study.analysis.study import load
 from study.articles.shared import text
+from study.inference.answers import summarise
+from study.inference.digits import estimate
+from study.inference.parameters import Array
 from tests.conftest import Rendered
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -150,23 +155,33 @@ def enter(browser: Chrome, value: str) -> None:
     box.send_keys(value, Keys.ENTER)
 
 
-def test_the_interactive_answer_is_that_of_study_fit(at_desk: Chrome, changed: Rendered, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "study.cli", "fit", "--grid", "quick", "--runs", str(changed.runs),
-               "--predict-n", "3e8", "--predict-c", "2e20", "--out", str(tmp_path / "fit")]
-    subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
-    fitted = json.loads((tmp_path / "fit" / "fit.json").read_text())["answers"]
+def test_the_interactive_answer_is_that_of_the_page_s_posterior(at_desk: Chrome, changed: Rendered) -> None:
+    law = load("quick", changed.runs).posterior.draws
+
+    def row(draws: Array, form: Callable[[float], str]) -> list[str]:
+        found = summarise(draws)
+        return [form(found.median), *(text.interval(*found.intervals[level], form) for level in (0.95, 0.8, 0.5))]
+
     enter(at_desk, "3e8")
-    shown = answers(at_desk)
-    for name, key, form in (("tokens D", "D_opt", text.count), ("tokens a parameter", "tokens_per_parameter", text.significant)):
-        exact = fitted["at_N"][key]["posterior"]
-        assert shown[name] == [form(exact["point"]), *(text.interval(*exact[f"ci{level}"], form) for level in (95, 80, 50))]
+    shown, D = answers(at_desk), law.D_opt_at(3e8)
+    assert shown["tokens D"] == row(D, text.count) and shown["tokens a parameter"] == row(D / 3e8, text.significant)
     choose(at_desk, "answer-mode", "C")
     enter(at_desk, "2e20")
     shown = answers(at_desk)
-    for name, key in (("tokens D", "D_opt"), ("parameters N", "N_opt")):
-        exact = fitted["at_C"][key]["posterior"]
-        assert shown[name] == [text.count(exact["point"]),
-                               *(text.interval(*exact[f"ci{level}"], text.count) for level in (95, 80, 50))]
+    assert shown["tokens D"] == row(law.D_opt(2e20), text.count) and shown["parameters N"] == row(law.N_opt(2e20), text.count)
+
+
+def test_the_page_s_posterior_and_study_fit_agree_within_their_monte_carlo_errors(changed: Rendered, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "study.cli", "fit", "--grid", "quick", "--runs", str(changed.runs),
+               "--predict-n", "3e8", "--out", str(tmp_path / "fit")]
+    subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
+    fitted = json.loads((tmp_path / "fit" / "fit.json").read_text())["answers"]["at_N"]["D_opt"]["posterior"]
+    posterior = load("quick", changed.runs).posterior
+    page = estimate(posterior, posterior.draws.D_opt_at(3e8))
+    pairs = [(page.median, page.median_error, fitted["point"], fitted["mcse"]["point"])]
+    pairs += list(zip(page.ci95, page.interval_errors[0.95], fitted["ci95"], fitted["mcse"]["ci95"], strict=True))
+    for one, error, other, other_error in pairs:
+        assert abs(math.log(one / other)) < 4 * math.hypot(error, other_error), (one, other)
 
 
 def test_a_desk_shows_the_whole_answer(at_desk: Chrome) -> None:
