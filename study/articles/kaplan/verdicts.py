@@ -21,7 +21,7 @@ from study.articles.kaplan import (
 )
 from study.articles.kaplan.data import Kaplan
 from study.articles.shared import text
-from study.articles.shared.words import number_word
+from study.articles.shared.words import none_or, number_word
 from study.articles.verdict import Verdict
 
 VERDICTS: Mapping[str, Callable[[Kaplan], Verdict]] = MappingProxyType({
@@ -99,7 +99,7 @@ def clause(study: Kaplan, claim: str) -> str:
 
 def tally(study: Kaplan, word: str) -> str:
     """How many claims have that verdict, as a word."""
-    return number_word(sum(found.word == word for found in verdicts(study)))
+    return none_or(sum(found.word == word for found in verdicts(study)))
 
 
 def total() -> str:
