@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import minimize
 
+from study.inference.fast.fit import smoothed
 from study.inference.fast.mixture import Mixture, effective, rebuild, resample
 from study.inference.general.density import Problem, coordinates, problem
 from study.inference.parameters import Array
@@ -99,7 +100,7 @@ def importance(at: Problem, count: int, rng: np.random.Generator) -> tuple[Array
         return y, x, at.log_posterior(x) + log_jacobian - proposal.log_density(y)
 
     _, x, log_weight = draw(proposal, count)
-    smooth, khat = _smoothed(log_weight)
+    smooth, khat = smoothed(log_weight)
     if khat <= 0.5 and effective(smooth) >= 0.15 * count:
         return x, smooth, khat
     for attempt in (2, 8):
@@ -110,7 +111,7 @@ def importance(at: Problem, count: int, rng: np.random.Generator) -> tuple[Array
             if good:
                 break
         y, x, log_weight = draw(proposal, attempt * count)
-        smooth, khat = _smoothed(log_weight)
+        smooth, khat = smoothed(log_weight)
         if khat <= KHAT:
             break
         proposal = rebuild(y, np.zeros((len(y), 2)), log_weight, rng)
@@ -158,11 +159,3 @@ def laplace(at: Problem, rng: np.random.Generator) -> tuple[Array, Array]:
     values, vectors = np.linalg.eigh((hessian + hessian.T) / 2)
     values = np.maximum(values, 1 / (2 * sigma.max()) ** 2)  # a flat direction is as wide as the prior
     return mode, np.linalg.cholesky((vectors / values) @ vectors.T)
-
-
-def _smoothed(log_weight: Array) -> tuple[Array, float]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # arviz announces its 1.0 at import
-        import arviz as az
-    smooth, khat = az.psislw(np.maximum(log_weight, log_weight.max() - 500.0))
-    return np.asarray(smooth), float(khat)

@@ -7,13 +7,12 @@ prior of the noise is that of `priors`. Rounds of draws begin at the prior and f
 """
 
 import math
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from study.inference.fast.fit import importance
+from study.inference.fast.fit import importance, smoothed
 from study.inference.fast.likelihood import log_likelihood
 from study.inference.fast.mixture import Mixture, effective, rebuild, resample
 from study.inference.fast.target import E_COLUMN, Target, target
@@ -73,7 +72,7 @@ def fit_informed(table: pd.DataFrame, prior: Informed, spec: ModelSpec = HEADLIN
             before = fraction
         for larger in ATTEMPTS:
             x, psi, log_weight = problem.importance(rebuild(x, psi, log_weight, rng), larger * draws, rng)
-            smooth, khat = _smoothed(log_weight)
+            smooth, khat = smoothed(log_weight)
             if khat <= KHAT and effective(smooth) > ENOUGH * draws:
                 break
     diagnostics = ImportanceDiagnostics(khat, effective(smooth), len(x))
@@ -122,11 +121,3 @@ class _Problem:
 
 def _log_normal(value: Array, mean_sd: tuple[float, float]) -> Array:
     return np.asarray(-0.5 * ((value - mean_sd[0]) / mean_sd[1]) ** 2 - math.log(mean_sd[1] * math.sqrt(2 * math.pi)))
-
-
-def _smoothed(log_weight: Array) -> tuple[Array, float]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # arviz announces its 1.0 at import
-        import arviz as az
-    smooth, khat = az.psislw(np.maximum(log_weight, log_weight.max() - 500.0))
-    return np.asarray(smooth), float(khat)
