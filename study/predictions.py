@@ -33,6 +33,7 @@ from study.table import fit_rows, planned, records_of, table
 
 LAWS = ("hoffmann", "kaplan", "nesting")
 MIXTURE = "mixture"
+PERCENT = {level: f"{100 * level:.0f}" for level in LEVELS}
 
 
 class PredictionError(StudyError):
@@ -102,18 +103,16 @@ def scores(prediction: dict[str, Any], frame: pd.DataFrame, model: str = LAWS[0]
     for row in frame[frame["status"] == "complete"].itertuples():
         said = prediction["runs"].get(row.run_id, {}).get(model)
         if said:
-            inside = {f"inside_{level:.0%}"[:-1]: said[f"{level:.0%}"[:-1]][0] <= row.loss <= said[f"{level:.0%}"[:-1]][1]
-                      for level in LEVELS}
+            inside = {f"inside_{key}": said[key][0] <= row.loss <= said[key][1] for key in PERCENT.values()}
             rows.append({"run_id": row.run_id, "budget": row.budget, "N": row.N, "D": row.D, "loss": row.loss,
                          "predicted": said["median"], "error": float(np.log(row.loss / said["median"])), **inside})
     return pd.DataFrame(rows, columns=["run_id", "budget", "N", "D", "loss", "predicted", "error",
-                                       *(f"inside_{level:.0%}"[:-1] for level in LEVELS)])
+                                       *(f"inside_{key}" for key in PERCENT.values())])
 
 
 def _body(grid: Grid, rows: pd.DataFrame, ahead: pd.DataFrame, fits: dict[str, Fitted], seed: int) -> dict[str, Any]:
-    losses = {**{law: fit.losses for law, fit in fits.items()}, MIXTURE: _mixed([fit.losses for fit in fits.values()])}
-    optima = {budget: {**{law: fit.N_opt[budget] for law, fit in fits.items()},
-                       MIXTURE: _mixed([fit.N_opt[budget] for fit in fits.values()])} for budget in fits[LAWS[0]].N_opt}
+    losses = _with_mixture({law: fit.losses for law, fit in fits.items()})
+    optima = {budget: _with_mixture({law: fit.N_opt[budget] for law, fit in fits.items()}) for budget in fits[LAWS[0]].N_opt}
     content = json.dumps(rows[["run_id", "loss"]].to_numpy().tolist())
     N0, D0 = grid_reference(grid, HEADLINE)
     return {
@@ -128,17 +127,16 @@ def _body(grid: Grid, rows: pd.DataFrame, ahead: pd.DataFrame, fits: dict[str, F
     }
 
 
-def _mixed(draws: list[Array]) -> Array:
-    """As many draws of each, evenly spaced."""
-    count = min(len(part) for part in draws)
-    return np.concatenate([part[np.linspace(0, len(part) - 1, count).astype(int)] for part in draws])
+def _with_mixture(draws: dict[str, Array]) -> dict[str, Array]:
+    """The draws of each law, and as many of each together, evenly spaced."""
+    count = min(len(part) for part in draws.values())
+    mixed = [part[np.linspace(0, len(part) - 1, count).astype(int)] for part in draws.values()]
+    return {**draws, MIXTURE: np.concatenate(mixed)}
 
 
 def _summary(draws: Array) -> dict[str, Any]:
     found = summarise(draws)
-    return {"median": found.median, **{f"{level:.0%}"[:-1]: list(ends) for level, ends in found.intervals.items()}}
-
-
+    return {"median": found.median, **{PERCENT[level]: list(ends) for level, ends in found.intervals.items()}}
 
 
 def started_before(prediction: dict[str, Any], records: Mapping[str, RunRecord]) -> list[str]:
