@@ -32,11 +32,16 @@ class Rule:
     def learning_rate(self, width: int, batch_tokens: int) -> float:
         """Peak learning rate of the matrices, to three digits."""
         value = self.rate * (width / WIDTH) ** -self.width_exponent * (batch_tokens / BATCH) ** self.batch_exponent
-        return float(f"{value:.3g}")
+        return three_digits(value)
 
     def batch_tokens(self, D: float) -> int:
         """Batch in tokens: the power of two nearest to the rule, at least one sequence."""
         return max(SMALLEST_BATCH, int(2 ** round(np.log2(self.batch * (D / DATA) ** self.data_exponent))))
+
+
+def three_digits(rate: float) -> float:
+    """A learning rate as it is configured: to three significant digits."""
+    return float(f"{rate:.3g}")
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from dataclasses import replace
 from study.config import RunConfig
 from study.grids.design import Cell, Grid
 from study.grids.isoflop import CPU_OFF_PATH, CPU_WIDTHS
-from study.grids.ladder import DEDUP, at, checked, tokens_at
-from study.tune import Rule
+from study.grids.ladder import DEDUP, by_rule, checked
+from study.tune import Rule, three_digits
 
 # Fitted to the tuning by study/tune.py (tests/test_committed_records.py refits it), rounded, before any run of `cpu2` was trained.
 TUNED = Rule(rate=0.0319, width_exponent=1.24, batch_exponent=0.36, batch=570.0, data_exponent=0.47)
@@ -19,8 +19,7 @@ CPU2_HELD_OUT_SEEDS = {3e14: (128,)}
 
 def tuned(budget: float, width: int, seed: int = 0, base: RunConfig = DEDUP) -> RunConfig:
     """The run of a ladder shape at a budget by the second recipe and its rules."""
-    batch = TUNED.batch_tokens(tokens_at(base, budget, width))
-    return at(base, budget, width, learning_rate=TUNED.learning_rate(width, batch), batch_tokens=batch, seed=seed)
+    return by_rule(base, TUNED, budget, width, seed)
 
 
 def cpu2() -> Grid:
@@ -43,6 +42,6 @@ def check() -> Grid:
     for width in CPU2_SEEDS[3e13]:
         for seed in (0, 1, 2):
             config = tuned(3e13, width, seed)
-            cells += [Cell(replace(config, learning_rate=float(f"{config.learning_rate * factor:.3g}")), "check", "tuning", 3e13,
+            cells += [Cell(replace(config, learning_rate=three_digits(config.learning_rate * factor)), "check", "tuning", 3e13,
                            f"{factor:g} x rate") for factor in (0.5, 2.0)]
     return checked("check", cells)

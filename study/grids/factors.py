@@ -6,6 +6,7 @@ from study.config import RunConfig, whole_batches
 from study.grids.cpu2 import TUNED
 from study.grids.design import Cell, Grid
 from study.grids.ladder import DEDUP, LADDER, checked, heads
+from study.tune import three_digits
 
 SIZES = (12, 16, 24, 32, 40, 48, 64, 80, 96, 128)  # widths of the ladder
 SMALL_TEXT, SEEN = 60_000, 3_000_000  # unique and seen tokens: the large text is 50 times the small one
@@ -61,10 +62,10 @@ def batches() -> Grid:
     """Batch from 256 to 16,384 tokens at a constant rate, each at three rates about the tuned one; and four sizes' curves."""
     base = replace(fixed(BATCH_WIDTH, BATCH_TOKENS), schedule="constant", warmup_fraction=0.05)
     runs = [replace(base, batch_tokens=batch, tokens=whole_batches(BATCH_TOKENS, batch),
-                    learning_rate=float(f"{TUNED.learning_rate(BATCH_WIDTH, batch) * rate:.3g}"))
+                    learning_rate=three_digits(TUNED.learning_rate(BATCH_WIDTH, batch) * rate))
             for batch in BATCHES for rate in (0.35, 0.7, 1.4)]
     cells = [Cell(run, "batch", "fit", factor=f"{run.batch_tokens} tokens") for run in runs]
     curves = [replace(fixed(width, BATCH_TOKENS), schedule="constant", warmup_fraction=0.05) for width in FOUR]
-    cells += [Cell(replace(run, learning_rate=float(f"{0.7 * run.learning_rate:.3g}")), "size", "fit", factor=f"width {run.width}")
+    cells += [Cell(replace(run, learning_rate=three_digits(0.7 * run.learning_rate)), "size", "fit", factor=f"width {run.width}")
               for run in curves if run.width != BATCH_WIDTH]
     return checked("batches", cells)

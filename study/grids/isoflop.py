@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from study.config import RunConfig
 from study.grids.design import Cell, Grid
-from study.grids.ladder import PYTHON, SOTU, at, checked, tokens_at
+from study.grids.ladder import PYTHON, SOTU, at, by_rule, checked
 from study.tune import Rule
 
 
@@ -44,8 +44,7 @@ CPU_HELD_OUT = {1e14: (64, 96, 128, 160, 192)}
 
 def ruled(budget: float, width: int, seed: int = 0) -> RunConfig:
     """The run of a ladder shape at a budget on python-source, by the recipe's rules."""
-    batch = RULE.batch_tokens(tokens_at(PYTHON, budget, width))
-    return at(PYTHON, budget, width, learning_rate=RULE.learning_rate(width, batch), batch_tokens=batch, seed=seed)
+    return by_rule(PYTHON, RULE, budget, width, seed)
 
 
 def cpu() -> Grid:

@@ -7,6 +7,7 @@ from study.config import RunConfig, whole_batches
 from study.counts import exact_flops_per_token
 from study.data.sizes import UNIQUE_TRAIN_TOKENS
 from study.grids.design import Cell, Grid, GridError, language_config
+from study.tune import Rule
 
 LARGEST_SHARE = 0.9  # of the unique train tokens that any cell may use
 
@@ -48,6 +49,12 @@ def at(base: RunConfig, budget: float, width: int, *, learning_rate: float, batc
 def tokens_at(base: RunConfig, budget: float, width: int) -> float:
     """D of a ladder shape at a budget of exact FLOPs."""
     return budget / exact_flops_per_token(width, LADDER[width], base.vocabulary, base.context)
+
+
+def by_rule(base: RunConfig, rule: Rule, budget: float, width: int, seed: int = 0) -> RunConfig:
+    """The run of a ladder shape at a budget whose batch and learning rate follow `rule`."""
+    batch = rule.batch_tokens(tokens_at(base, budget, width))
+    return at(base, budget, width, learning_rate=rule.learning_rate(width, batch), batch_tokens=batch, seed=seed)
 
 
 def checked(name: str, cells: Sequence[Cell]) -> Grid:
