@@ -1,9 +1,5 @@
 """Two gloo processes that train a run on Go give the losses of one; a split optimiser gives the bits of a whole one."""
 
-import os
-import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +10,7 @@ from study.training import loop
 from study.training.go import go
 from tests.training.go_positions import position_set
 from tests.training.test_go import SMALL
+from tests.training.two_processes import run_two
 
 CHILD = """
 import sys
@@ -37,16 +34,7 @@ leave(team)
 
 @pytest.mark.slow
 def test_two_processes_give_the_losses_of_one(tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = {**os.environ, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1",
-                   "GLOO_SOCKET_IFNAME": "lo"}
-    children = [subprocess.Popen([sys.executable, "-c", CHILD, str(tmp_path)], env={**environment, "RANK": str(rank)},
-                                 stderr=subprocess.PIPE, text=True) for rank in range(2)]
-    for child in children:
-        _, said = child.communicate(timeout=300)
-        assert child.returncode == 0, said
+    run_two(CHILD, tmp_path)
     found = {name: read_record(tmp_path / name / SMALL.run_id) for name in ("whole-0", "whole-1", "split-0")}
     assert _losses(found["whole-0"]) == _losses(found["whole-1"]) == _losses(found["split-0"])
     alone = loop.train(SMALL, go(position_set(tmp_path / "alone")), torch.device("cpu"))

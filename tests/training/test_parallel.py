@@ -1,10 +1,6 @@
 """Two gloo processes, and micro-batches, give the losses of one process; a split optimiser gives the bits of a whole one."""
 
 import json
-import os
-import socket
-import subprocess
-import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,6 +17,7 @@ from study.training.feed import Feed
 from study.training.language import language
 from study.training.parallel import ALONE, Team, agree, average, owners, share, tell
 from tests.makers import CONFIG
+from tests.training.two_processes import run_two
 
 CPU = torch.device("cpu")
 TWENTY = replace(CONFIG, width=32, layers=2, heads=2, tokens=256 * 20, curve_points=200)  # a point a step
@@ -61,16 +58,7 @@ leave(team)
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What two processes trained: whole-K, split-K, micro-K, longer-K of process K; a run stopped halfway in work."""
     out = tmp_path_factory.mktemp("pair")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = {**os.environ, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1",
-                   "GLOO_SOCKET_IFNAME": "lo"}
-    children = [subprocess.Popen([sys.executable, "-c", CHILD, str(out)], env={**environment, "RANK": str(rank)},
-                                 stderr=subprocess.PIPE, text=True) for rank in range(2)]
-    for child in children:
-        _, said = child.communicate(timeout=300)
-        assert child.returncode == 0, said
+    run_two(CHILD, out)
     return out
 
 
