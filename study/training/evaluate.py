@@ -1,7 +1,7 @@
 """Losses over fixed sets of tokens, with standard errors clustered by group of documents."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,17 @@ def windows_at_once(context: int) -> int:
     return max(1, TOKENS_AT_ONCE // context)
 
 
+def scored(scores: TokenLosses, rows: Callable[[NDArray[np.int64]], NDArray[Any]], count: int, at_once: int,
+           device: torch.device) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+    """The scores of rows 0 to `count`, `at_once` in a pass: their indices and what `scores` gives, in double precision."""
+    for start in range(0, count, at_once):
+        index = np.arange(start, min(start + at_once, count))
+        full = np.resize(index, at_once)  # the last batch is filled up: one shape, one compilation
+        with torch.no_grad():
+            found = scores(torch.from_numpy(rows(full)).to(device))
+        yield index, found[: len(index)].double().cpu().numpy()
+
+
 def evaluate(token_losses: TokenLosses, stream: Stream, groups: Stream, *, context: int, tokens: int, bytes_per_token: float,
              device: torch.device, keep_clusters: bool = False) -> Loss:
     """Mean loss over the first `tokens` tokens (whole windows) of `stream`, whose tokens belong to document `groups`.
@@ -35,12 +46,8 @@ def evaluate(token_losses: TokenLosses, stream: Stream, groups: Stream, *, conte
     sums = np.zeros(int(groups.max()) + 1)
     sizes = np.zeros(len(sums), dtype=np.int64)
     at_once = windows_at_once(context)
-    for start in range(0, count, at_once):
-        index = np.arange(start, min(start + at_once, count))
-        full = np.resize(index, at_once)  # the last batch is filled up: one shape, one compilation
-        with torch.no_grad():
-            losses = token_losses(torch.from_numpy(batch(stream, full, context)).to(device))
-        kept = losses[: len(index)].double().cpu().numpy().ravel()
+    for index, losses in scored(token_losses, lambda chosen: batch(stream, chosen, context), count, at_once, device):
+        kept = losses.ravel()
         of = batch(groups, index, context)[:, 1:].ravel()
         sums += np.bincount(of, weights=kept, minlength=len(sums))
         sizes += np.bincount(of, minlength=len(sums))

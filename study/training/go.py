@@ -13,6 +13,7 @@ from study.data.go.rules import POINTS
 from study.data.go.symmetry import COUNT
 from study.data.tokens import train_order
 from study.record import Loss, Metric, clustered_mean
+from study.training.evaluate import scored
 from study.training.resnet import POLICY_HIT, POLICY_NATS, VALUE_HIT, VALUE_NATS, ResNet, build_optimiser, initialise
 from study.training.task import Measured, Score, Task
 
@@ -67,12 +68,8 @@ def evaluate(scores: Score, positions: Positions, count: int, device: torch.devi
     """Mean loss (policy + value) and metrics over the first `count` positions, unturned; errors clustered by game."""
     some = positions[: min(count, len(positions))]
     found = np.empty((len(some), len(METRICS)))
-    for start in range(0, len(some), ROWS_AT_ONCE):
-        index = np.arange(start, min(start + ROWS_AT_ONCE, len(some)))
-        full = np.resize(index, ROWS_AT_ONCE)  # the last batch is filled up: one shape, one compilation
-        with torch.no_grad():
-            batch = scores(torch.from_numpy(rows(some, full * COUNT)).to(device))
-        found[index] = batch[: len(index)].double().cpu().numpy()
+    for index, batch in scored(scores, lambda chosen: rows(some, chosen * COUNT), len(some), ROWS_AT_ONCE, device):
+        found[index] = batch
     _, of, sizes = np.unique(some.game, return_inverse=True, return_counts=True)
     weights = tuple(sizes.tolist())
 

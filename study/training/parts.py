@@ -19,7 +19,7 @@ from study.config import RunConfig
 from study.data.seen import in_text, in_window
 from study.data.tokens import TokenSet, batch, windows
 from study.record import Metric, clustered_mean
-from study.training.evaluate import windows_at_once
+from study.training.evaluate import scored, windows_at_once
 from study.training.task import Measured, Score, Task
 
 TOKENS = 2**18  # of the validation set
@@ -40,7 +40,8 @@ def part_losses(config: RunConfig, tokens: TokenSet, scores: Score, device: torc
     index = np.arange(min(count, windows(tokens.validation, config.context)))
     data = batch(tokens.validation, index, config.context)
     groups = batch(np.asarray(tokens.validation_groups, np.uint16), index, config.context)[:, 1:]
-    losses = _losses(scores, data, windows_at_once(config.context), device)
+    losses = np.concatenate([found for _, found in scored(scores, lambda chosen: data[chosen], len(data),
+                                                          windows_at_once(config.context), device)])
     copied = in_window(data)
     known = in_text(np.asarray(tokens.train), data) & ~copied
     masks = {"window": copied, "text": known, "new": ~copied & ~known}
@@ -59,16 +60,6 @@ def spans(context: int) -> list[tuple[int, int]]:
     while ends[-1] < context:
         ends.append(min(2 * ends[-1], context))
     return [(first + 1, last) for first, last in zip([0, *ends], ends, strict=False)]
-
-
-def _losses(scores: Score, data: NDArray[np.int64], at_once: int, device: torch.device) -> NDArray[np.float64]:
-    rows = []
-    for start in range(0, len(data), at_once):
-        part = data[start : start + at_once]
-        full = np.resize(part, (at_once, part.shape[1]))  # one shape, one compilation
-        with torch.no_grad():
-            rows.append(scores(torch.from_numpy(full).to(device))[: len(part)].double().cpu().numpy())
-    return np.concatenate(rows)
 
 
 def _mean(values: NDArray[np.float64], groups: NDArray[np.int64], unit: str) -> Metric:
