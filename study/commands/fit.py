@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from study.fit.job import Job
 
-GROUPINGS = ("auto", "width", "budget", "none")
+GROUPINGS = ("auto", "width", "budget", "run", "none")
 SIZE = {"parser": size, "metavar": "SIZE"}  # 1e9, 1B, 1.4T
 
 
@@ -34,7 +34,7 @@ def command(
     rows: Annotated[str, typer.Option(help="auto (repeats once, last checkpoints, repeated text apart), best (of each N, D) or "
                                            "all.")] = "auto",
     group: Annotated[str, typer.Option(help="What runs share an error: auto (their width, where a column says it), width, "
-                                            "budget (a column, or nine bins of log C) or none.")] = "auto",
+                                            "budget (a column, or nine bins of log C), run or none.")] = "auto",
     prior: Annotated[str, typer.Option(help="default; or atlas: beside it, the same runs with every open study as the prior.")
                      ] = "default",
     out: Annotated[Path | None, typer.Option(help="Where to write; build/fit/NAME by default.", show_default=False)] = None,

@@ -1,7 +1,7 @@
 """`study next`: which runs to add to a table or a grid, by what they are expected to tell about D_opt for their price."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -59,7 +59,7 @@ def command(
     if replay:
         with console.status("") as status:
             body = following.prove(job, predict_n, replay, where, lambda step: status.update(f"replaying: {step}"))
-        _report_replay(body, console)
+        report_replay(body, console)
         return
     planned = None if grid is None else _left(grid, runs)
     with console.status("fitting and ranking ..."):
@@ -105,19 +105,21 @@ def _report(found: "Following", console: "Console") -> None:
                      words.scientific(choice.information / float(c.price[k]), 2))
     console.print(view)
     why = {"budget": "no other run fits the budget", "runs": "as many as --most, or all there are",
-           "weights": "train these, then ask again: the draws cannot weigh more", "information": "no other tells more"}
+           "information": "no other tells more"}
     console.print(f"{len(found.plan.choices)} runs: {why[found.plan.ended]}")
 
 
-def _report_replay(body: "dict[str, object]", console: "Console") -> None:
+def report_replay(body: "dict[str, Any]", console: "Console") -> None:
+    """What a replay found: FLOP to each width as a share of the own order's, medians over starts."""
     from rich.table import Table
 
-    view = Table("rule", "reached", "FLOP of own order's", "holds the answer", title_justify="left",
-                 title=f"{body['starts']} starts, to the width of all {body['rows']} runs")
-    rules = body["rules"]
-    assert isinstance(rules, dict)
-    for rule, found in rules.items():
-        share = found["median_share_of_own_order"]
-        view.add_row(rule, f"{found['reached']:.0%}", "" if share is None else f"{share:.2f}",
+    names = [f"{slack:g}" for slack in body["slack"]]
+    view = Table("rule", *(f"{name} x width" for name in names), "holds", title_justify="left",
+                 title=f"FLOP to a width over the own order's, {body['rows']} runs, medians over starts")
+    for rule, found in body["rules"].items():
+        shares = (found["to"][name]["median_share_of_own_order"] for name in names)
+        view.add_row(f"{rule} ({found['starts']})", *("never" if share is None else f"{share:.2f}" for share in shares),
                      f"{found['final_interval_holds_the_answer']:.0%}")
+    known = (body["known_law"].get(name) for name in names)
+    view.add_row("with the law known", *("" if share is None else f"{share:.2f}" for share in known), "")
     console.print(view)

@@ -76,7 +76,7 @@ def table_job(path: Path, columns: str, group: str, drop_highest: int, *, rows: 
     """
     if rows not in CHOICES:
         raise StudyError(f"unknown --rows {rows!r}: one of {', '.join(CHOICES)}")
-    keep = {"auto": ("width",), "none": ()}.get(group, (group,))
+    keep = {"auto": ("width",), "none": (), "run": ()}.get(group, (group,))
     read = read_table(path, columns=parse_columns(columns), keep=("bytes_per_token", *keep), loss_unit=loss_unit,
                       bytes_per_token=bytes_per_token)
     where = "standard input" if str(path) == "-" else str(path)
@@ -86,10 +86,16 @@ def table_job(path: Path, columns: str, group: str, drop_highest: int, *, rows: 
     arranged = arrange(read.frame, read.other, rows)
     kept, dropped = drop_highest_losses(arranged.frame, drop_highest)
     vocabulary = kept["vocabulary"].to_numpy(dtype=float) if "vocabulary" in kept.columns else None
-    chosen = {"auto": "width" if "width" in kept.columns else None, "none": None}.get(group, group)
-    if group == "width" and "width" not in kept.columns:
-        raise StudyError(f"--group width needs a width column, which {where} lacks: use --group budget or none")
-    if chosen is None:
+    along = any(doubt.kind == "checkpoints" and doubt.severe for doubt in arranged.doubts)
+    if along and "run" not in kept.columns:
+        kept = kept.assign(run=kept["N"].map("{:g}".format))  # a curve of each size
+    usual = "width" if "width" in kept.columns else "run" if along else None
+    chosen = {"auto": usual, "none": None}.get(group, group)
+    if group in ("width", "run") and group not in kept.columns:
+        raise StudyError(f"--group {group} needs a {group} column, which {where} lacks: use --group budget or none")
+    if chosen == "run":
+        notes.append("run effect: the rows of one run share an error")
+    elif chosen is None:
         notes.append("no group effect: runs count as independent given the law" + (
             " (a width column, or --group budget, would let runs share errors)" if group == "auto" else ""))
     elif chosen == "budget" and "budget" not in kept.columns:
