@@ -32,7 +32,7 @@ def command(
 ) -> None:
     """Rank the runs that could be trained next by the expected information about D_opt for their price, and choose a batch.
 
-    Writes next.json and next.png. For a grid the chosen runs are named as `study run --only` takes them.
+    Writes next.json and next.png; for a grid also grid.json, the chosen runs as `study run --grid` takes them.
 
     Example: `study next runs.csv --budget 1e20 --predict-n 7B`
     """
@@ -42,6 +42,7 @@ def command(
     from study.errors import StudyError
     from study.fit import following
     from study.fit import job as fit
+    from study.grids import grid as named
 
     if (table is None) == (grid is None):
         raise StudyError("give a table of runs or --grid NAME, one of the two: study next runs.csv --budget 1e20")
@@ -62,14 +63,14 @@ def command(
         report_replay(body, console)
         return
     planned = None if grid is None else _left(grid, runs)
+    chosen = None if grid is None else named(grid)
     with console.status("fitting and ranking ..."):
         found = following.follow(job, predict_n, budget, price, most=most, seed=seed, planned=planned)
-        files = following.write(found, where)
+        files = following.write(found, where, chosen)
     _report(found, console)
     console.print(f"wrote {', '.join(files)} to {where}", soft_wrap=True)
     if grid is not None:
-        for choice in found.plan.choices:
-            console.print(f"study run --grid {grid} --only {found.candidates.label[choice.index]}", soft_wrap=True)
+        console.print(f"train them with study run --grid {where / 'grid.json'}", soft_wrap=True)
 
 
 def _left(name: str, runs: Path) -> "pd.DataFrame":

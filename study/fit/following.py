@@ -4,7 +4,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ from study.errors import StudyError
 from study.fit.fits import Drawn, draw_posterior
 from study.fit.job import Job
 from study.fit.output import finite
+from study.grids.design import Grid
+from study.grids.files import written
 from study.inference.known_law import known_law
 from study.inference.next_run import Candidates, Plan, plan
 from study.inference.observations import group_labels
@@ -100,8 +102,8 @@ def among(posterior: Posterior, planned: pd.DataFrame, unit: float) -> Candidate
                       tuple(map(str, planned["run_id"])))
 
 
-def write(found: Following, out: Path) -> tuple[str, ...]:
-    """next.json and next.png, moved into `out` when both are whole.
+def write(found: Following, out: Path, grid: Grid | None = None) -> tuple[str, ...]:
+    """next.json, next.png and, of a grid's planned runs, grid.json with the chosen ones; moved into `out` when all are whole.
 
     Raises:
         StudyError: the disk refused.
@@ -115,8 +117,13 @@ def write(found: Following, out: Path) -> tuple[str, ...]:
                  "C": 6 * c.N[choice.index] * c.D[choice.index], "price": c.price[choice.index]} for choice in p.choices],
             "candidates": [dict(zip(("label", "N", "D", "price", "information"), row, strict=True))
                            for row in zip(c.label, c.N, c.D, c.price, p.information, strict=True)]}
-    return _put(out, {"next.json": lambda path: path.write_text(json.dumps(finite(body), indent=1, allow_nan=False) + "\n"),
-                      "next.png": lambda path: next_run(found.drawn.posterior, c, p).savefig(path, dpi=200)})
+    files: dict[str, Callable[[Path], object]] = {
+        "next.json": partial(_write, json.dumps(finite(body), indent=1, allow_nan=False) + "\n"),
+        "next.png": lambda path: next_run(found.drawn.posterior, c, p).savefig(path, dpi=200)}
+    if grid is not None:
+        cells = tuple(grid.cell(c.label[choice.index]) for choice in p.choices)
+        files["grid.json"] = partial(_write, written(replace(grid, cells=cells)))
+    return _put(out, files)
 
 
 def prove(job: Job, target: float | None, starts: int, out: Path, say: Callable[[str], None] = lambda _: None, *,

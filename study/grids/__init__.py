@@ -1,10 +1,12 @@
-"""The grids as data, committed before their results. `grid(name)` builds one."""
+"""The grids as data, committed before their results. `grid(name)` builds one, or reads it from a file."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 from study.grids.cpu2 import check, cpu2
 from study.grids.design import Grid, GridError
 from study.grids.factors import batches, factors, shapes
+from study.grids.files import read_grid
 from study.grids.go import go, go_gpu
 from study.grids.gpu import gpu, lab01
 from study.grids.isoflop import cpu, quick, seeds, smoke
@@ -21,11 +23,13 @@ GRIDS: dict[str, Callable[[], Grid]] = {
 
 
 def grid(name: str) -> Grid:
-    """The named grid.
+    """The named grid, or that of a file NAME.json (`files`).
 
     Raises:
-        GridError: there is no such grid.
+        GridError: there is no such grid, or the file holds none.
     """
+    if name.endswith(".json"):
+        return read_grid(Path(name))
     if name not in GRIDS:
         raise GridError(f"unknown grid {name!r}: one of {', '.join(GRIDS)}")
     return GRIDS[name]()

@@ -27,7 +27,7 @@ from study.inference.spec import ModelSpec
 
 RULES = ("information", "own order", "D-optimal", "random")
 DRAWS = 2000
-GROWTH = 0.1  # of the runs chosen so far: a batch is no smaller, so that a long table takes no more steps than it must
+GROWTH = 0.25  # of the runs chosen so far: a batch is no smaller, so that a long table takes no more steps than it must
 BEYOND = 10.0  # times the largest compute of a table: where its D_opt is asked for
 
 
@@ -88,7 +88,7 @@ def ground(table: pd.DataFrame, spec: ModelSpec, target: float | None = None, by
     return replace(found, target=target)
 
 
-def replay(field: Ground, rule: str, start: int, *, first: int = 6, batch: int = 3, until: float | None = None) -> Replay:
+def replay(field: Ground, rule: str, start: int, *, first: int = 6, batch: int = 6, until: float | None = None) -> Replay:
     """Replay one rule from one start until all rows are used, or the width is `until`.
 
     The first runs are random rows of the cheaper half, of at least two N and two D. `start` is the seed of the first runs and
@@ -135,8 +135,8 @@ def _choose(rule: str, field: Ground, chosen: list[int], left: list[int], size: 
             seed: int) -> list[int]:
     if rule == "own order":  # batches end at the same rows from every start, so that the fits are shared
         end = 0
-        while sum(index < end for index in left) < min(size, len(left)):
-            end += max(3, int(GROWTH * end))
+        while sum(index < end for index in left) < min(size / 2, len(left)):
+            end += max(6, int(GROWTH * end))
         return [index for index in left if index < end]
     if rule == "random":
         return [int(index) for index in rng.permutation(left)[:size]]
