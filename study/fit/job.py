@@ -24,7 +24,7 @@ from study.fit.usertable import drop_highest_losses, read_table
 from study.inference.observations import PriorDominatedWarning, bytes_per_token_of, check_design, grid_reference, observations
 from study.inference.posterior import Posterior, inference_data
 from study.inference.priors import Priors
-from study.inference.serving import Serving, serving
+from study.inference.serving import Overtraining, Serving, overtraining, serving
 from study.inference.spec import HEADLINE, ModelSpec
 from study.laws.hoffmann import LossSurface
 
@@ -51,6 +51,7 @@ class Job:
     predict_n: float = math.nan
     predict_c: float = math.nan
     inference_tokens: float | None = None
+    overtrain: float | None = None  # tokens a parameter
     out: Path = Path()
     seed: int = 0
 
@@ -63,6 +64,7 @@ class Result:
     answers: Answers
     argument: Argument
     serving: Serving | None
+    overtrained: Overtraining | None
     files: tuple[str, ...]
 
 
@@ -131,7 +133,7 @@ def grid_job(name: str, runs: Path, group: str, drop_highest: int) -> Job:
 
 
 def complete(job: Job, predict_n: float, predict_c: float, bytes_per_token: float | None, out: Path | None, seed: int,
-             inference_tokens: float | None = None) -> Job:
+             inference_tokens: float | None = None, overtrain: float | None = None) -> Job:
     """The job with its questions and its directory. The design is checked here, before anything is computed.
 
     Raises:
@@ -150,7 +152,7 @@ def complete(job: Job, predict_n: float, predict_c: float, bytes_per_token: floa
     except OSError as error:
         raise StudyError(f"cannot write to {where}: {error.strerror or error}") from None
     return replace(job, predict_n=predict_n, predict_c=predict_c, out=where, seed=seed, inference_tokens=inference_tokens,
-                   bytes_per_token=bytes_per_token or bytes_per_token_of(job.frame))
+                   overtrain=overtrain, bytes_per_token=bytes_per_token or bytes_per_token_of(job.frame))
 
 
 def run(job: Job, say: Callable[[str], None] = lambda _: None) -> Result:
@@ -168,20 +170,22 @@ def run(job: Job, say: Callable[[str], None] = lambda _: None) -> Result:
     say("deriving the answers")
     answers = answer(fits.posterior, job.predict_n, job.predict_c, seed=job.seed)
     law = fits.posterior.draws
-    found = None
+    found, overtrained = None, None
     if job.inference_tokens is not None and isinstance(law, LossSurface):
         found = serving(law, job.predict_c, job.inference_tokens)
+    if job.overtrain is not None and isinstance(law, LossSurface):
+        overtrained = overtraining(law, job.predict_c, job.overtrain)
     say("looking for what speaks against them")
     argument = argue(job.frame, fits, job.predict_n, job.doubts, seed=job.seed, prior=job.prior)
     say("drawing and writing")
     budgets = job.frame["budget"].to_numpy(dtype=float) if "budget" in job.frame.columns else None
     figure = iso_flop(fits.posterior, job.predict_n, job.predict_c, budgets)
     text = prediction(fits, answers, argument, job.predict_n, source=job.source, dropped=len(job.dropped),
-                      bytes_per_token=job.bytes_per_token, serving=found)
+                      bytes_per_token=job.bytes_per_token, serving=found, overtrained=overtrained)
     scratch = None
     try:
         scratch = _scratch(job.out)
-        body = finite(fit_json(job, fits, answers, argument, found))
+        body = finite(fit_json(job, fits, answers, argument, found, overtrained))
         (scratch / "fit.json").write_text(json.dumps(body, indent=1, allow_nan=False) + "\n")
         (scratch / "prediction.md").write_text(text)
         figure.savefig(scratch / "iso-flop.png", dpi=200)
@@ -197,7 +201,7 @@ def run(job: Job, say: Callable[[str], None] = lambda _: None) -> Result:
     finally:
         if scratch is not None:
             shutil.rmtree(scratch, ignore_errors=True)
-    return Result(fits, answers, argument, found, tuple(files))
+    return Result(fits, answers, argument, found, overtrained, tuple(files))
 
 
 def stored_inference_data(posterior: Posterior) -> Any:
