@@ -7,9 +7,10 @@ import typer
 
 
 def command(
-    what: Annotated[Literal["train", "loss", "fit", "render", "launch", "next"],
+    what: Annotated[Literal["train", "loss", "fit", "render", "launch", "next", "coverage"],
                     typer.Argument(help="train (tokens a second beside transformers), loss (CPU-seconds to a loss "
-                                        "beside nanoGPT's recipe), fit, render, launch (Ray) or next (replays).")],
+                                        "beside nanoGPT's recipe), fit, render, launch (Ray), next (replays) or coverage "
+                                        "(of intervals after an adaptive choice).")],
     out: Annotated[Path, typer.Option(help="Where WHAT.json goes.")] = Path("runs/bench"),
     device: Annotated[str, typer.Option(help="train: cpu, cuda or auto.")] = "cpu",
     threads: Annotated[int, typer.Option(min=1, help="train: threads of compute.")] = 1,
@@ -18,6 +19,7 @@ def command(
     turns: Annotated[int, typer.Option(min=1, help="train, render: how often each arm takes its turn.")] = 5,
     table: Annotated[str, typer.Option(help="next: an own grid or an open table to replay.")] = "cpu",
     starts: Annotated[int, typer.Option(min=1, help="next: from so many starts.")] = 50,
+    simulations: Annotated[int, typer.Option(min=1, help="coverage: simulated studies.")] = 200,
     rules: Annotated[str, typer.Option(help="next: rules to replay, separated by commas; all by default.")] = "",
 ) -> None:
     """Measure on an idle machine what the report says of speed. The file says how busy the machine was.
@@ -66,6 +68,11 @@ def command(
             from study.bench.render import bench_render
 
             body = bench_render(Path.cwd(), repeats=turns, progress=progress)
+        elif what == "coverage":
+            from study.bench.coverage import bench_coverage
+            from study.bench.machine import machine
+
+            body = bench_coverage(simulations, progress=progress) | {"machine": machine("numpy", "scipy", "numba")}
         else:
             from study.bench.launch import bench_launch
 

@@ -88,8 +88,9 @@ def ground(table: pd.DataFrame, spec: ModelSpec, target: float | None = None, by
     return replace(found, target=target)
 
 
-def replay(field: Ground, rule: str, start: int, *, first: int = 6, batch: int = 6, until: float | None = None) -> Replay:
-    """Replay one rule from one start until all rows are used, or the width is `until`.
+def replay(field: Ground, rule: str, start: int, *, first: int = 6, batch: int = 6, until: float | None = None,
+           most: int | None = None) -> Replay:
+    """Replay one rule from one start until all rows are used, the width is `until`, or after `most` batches.
 
     The first runs are random rows of the cheaper half, of at least two N and two D. `start` is the seed of the first runs and
     of the rule.
@@ -100,7 +101,7 @@ def replay(field: Ground, rule: str, start: int, *, first: int = 6, batch: int =
     if rule not in RULES:
         raise ValueError(f"unknown rule {rule!r}: one of {', '.join(RULES)}")
     rows, everything = field.rows, range(len(field.rows))
-    truth = float(field.answer(everything)[1])
+    truth = float(field.answer(everything)[1]) if most is None else float("nan")  # the fit of all rows is not needed
     rng = np.random.default_rng(start)
     chosen = first_rows(rows.N, rows.D, rows.C, first, rng) if first < len(rows) else list(everything)
     flops, width, error, inside, added = [], [], [], [], [tuple(chosen)]
@@ -111,7 +112,7 @@ def replay(field: Ground, rule: str, start: int, *, first: int = 6, batch: int =
         error.append(float(middle) - truth)
         inside.append(bool(low <= truth <= high))
         left = [index for index in everything if index not in set(chosen)]
-        if not left or (until is not None and width[-1] <= until):
+        if not left or (until is not None and width[-1] <= until) or len(added) - 1 == most:
             break
         size = max(batch, int(GROWTH * len(chosen)))
         found = _choose(rule, field, chosen, left, size, rng, seed=start + len(chosen))
