@@ -44,15 +44,6 @@ class YourRuns:
         replays = {name: body for name, body in found.items() if "rules" in body}
         return dict(sorted(replays.items(), key=lambda item: (item[1]["source"].startswith("the grid"), -item[1]["rows"])))
 
-    @cached_property
-    def coverage(self) -> dict[str, Any]:
-        """Simulated coverage after an adaptive choice (`study bench coverage`)."""
-        path = self.folder / REPLAYS / "coverage.json"
-        if not path.is_file():
-            raise UserRecordError(f"{path} is not recorded: run `study bench coverage`")
-        body: dict[str, Any] = json.loads(path.read_text())
-        return body
-
     def _read(self, name: str) -> dict[str, Any]:
         path = self.folder / FOLDER / f"{name}.json"
         if not path.is_file():

@@ -23,7 +23,7 @@ from study.errors import StudyError
 
 SPACES = " "
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", SPACES: "spaces"}
-MOST = 5_000_000  # rows that are read at all
+MOST = 200_000  # rows that are read at all
 MAGIC = {b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ\x00": lzma.decompress}
 MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))  # byte-order marks
 
@@ -97,7 +97,8 @@ def _from_text(name: str, text: str) -> RawTable:
     lines = [_plain_line(line) for line in _records(text)]
     first = _first_line(lines)
     if len(lines) - first > MOST:
-        raise TableError(f"{name} has {len(lines) - first - 1:,} rows, more than the {MOST:,} that are read: keep one row a run")
+        raise TableError(f"{name} has {len(lines) - first - 1:,} rows, more than the {MOST:,} that are read: keep one row a run, "
+                         "its last checkpoint, or a random sample")
     separator = _separator(lines[first:first + 20])
     if separator == SPACES:
         lines = [SPACES.join(line.split()) for line in lines]
@@ -240,7 +241,8 @@ def _json_rows(whole: dict[str, Any]) -> list[Any]:
 
 def _from_frame(name: str, frame: pd.DataFrame, understood: str) -> RawTable:
     if len(frame) > MOST:
-        raise TableError(f"{name} has {len(frame):,} rows, more than the {MOST:,} that are read: keep one row a run")
+        raise TableError(f"{name} has {len(frame):,} rows, more than the {MOST:,} that are read: keep one row a run, "
+                         "its last checkpoint, or a random sample")
     cells = pd.DataFrame({index: frame.iloc[:, index].map(_text) for index in range(len(frame.columns))})
     full = cells.notna().any(axis=1)
     lines = pd.Series(range(1, len(cells) + 1))[full.to_numpy()].reset_index(drop=True)

@@ -124,7 +124,9 @@ def _names_runs(table: pd.DataFrame) -> bool:
     if not len(sizes) or float((sizes == 1).mean()) < 0.9:
         return False
     runs_of_a_size = table.groupby("N")["run"].nunique()
-    even = table.groupby("N")["D"].agg(lambda D: _even(D.to_numpy(), ALONG))
+    if not len(many := table[table.groupby("N")["D"].transform("size") >= ALONG]):
+        return bool(runs_of_a_size.max() > 1)
+    even = many.groupby("N")["D"].agg(lambda D: _even(D.to_numpy(), ALONG))
     return bool(runs_of_a_size.max() > 1) or int(even.sum()) > len(runs_of_a_size) / 2
 
 
@@ -138,7 +140,7 @@ def _along(table: pd.DataFrame) -> "pd.Series[Any]":
     segment = new.cumsum()
     found = pd.Series(np.nan, index=table.index)
     for at in (segment, table["N"]):
-        free = found.isna()
+        free = found.isna() & (table.groupby(at)["D"].transform("size") >= ALONG)  # many short groups would take minutes
         even = table[free].groupby(at[free])["D"].transform(lambda D: _even(D.to_numpy(), ALONG)).astype(bool)
         rows = even.index[even]
         found[rows] = pd.factorize(at[rows])[0] + (0 if found.isna().all() else found.max() + 1)
@@ -212,6 +214,8 @@ def _maybe_curves(table: pd.DataFrame, names: Sequence[str]) -> Doubt | None:
     D = table.groupby(cells_of(table))["D"].transform("first")
     per_size = D.groupby(table["N"]).nunique()
     middle = float(per_size.median())
+    if middle < STEPS:
+        return None
     steps = D.groupby(table["N"]).agg(lambda values: _even(values.to_numpy(), STEPS))
     if middle < MANY and steps.mean() <= 0.5:
         return None

@@ -1,4 +1,4 @@
-"""The evidence: finished tables replayed, and coverage after an adaptive choice."""
+"""The evidence: finished tables replayed."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -47,11 +47,12 @@ def comparison(runs: YourRuns) -> "Markdown":
     """FLOP of each rule over those of the own order, by width and table, beside a law known beforehand."""
     rows = []
     for name, body in runs.replays.items():
-        for rule in (rule for rule in body["rules"] if rule != OWN):
+        for rule in body["rules"]:
             rows.append({"table": name, "rule": rule, "starts": str(body["rules"][rule]["starts"]),
-                         **{f"× {slack}": _two(_shares(body, rule).get(slack)) for slack in SHOWN}})
+                         **{f"× {slack}": _two(_shares(body, rule).get(slack)) for slack in SHOWN},
+                         "holds": text.percent(body["rules"][rule]["final_interval_holds_the_answer"])})
         rows.append({"table": name, "rule": "law known", "starts": text.ABSENT,
-                     **{f"× {slack}": _two(body["known_law"].get(slack)) for slack in SHOWN}})
+                     **{f"× {slack}": _two(body["known_law"].get(slack)) for slack in SHOWN}, "holds": text.ABSENT})
     return text.table(rows, left=("table", "rule"))
 
 
@@ -81,25 +82,3 @@ def paths(runs: YourRuns) -> Figure:
     axes[0][0].text(0.97, 0.9, "by information", color=style.POSTERIOR, ha="right", transform=axes[0][0].transAxes)
     axes[0][0].text(0.97, 0.78, "own order", color=style.MUTED, ha="right", transform=axes[0][0].transAxes)
     return figure
-
-
-def simulations(runs: YourRuns) -> str:
-    """Simulated studies."""
-    return str(runs.coverage["simulations"])
-
-
-def covered(runs: YourRuns) -> str:
-    """Of the 95 % intervals after an adaptive choice, the share that hold the planted optimum."""
-    return text.percent(runs.coverage["rules"][RULE]["covered"]["95"])
-
-
-def coverage(runs: YourRuns) -> "Markdown":
-    """Coverage by level and rule."""
-    return text.table([{"runs chosen by": rule, **{f"{level} %": text.percent(share) for level, share in found["covered"].items()},
-                        "median width (decades)": text.two(found["median_width"] / float(np.log(10)))}
-                       for rule, found in runs.coverage["rules"].items()], left=("runs chosen by",))
-
-
-def nominal(runs: YourRuns) -> str:
-    """Whether every level lies within its Monte Carlo error of nominal: "hold" or "do not hold"."""
-    return "hold" if runs.coverage["rules"][RULE]["nominal"] else "do not hold"
