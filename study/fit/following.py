@@ -28,6 +28,7 @@ SIZES, RATIOS = 14, 12  # of the candidates, in N and in D/N
 BEYOND = 3.0  # times the largest N of the table
 WIDER = 2.0  # times its range of D/N, to each side
 SLACK = (1.0, 1.1, 1.25, 1.5, 2.0)  # times the width of all rows: what a replay is asked how soon it reached
+EQUAL = 1 + 1e-6  # two fits of the same rows in two processes may differ by a rounding
 KNOWN_STARTS = 20  # of the comparison with a known law
 DOLLARS_PER = 1e18  # FLOP: what `price` is the price of
 
@@ -145,7 +146,7 @@ def prove(job: Job, target: float | None, starts: int, out: Path, say: Callable[
             if any(path["start"] == start for path in paths[rule]):
                 continue
             say(f"{rule}, start {start + 1} of {starts}")
-            found = replay(field, rule, start, until=body["width_of_all"])
+            found = replay(field, rule, start, until=body["width_of_all"] * EQUAL)
             paths[rule].append({"start": start, "flops": found.flops.tolist(), "width": found.width.tolist(),
                                 "error": found.error.tolist(), "inside": bool(found.inside[-1])})
             body["rules"] = {name: _summary(paths[name], paths["own order"], body["width_of_all"]) for name in RULES if paths[name]}
@@ -178,16 +179,17 @@ def _summary(paths: list[dict[str, Any]], own: list[dict[str, Any]], whole: floa
 
 def _to(paths: list[dict[str, Any]], base: dict[int, dict[str, Any]], width: float) -> dict[str, Any]:
     flops = np.array([_flops_to(path, width) for path in paths])
-    shares = np.array([found / _flops_to(base[path["start"]], width) for found, path in zip(flops, paths, strict=True)
-                       if path["start"] in base and np.isfinite(found)])
-    shares = shares[np.isfinite(shares)]
+    own = np.array([_flops_to(base[path["start"]], width) if path["start"] in base else np.inf for path in paths])
+    both = np.isfinite(flops) & np.isfinite(own)
+    shares = flops[both] / own[both]
     return {"reached": float(np.isfinite(flops).mean()), "median_flops": float(np.median(flops)),
             "median_share_of_own_order": float(np.median(shares)) if len(shares) else None,
             "quartiles_of_share": np.quantile(shares, [0.25, 0.75]).tolist() if len(shares) else None}
 
 
 def _flops_to(path: dict[str, Any], width: float) -> float:
-    return next((flops for flops, now in zip(path["flops"], path["width"], strict=True) if now <= width), float("inf"))
+    return next((flops for flops, now in zip(path["flops"], path["width"], strict=True) if now <= width * EQUAL),
+                float("inf"))
 
 
 def _group_of(posterior: Posterior, size: float, fresh: int) -> int:
