@@ -1,14 +1,12 @@
-"""The published edition of the report: `make publish` copies the rendered pages and PDFs to report/published/ with a manifest.
+"""The published edition of the report: `study publish` copies the rendered pages and PDFs to report/published/ with a manifest.
 
 The manifest holds the commit the edition was rendered from, the sha256 of each file, and one sha256 over everything that the
 edition is made of, so that `make release-check` sees when the sources or the records have moved on.
 """
 
-import argparse
 import hashlib
 import json
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -102,23 +100,3 @@ def publish(root: Path, rendered: Path) -> Path:
 
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def main() -> None:
-    """Publish what was rendered in the working directory, or check what was published."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--rendered", type=Path, default=Path("_site") / "report")
-    parser.add_argument("--check", action="store_true", help="exit with 2 unless the edition is that of the sources as they are")
-    arguments = parser.parse_args()
-    try:
-        if arguments.check:
-            print(f"{EDITION} is of these sources and records: rendered from commit {check(Path.cwd())[:7]}")
-        else:
-            print(publish(Path.cwd(), arguments.rendered))
-    except PublishError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
-
-
-if __name__ == "__main__":
-    main()

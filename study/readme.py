@@ -4,7 +4,6 @@
 once when the records have moved on; another test fits the records again.
 """
 
-import argparse
 import hashlib
 import io
 import json
@@ -114,25 +113,17 @@ def svg(figure: "Figure") -> bytes:
     return file.getvalue()
 
 
-def update(root: Path, study: "Study") -> None:
-    """Write the block of README.md and its picture under `root`."""
+def update(root: Path, study: "Study") -> tuple[Path, ...]:
+    """Write the numbers, the picture and last the block of README.md under `root`; their paths in it.
+
+    Raises:
+        ReadmeError: README.md has no place for the answer.
+    """
     from study.articles.main.abstract import fan
 
     new = facts(study)
     readme = with_block((root / "README.md").read_text(), block(new))
-    write_atomic(root / PICTURE, svg(fan(study)))
     write_atomic(root / FACTS, (json.dumps(new, indent=1) + "\n").encode())
+    write_atomic(root / PICTURE, svg(fan(study)))
     write_atomic(root / "README.md", readme.encode())
-
-
-def main() -> None:
-    """Update README.md in the working directory from the committed records."""
-    from study.analysis.study import load
-
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--grid", default="cpu")
-    update(Path.cwd(), load(parser.parse_args().grid, Path("runs")))
-
-
-if __name__ == "__main__":
-    main()
+    return FACTS, PICTURE, Path("README.md")

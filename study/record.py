@@ -13,10 +13,12 @@ import pandas as pd
 from study.config import Config, config_from
 from study.counts import ParameterCounts
 from study.errors import StudyError
+from study.provenance import ROOT
 
 SCHEMA = 1  # of a record without metrics
 METRICS_SCHEMA = 2  # the same and `metrics`, in the record and as further columns of the curve
 STATUSES = ("complete", "diverged", "failed")
+COMMITTED = ROOT / "runs"  # the records of this checkout
 
 
 class RecordError(StudyError):
@@ -199,6 +201,11 @@ def read_record(directory: Path) -> RunRecord:
     if record.run_id != directory.name:
         raise RecordError(f"{path} was edited or moved: its config hashes to {record.run_id}")
     return record
+
+
+def runs_folder() -> Path:
+    """Whose records the articles read: $STUDY_RUNS, by default the committed ones."""
+    return Path(os.environ.get("STUDY_RUNS") or COMMITTED)
 
 
 def read_runs(path: Path) -> list[RunRecord]:

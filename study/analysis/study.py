@@ -25,7 +25,7 @@ from study.inference.parameters import Parameters
 from study.inference.posterior import Posterior, UnconvergedError, fit_posterior
 from study.inference.priors import draw_prior
 from study.inference.spec import BYTES_PER_TOKEN, HEADLINE, ModelSpec
-from study.record import RunRecord
+from study.record import COMMITTED, RunRecord, runs_folder
 from study.table import fit_rows, held_out_rows, records_of, table
 
 TARGET_N = 1e9  # parameters: "a 1B model"
@@ -225,9 +225,9 @@ def by_nuts(rows: pd.DataFrame, spec: ModelSpec, design: Grid) -> Posterior:
 
 def load(name: str | None = None, runs: Path | None = None, *, nuts: bool = True,
          ahead: Sequence[ModelSpec] = ()) -> Study:
-    """The study of a grid's records: $STUDY_GRID (default cpu) under $STUDY_RUNS (default runs) where not given.
+    """The study of a grid's records: $STUDY_GRID (default cpu) under `record.runs_folder` where not given.
 
-    What is recorded beside the runs (calibrations, corpora, published fits) is looked for there, then under runs.
+    What is recorded beside the runs (calibrations, corpora, published fits) is looked for there, then among the committed records.
 
     ahead: models whose fits by NUTS begin at once, a process a core. Each compiles for ten seconds and more, on one thread.
 
@@ -236,7 +236,7 @@ def load(name: str | None = None, runs: Path | None = None, *, nuts: bool = True
         AnalysisError: too few complete runs to fit.
     """
     chosen = grid(name or os.environ.get("STUDY_GRID") or "cpu")
-    folder = runs or Path(os.environ.get("STUDY_RUNS") or "runs")
+    folder = runs or runs_folder()
     records = records_of(chosen, folder)
     sweep, sweep_records = pd.DataFrame(), {}
     if "sweep" in GRIDS and (tuning := grid("sweep")).corpus == chosen.corpus:
@@ -254,7 +254,7 @@ def load(name: str | None = None, runs: Path | None = None, *, nuts: bool = True
     more, configs = grid("seeds"), {cell.config for cell in chosen.cells}
     of_this = all(replace(cell.config, seed=0) in configs for cell in more.cells)
     seeds = table(more, records_of(more, folder)) if of_this else pd.DataFrame()
-    folders = tuple(dict.fromkeys((folder, Path("runs"))))
+    folders = tuple(dict.fromkeys((folder, COMMITTED)))
     study = Study(chosen, folders, records, frame, sweep, sweep_records, records_of(chosen, folder / REPLICATE), seeds, nuts)
     if ahead:
         pool = ProcessPoolExecutor(os.cpu_count(), mp_context=multiprocessing.get_context("spawn"))
