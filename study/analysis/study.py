@@ -15,6 +15,7 @@ import pandas as pd
 from study.errors import StudyError
 from study.grids import GRIDS, grid
 from study.grids.design import Grid
+from study.inference import shared
 from study.inference.classical.huber import HuberFit, fit_huber
 from study.inference.classical.points import InferenceError
 from study.inference.classical.varpro import VarProFit, fit_varpro
@@ -216,11 +217,11 @@ class Study:
 
 
 def by_nuts(rows: pd.DataFrame, spec: ModelSpec, design: Grid) -> Posterior:
-    """A posterior by NUTS under the design's own (N0, D0)."""
+    """A posterior by NUTS under the design's own (N0, D0); articles that are rendered together draw it once."""
     N0, D0 = grid_reference(design, spec)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PriorDominatedWarning)  # the articles say it
-        return fit_posterior(rows, spec, seed=SEED, N0=N0, D0=D0)
+        return fit_posterior(rows, spec, seed=SEED, N0=N0, D0=D0, share=shared.folder())
 
 
 def load(name: str | None = None, runs: Path | None = None, *, nuts: bool = True,
