@@ -22,10 +22,11 @@ import pandas as pd
 from study.errors import StudyError
 from study.grids.design import Grid
 from study.inference.answers import summarise
+from study.inference.intervals import LEVELS, percent_key
 from study.inference.observations import grid_reference
 from study.inference.parameters import Array
 from study.inference.posterior import UnconvergedError, fit_posterior
-from study.inference.predictive import LEVELS, predict_losses
+from study.inference.predictive import predict_losses
 from study.inference.spec import HEADLINE, ModelSpec
 from study.provenance import git_state
 from study.record import RunRecord, write_atomic
@@ -33,7 +34,7 @@ from study.table import fit_rows, planned, records_of, table
 
 LAWS = ("hoffmann", "kaplan", "nesting")
 MIXTURE = "mixture"
-PERCENT = {level: f"{100 * level:.0f}" for level in LEVELS}
+PERCENT = {level: percent_key(level) for level in LEVELS}
 
 
 class PredictionError(StudyError):

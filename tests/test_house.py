@@ -146,7 +146,7 @@ def from_here(tree: ast.AST) -> Iterator[str]:
         for one in fallbacks:
             calls = [call for call in ast.walk(one) if isinstance(call, ast.Call)] if one is not None else []
             yield from (ast.unparse(call) for call in calls if ast.unparse(call.func) == "Path"
-                        and (not call.args or (isinstance(call.args[0], ast.Constant) and not str(call.args[0].value).startswith("/"))))
+                        and (not call.args or re.match("'[^/]", ast.unparse(call.args[0]))))
 
 
 def test_no_function_falls_back_on_the_working_directory() -> None:

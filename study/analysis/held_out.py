@@ -5,8 +5,9 @@ import pandas as pd
 
 from study.analysis.study import SEED, Study, once
 from study.analysis.tables import complete
+from study.inference.intervals import inside
 from study.inference.parameters import Array
-from study.inference.predictive import inside, predict_losses
+from study.inference.predictive import predict_losses
 
 
 @once

@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from study.inference.calibration.ranks import coverage_of_ranks, uniformity
+from study.inference.intervals import LEVELS
 from study.inference.pooled.simulated import RANKED, SEED, one_atlas
-from study.inference.predictive import LEVELS
 from study.record import write_atomic
 
 INFORMATION = ["atlas", "reason", "effective"]  # columns that are not ranks

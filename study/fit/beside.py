@@ -11,6 +11,7 @@ from study.fit.fits import Answers, answer
 from study.fit.job import Job, Result
 from study.fit.output import as_json, finite, optimum_json
 from study.inference.answers import Summary, summarise
+from study.inference.intervals import central
 from study.inference.parameters import Array
 from study.inference.pooled.informed import everyone, fit_informed
 from study.inference.pooled.prior import atlas_prior, atlas_record
@@ -88,7 +89,7 @@ def beside_json(job: Job, result: Result, beside: Beside) -> dict[str, Any]:
 
 
 def _decades(draws: Array) -> float:
-    low, high = np.quantile(draws, [0.025, 0.975])
+    low, high = central(draws)
     return float(np.log10(high / low))
 
 

@@ -26,7 +26,7 @@ from study.inference.calibration.coverage import COVERAGE_SEED, RESAMPLES, TRUTH
 from study.inference.calibration.designs import design
 from study.inference.calibration.ranks import RANKED
 from study.inference.calibration.sbc import FITS, SEED, TARGETS, calibrate, rank_tests
-from study.inference.predictive import LEVELS
+from study.inference.intervals import LEVELS
 from study.provenance import cpu_model, git_state, lock_sha256
 from study.record import write_atomic
 
