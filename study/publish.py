@@ -81,9 +81,11 @@ def publish(root: Path, rendered: Path) -> Path:
     """Copy the pages and PDFs of `rendered` to report/published/ and write the manifest last.
 
     Raises:
-        PublishError: a file is missing, or the checkout has changes that no commit holds.
+        PublishError: `root` is no checkout, a file is missing, or the checkout has changes that no commit holds.
     """
     names = files(root)
+    if not names:
+        raise PublishError(f"{root} holds no report: run this in the root of a checkout")
     if missing := [name for name in names if not (rendered / name).is_file()]:
         raise PublishError(f"{rendered} holds no {' and no '.join(missing)}: render first")
     commit, dirty = provenance.git_state()
