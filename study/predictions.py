@@ -29,7 +29,7 @@ from study.inference.posterior import UnconvergedError, fit_posterior
 from study.inference.predictive import predict_losses
 from study.inference.spec import HEADLINE, ModelSpec
 from study.provenance import git_state
-from study.record import RunRecord, write_atomic
+from study.record import RunRecord, write_json
 from study.table import fit_rows, planned, records_of, table
 
 LAWS = ("hoffmann", "kaplan", "nesting")
@@ -79,7 +79,7 @@ def predict(grid: Grid, runs: Path, *, seed: int) -> Path:
         with suppress(UnconvergedError):
             fits[law] = fitted(rows, ahead, replace(HEADLINE, law=law), grid, seed)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, (json.dumps(_body(grid, rows, ahead, fits, seed), indent=1) + "\n").encode())
+    write_json(path, _body(grid, rows, ahead, fits, seed))
     return path
 
 

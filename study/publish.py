@@ -13,7 +13,7 @@ from typing import Any
 
 from study import provenance
 from study.errors import StudyError
-from study.record import write_atomic
+from study.record import write_json
 
 EDITION = Path("report") / "published"
 MANIFEST = EDITION / "manifest.json"
@@ -96,7 +96,7 @@ def publish(root: Path, rendered: Path) -> Path:
         shutil.copyfile(rendered / name, root / EDITION / name)
     kept = {name: _sha256(root / EDITION / name) for name in names}
     body = {"commit": commit, "content_sha256": content_sha256(root), "files": kept}
-    write_atomic(root / MANIFEST, (json.dumps(body, indent=1) + "\n").encode())
+    write_json(root / MANIFEST, body)
     return root / MANIFEST
 
 

@@ -6,14 +6,13 @@ once when the records have moved on; another test fits the records again.
 
 import hashlib
 import io
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from study.errors import StudyError
-from study.record import record_directories, write_atomic
+from study.record import record_directories, write_atomic, write_json
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -122,7 +121,7 @@ def update(root: Path, study: "Study") -> tuple[Path, ...]:
 
     new = facts(study)
     readme = with_block((root / "README.md").read_text(), block(new))
-    write_atomic(root / FACTS, (json.dumps(new, indent=1) + "\n").encode())
+    write_json(root / FACTS, new)
     write_atomic(root / PICTURE, svg(fan(study)))
     write_atomic(root / "README.md", readme.encode())
     return FACTS, PICTURE, Path("README.md")

@@ -1,13 +1,15 @@
 """RunRecord, the waist of the study: what a run leaves behind. Written once, atomically, by code, never edited."""
 
 import json
+import math
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from study.config import Config, config_from
@@ -253,6 +255,22 @@ def write_atomic(path: Path, data: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def write_json(path: Path, body: Mapping[str, Any]) -> None:
+    """Write `body` as JSON, atomically; a number that is infinite or undefined is null."""
+    write_atomic(path, (json.dumps(finite(body), indent=1, allow_nan=False) + "\n").encode())
+
+
+def finite(value: Any) -> Any:
+    """The same with plain numbers, and None for those JSON has no name for."""
+    if isinstance(value, Mapping):
+        return {str(key): finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _loss(body: dict[str, Any]) -> Loss:

@@ -71,7 +71,7 @@ def at_equal_loss(frame: pd.DataFrame) -> pd.DataFrame:
     def left(y: Array) -> Array:
         return np.asarray(y - powers @ np.linalg.lstsq(powers, y, rcond=None)[0])
 
-    return pd.DataFrame({"width": rows["width"], "ratio": left(np.log(rows["D"] / rows["N"]).to_numpy(dtype=float)),
+    return pd.DataFrame({"width": rows["width"], "ratio": left(np.log((rows["D"] / rows["N"]).to_numpy(dtype=float))),
                          "ood_loss": left(rows["ood_loss"].to_numpy(dtype=float))})
 
 

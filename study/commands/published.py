@@ -13,13 +13,11 @@ def command(
 
     Example: `study published`
     """
-    import json
-
     from study.analysis import published_fits
-    from study.record import write_atomic
+    from study.record import write_json
 
     found = published_fits.fit_chinchilla()
     path = runs / "published" / "chinchilla.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, (json.dumps(published_fits.body(found), indent=1) + "\n").encode())
+    write_json(path, published_fits.body(found))
     typer.echo(path)

@@ -73,17 +73,6 @@ def as_json(draws: Array) -> dict[str, Any]:
     return summarise(np.clip(draws, -HUGE, HUGE)).as_json()
 
 
-def finite(value: Any) -> Any:
-    """The same with plain numbers, and None for those JSON has no name for."""
-    if isinstance(value, dict):
-        return {str(key): finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(item) for item in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
 def _estimate_json(posterior: Posterior, draws: Array) -> dict[str, Any]:
     if not np.all(draws > 0):  # g
         return as_json(draws)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from study.errors import StudyError
 from study.inference.fast.fit import fit_fast
-from study.inference.observations import observations
+from study.inference.observations import observations, reference
 from study.inference.parameters import Array
 from study.inference.posterior import Posterior, UnconvergedError
 from study.inference.predictive import predict_losses
@@ -71,8 +71,7 @@ def forecast_test(table: pd.DataFrame, spec: ModelSpec, *, seed: int, N0: float 
     rest, held = table[~top].reset_index(drop=True), table[top].reset_index(drop=True)
     if len(rest) < LEAST_REST or len(held) < LEAST_HELD:
         raise NoForecastError(f"{len(table)} runs are too few to leave some out ({len(rest)} to fit, {len(held)} to predict)")
-    N0 = N0 if N0 is not None else float(np.exp(np.log(rows.N).mean()))
-    D0 = D0 if D0 is not None else float(np.exp(np.log(rows.D).mean()))
+    N0, D0 = reference(rows, N0, D0)
     try:
         posterior = fit_fast(rest, spec, seed=seed, draws=DRAWS, N0=N0, D0=D0, bytes_per_token=bytes_per_token, fallback=False,
                              prior=prior)

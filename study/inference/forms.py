@@ -16,7 +16,7 @@ from study.inference.fast.adapt import Adaptation, adapt, settle
 from study.inference.fast.kernels import HALF_LN_2PI, Index
 from study.inference.fast.likelihood import draw_effects_of, marginals
 from study.inference.fast.mixture import KERNELS, Mixture
-from study.inference.observations import Observations, observations
+from study.inference.observations import Observations, observations, reference
 from study.inference.parameters import Array, Parameters, Surface, parameters
 from study.inference.posterior import ImportanceDiagnostics, UnconvergedError
 from study.inference.priors import Priors, priors
@@ -116,8 +116,7 @@ def fit_form(table: pd.DataFrame, form: str, *, seed: int, draws: int = 4000, N0
     """
     spec = ModelSpec(group=group, law="hoffmann" if form == "no floor" else form)
     rows = observations(table, spec)
-    N0 = N0 if N0 is not None else float(np.exp(np.log(rows.N).mean()))
-    D0 = D0 if D0 is not None else float(np.exp(np.log(rows.D).mean()))
+    N0, D0 = reference(rows, N0, D0)
     problem = _problem(rows, form, N0, D0, prior or priors(spec, bytes_per_token), group is not None)
     rng = np.random.default_rng(seed)
 

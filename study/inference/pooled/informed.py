@@ -15,7 +15,7 @@ from study.inference.fast.fit import importance
 from study.inference.fast.likelihood import log_likelihood
 from study.inference.fast.mixture import Mixture, rebuild
 from study.inference.fast.target import E_COLUMN, Target, log_normal, target
-from study.inference.observations import observations
+from study.inference.observations import observations, reference
 from study.inference.parameters import Array
 from study.inference.pooled.coordinates import SCALE, WITHOUT_SCALE, from_coordinates, log_jacobian, to_coordinates
 from study.inference.pooled.population import BYTES, Population, covariates
@@ -58,7 +58,7 @@ def fit_informed(table: pd.DataFrame, prior: Informed, spec: ModelSpec = HEADLIN
         BadValueError, SpecError: the table cannot be fitted.
     """
     rows = observations(table, spec)
-    N0, D0 = float(np.exp(np.log(rows.N).mean())), float(np.exp(np.log(rows.D).mean()))
+    N0, D0 = reference(rows)
     problem = _Problem(target(rows, spec, N0, D0, bytes_per_token), prior, N0, D0, bytes_per_token)
     rng = np.random.default_rng(seed)
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
