@@ -1,4 +1,4 @@
-"""What a fit says of runs before they are trained: written once to runs/predictions/<grid>.json and committed before them.
+"""Predictions of runs before they are trained: written once to runs/predictions/<grid>.json and committed before them.
 
     {"grid", "made", "git_commit", "seed", "fitted": {"runs", "sha256", "N0", "D0"}, "models": {law: diagnostics or "unconverged"},
      "runs": {run_id: {"N", "D", "budget", model: {"median", "50", "80", "95"}}},      losses, nats a token

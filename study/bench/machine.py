@@ -24,7 +24,7 @@ class BenchError(StudyError):
 def machine(*packages: str) -> dict[str, Any]:
     """The processor, how busy others keep it, Python, the versions of `packages` and the code's commit.
 
-    Called where this process has nothing to do: it looks on for a second. (A load average would count our own work for minutes.)
+    Call it while this process is idle: it watches the others for a second. (A load average would count our own work for minutes.)
     """
     commit, dirty = git_state()
     busy = psutil.cpu_percent(interval=1.0) / 100

@@ -9,7 +9,7 @@ import typer
 def command(
     runs: Annotated[Path, typer.Option("--runs", help="Folder of records; the fits go to published/ in it.")] = Path("runs"),
 ) -> None:
-    """Fit Chinchilla's points by every method and record the fits, for pages made where the table cannot be had: a minute.
+    """Fit Chinchilla's points by every method and record the fits, for renders without the table. Takes a minute.
 
     Example: `study published`
     """
