@@ -9,6 +9,7 @@ from study.analysis import recipes
 from study.analysis.misfit import rms
 from study.analysis.recipes import FIRST, KINDS, PARTS, SECOND
 from study.analysis.study import Study
+from study.analysis.tables import groups
 from study.articles.shared import style, text, words
 from study.articles.shared.page import callout
 
@@ -134,4 +135,4 @@ def table(study: Study) -> "Markdown":
          "r.m.s. error of ln L": f"{100 * rms(mine['error'].to_numpy(dtype=float)):.1f} %",
          "measured over predicted": text.interval(float(np.exp(mine["error"].min())), float(np.exp(mine["error"].max())),
                                                   lambda x: f"{x:.3f}")}
-        for name, mine in rows.groupby("grid", sort=False)])
+        for name, mine in groups(rows, "grid")])
