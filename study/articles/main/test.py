@@ -57,6 +57,12 @@ def times_beyond(study: Study) -> str:
     return text.two(held_out.times_beyond(study))
 
 
+def written(study: Study) -> str:
+    """When the prediction was made, where that was before the runs."""
+    said = held_out.committed(study)
+    return f"written down on {said['made'][:10]}, before the first of these runs was begun" if said else "computed after the runs"
+
+
 def promise(study: Study) -> str:
     """What became of the law's interval one step beyond the runs."""
     if not len(study.held_out):
