@@ -1,14 +1,15 @@
 """RunRecord, the waist of the study: what a run leaves behind. Written once, atomically, by code, never edited."""
 
+import csv
+import io
 import json
+import math
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
-
-import pandas as pd
 
 from study.config import Config, config_from
 from study.counts import ParameterCounts
@@ -155,15 +156,15 @@ def write_record(directory: Path, record: RunRecord) -> None:
         raise RecordError(f"{directory} already holds a record: records are written once")
     body = asdict(record)
     points = [{**point.pop("metrics"), **point} for point in body.pop("curve")]
-    curve = pd.DataFrame(points, columns=[*CURVE, *(record.curve[0].metrics if record.curve else ())])
+    columns = [*CURVE, *(record.curve[0].metrics if record.curve else ())]
     body["config"] = record.config.to_dict()
     body["parameters"]["total"] = record.parameters.total
-    body["schema"] = METRICS_SCHEMA if body["metrics"] or len(curve.columns) > len(CURVE) else SCHEMA
+    body["schema"] = METRICS_SCHEMA if body["metrics"] or len(columns) > len(CURVE) else SCHEMA
     if body["schema"] == SCHEMA:
         del body["metrics"]
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        write_atomic(directory / "curve.csv", curve.to_csv(index=False).encode())
+        write_atomic(directory / "curve.csv", _csv(columns, points))
         write_atomic(directory / "record.json", (json.dumps(body, indent=1) + "\n").encode())
     except OSError as error:
         raise RecordError(f"cannot write {directory}: {error.strerror or error}; nothing was recorded, run again") from None
@@ -181,7 +182,8 @@ def read_record(directory: Path) -> RunRecord:
         if (schema := body.pop("schema", None)) not in (SCHEMA, METRICS_SCHEMA):
             raise RecordError(f"{path} has schema {schema}, this version reads {SCHEMA} and {METRICS_SCHEMA}: "
                               "use another --runs directory")
-        curve = pd.read_csv(directory / "curve.csv")
+        with (directory / "curve.csv").open(newline="") as file:
+            curve = tuple(_point(row) for row in csv.DictReader(file, restval="cut short", strict=True))
         body["parameters"].pop("total")
         record = RunRecord(
             config=config_from(body.pop("config")),
@@ -189,12 +191,12 @@ def read_record(directory: Path) -> RunRecord:
             losses={name: _loss(loss) for name, loss in body.pop("losses").items()},
             metrics={name: Metric(**{**metric, "cluster_means": tuple(metric["cluster_means"])})
                      for name, metric in body.pop("metrics", {}).items()},
-            curve=tuple(_point(row) for row in curve.to_dict("records")),
+            curve=curve,
             timing=Timing(**body.pop("timing")),
             provenance=Provenance(**body.pop("provenance")),
             **body,
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, csv.Error, ValueError, KeyError, TypeError, AttributeError) as error:
         raise RecordError(f"{path} is not a readable record: {error}") from None
     if record.run_id != directory.name:
         raise RecordError(f"{path} was edited or moved: its config hashes to {record.run_id}")
@@ -252,9 +254,25 @@ def _loss(body: dict[str, Any]) -> Loss:
     return Loss(**{**body, "cluster_means": tuple(body["cluster_means"]), "cluster_tokens": tuple(body["cluster_tokens"])})
 
 
-def _point(row: dict[Any, Any]) -> CurvePoint:
-    known: dict[str, Any] = {name: int(row[name]) if name in ("step", "tokens") else float(row[name]) for name in CURVE}
-    return CurvePoint(**known, metrics={str(name): float(value) for name, value in row.items() if name not in CURVE})
+def _csv(columns: Sequence[str], points: Sequence[dict[str, Any]]) -> bytes:
+    """Rows of numbers as CSV; nan is an empty field."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([[_number(point[name]) for name in columns] for point in points])
+    return file.getvalue().encode()
+
+
+def _number(value: float) -> str:
+    if isinstance(value, int):
+        return str(value)
+    return "" if math.isnan(value) else repr(float(value))
+
+
+def _point(row: dict[str, Any]) -> CurvePoint:
+    numbers = {name: float(value or "nan") for name, value in row.items()}
+    known: dict[str, Any] = {name: int(numbers[name]) if name in ("step", "tokens") else numbers[name] for name in CURVE}
+    return CurvePoint(**known, metrics={name: value for name, value in numbers.items() if name not in CURVE})
 
 
 CURVE = tuple(each.name for each in fields(CurvePoint) if each.name != "metrics")  # columns of every curve.csv

@@ -19,7 +19,7 @@ from study import cost
 from study.bench.machine import machine
 from study.config import RunConfig, whole_batches
 from study.counts import config_counts
-from study.data.tokens import TokenSet
+from study.data.stream import TokenSet
 from study.grids.design import language_config
 from study.grids.gpu import lab01
 from study.launch.team import run_team

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 
-import psutil
 import torch
 from torch import Tensor
 
@@ -92,6 +91,8 @@ def fits(config: Config, device: torch.device, *, processes: int = 1) -> bool:
 def _fitting(config: Config, device: torch.device, processes: int, shards: int) -> tuple[int | None, float]:
     part = config.batch_tokens // processes
     if device.type == "cpu":
+        import psutil
+
         has = psutil.virtual_memory().total / 2 / processes
         if cost.host_memory(config, part) <= has:
             return part, has

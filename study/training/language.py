@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from study.config import ConfigError, RunConfig
-from study.data.tokens import TokenSet, batch, train_order, windows
+from study.data.stream import TokenSet, batch, train_order, windows
 from study.training.evaluate import evaluate, windows_at_once
 from study.training.gpt import GPT, initialise
 from study.training.optim import build_optimiser
