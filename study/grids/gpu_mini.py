@@ -14,7 +14,7 @@ UNIQUE = 116_000_000  # tokens of python-dedup that are sent (study/kit/): no ce
 WIDTHS: dict[float, tuple[int, ...]] = {
     1e15: (256, 192, 320, 160, 384),
     3e15: (320, 256, 384),
-    1e16: (384, 512),
+    1e16: (384, 512, 448),
 }
 HELD_OUT = (3e15, 1e16)
 REPEATED = {1e15: (256,)}  # two more seeds each
