@@ -47,7 +47,7 @@ def check() -> Grid:
     return checked("check", cells)
 
 
-QUICK_WIDTHS = {5e10: (16, 24, 32, 48), 2e11: (16, 24, 32, 48), 8e11: (32, 40, 48, 64)}
+QUICK_WIDTHS = {1e10: (12, 16, 24, 32), 5e10: (16, 24, 32, 48), 2e11: (16, 24, 32, 48)}
 QUICK_SEEDS = {2e11: (32,)}  # two more seeds each
 
 

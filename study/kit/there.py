@@ -183,7 +183,7 @@ def _train_all(kit: Kit, at_once: int) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:  # a run looks at the clock every second; a thread that hangs in a compilation is left behind
-        thread.join(max(0.0, kit.end + LEAVE_SECONDS / 2 - time.monotonic()))
+        thread.join(max(1.0, kit.end + LEAVE_SECONDS / 2 - time.monotonic()))
 
 
 def _note(kit: Kit, config: RunConfig, state: str, why: str) -> None:

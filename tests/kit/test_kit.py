@@ -190,7 +190,7 @@ def test_links_and_changed_members_are_refused(archive: Path, tmp_path: Path) ->
     changed = {name: body.replace(b"complete", b"diverged") for name, body in members.items()}
     with pytest.raises(KitError, match="changed on its way"):
         read_archive(forged(tmp_path / "b.tar.gz", changed))
-    (tmp_path / "c.tar.gz").write_bytes(archive.read_bytes()[:-50])
+    (tmp_path / "c.tar.gz").write_bytes(archive.read_bytes()[:2000])
     with pytest.raises(KitError, match="not a whole archive"):
         read_archive(tmp_path / "c.tar.gz")
 
