@@ -1,7 +1,5 @@
 """RunRecord, the waist of the study: what a run leaves behind. Written once, atomically, by code, never edited."""
 
-import csv
-import io
 import json
 import math
 import os
@@ -16,6 +14,7 @@ import numpy as np
 from study.config import Config, config_from
 from study.counts import ParameterCounts
 from study.errors import StudyError
+from study.numbers_csv import from_csv, to_csv
 from study.provenance import ROOT
 
 SCHEMA = 1  # of a record without metrics
@@ -168,7 +167,7 @@ def write_record(directory: Path, record: RunRecord) -> None:
         del body["metrics"]
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        write_atomic(directory / "curve.csv", _csv(columns, points))
+        write_atomic(directory / "curve.csv", to_csv(columns, points))
         write_atomic(directory / "record.json", (json.dumps(body, indent=1) + "\n").encode())
     except OSError as error:
         raise RecordError(f"cannot write {directory}: {error.strerror or error}; nothing was recorded, run again") from None
@@ -186,8 +185,7 @@ def read_record(directory: Path) -> RunRecord:
         if (schema := body.pop("schema", None)) not in (SCHEMA, METRICS_SCHEMA):
             raise RecordError(f"{path} has schema {schema}, this version reads {SCHEMA} and {METRICS_SCHEMA}: "
                               "use another --runs directory")
-        with (directory / "curve.csv").open(newline="") as file:
-            curve = tuple(_point(row) for row in csv.DictReader(file, restval="cut short", strict=True))
+        curve = tuple(map(_point, from_csv(directory / "curve.csv")))
         body["parameters"].pop("total")
         record = RunRecord(
             config=config_from(body.pop("config")),
@@ -200,7 +198,7 @@ def read_record(directory: Path) -> RunRecord:
             provenance=Provenance(**body.pop("provenance")),
             **body,
         )
-    except (OSError, csv.Error, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise RecordError(f"{path} is not a readable record: {error}") from None
     if record.run_id != directory.name:
         raise RecordError(f"{path} was edited or moved: its config hashes to {record.run_id}")
@@ -279,23 +277,7 @@ def _loss(body: dict[str, Any]) -> Loss:
     return Loss(**{**body, "cluster_means": tuple(body["cluster_means"]), "cluster_tokens": tuple(body["cluster_tokens"])})
 
 
-def _csv(columns: Sequence[str], points: Sequence[dict[str, Any]]) -> bytes:
-    """Rows of numbers as CSV; nan is an empty field."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([[_number(point[name]) for name in columns] for point in points])
-    return file.getvalue().encode()
-
-
-def _number(value: float) -> str:
-    if isinstance(value, int):
-        return str(value)
-    return "" if math.isnan(value) else repr(float(value))
-
-
-def _point(row: dict[str, Any]) -> CurvePoint:
-    numbers = {name: float(value or "nan") for name, value in row.items()}
+def _point(numbers: dict[str, float]) -> CurvePoint:
     known: dict[str, Any] = {name: int(numbers[name]) if name in ("step", "tokens") else numbers[name] for name in CURVE}
     return CurvePoint(**known, metrics={name: value for name, value in numbers.items() if name not in CURVE})
 
