@@ -20,6 +20,7 @@ from typing import Any
 import torch
 
 from study.config import RunConfig
+from study.errors import StudyError
 from study.kit.archive import write_archive
 from study.kit.speed import agreement, measure, on_stream, seconds_of, warm
 from study.kit.streams import KitError, open_streams, packed
@@ -83,7 +84,7 @@ def main(folder: Path, arguments: Sequence[str]) -> int:
         kit.say(f"{len(body['cells'])} runs on {describe(device)}; {len(shapes)} shapes are being compiled")
         _prepare(kit, warming, said.at_once)
         _train_all(kit, said.at_once or kit.speed["chosen"])
-    except KitError as error:
+    except StudyError as error:
         print(f"study: {error}", file=sys.stderr)
         return 2
     kit.save()
@@ -187,7 +188,8 @@ def _train_all(kit: Kit, at_once: int) -> None:
 
 
 def _note(kit: Kit, config: RunConfig, state: str, why: str) -> None:
-    kit.states[config.run_id] = {"state": state, "why": why, "at": round(time.monotonic() - kit.began, 1)}
+    with kit.lock:
+        kit.states[config.run_id] = {"state": state, "why": why, "at": round(time.monotonic() - kit.began, 1)}
     kit.say(f"{config.run_id} {state}: {why}")
 
 

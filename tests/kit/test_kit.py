@@ -18,10 +18,12 @@ import numpy as np
 import pytest
 
 from study.config import RunConfig
+from study.cost import all_flops
 from study.data.stream import TokenSet
 from study.grids.design import Cell, Grid
 from study.kit.archive import read_archive, unpack, write_archive
 from study.kit.pack import bytes_of, pack
+from study.kit.speed import seconds_of, step_flops
 from study.kit.streams import KitError, compress, expand
 from study.record import RecordError, read_record, read_runs, write_record
 from study.verify import verify
@@ -135,6 +137,18 @@ def test_a_damaged_stream_is_refused_there(site: Path, kit: Path, tmp_path: Path
     path.write_bytes(path.read_bytes()[:-100])
     done = run(site, tmp_path / "kit", tmp_path / "out")
     assert done.returncode == 2 and done.stderr.strip().endswith("pack the kit again") and done.stderr.count("\n") == 1
+
+
+def test_a_run_s_time_is_told_from_the_shapes_measured_and_those_beside_it() -> None:
+    def run(width: int) -> RunConfig:
+        return replace(CONFIG, width=width, curve_points=1, curve_tokens=64, eval_tokens=64)
+
+    speed = {"alone": [{"step_flops": step_flops(run(16)), "flops_per_second": 1e9},
+                       {"step_flops": step_flops(run(64)), "flops_per_second": 4e9}],
+             "together": [{"at_once": 1, "flops_per_second": 2e9}, {"at_once": 4, "flops_per_second": 4e9}]}
+    assert seconds_of(run(16), speed, 1) == pytest.approx(all_flops(run(16)) / 1e9)
+    assert seconds_of(run(64), speed, 4) == pytest.approx(2 * all_flops(run(64)) / 4e9)  # a quarter of twice the rate
+    assert 1e9 < all_flops(run(32)) / seconds_of(run(32), speed, 1) < 4e9
 
 
 @pytest.mark.parametrize("dtype", ["<u2", "u1"])
