@@ -34,7 +34,7 @@ LEAVE_SECONDS = 15.0  # at the end, for the archive
 WARM_SECONDS = 150.0  # for compiling all shapes at once, each in a process of its own
 
 
-@dataclass
+@dataclass(frozen=True)
 class Kit:
     """A kit at work."""
 
@@ -144,7 +144,7 @@ def _prepare(kit: Kit, warming: Sequence[subprocess.Popen[bytes]], at_once: int)
     kit.say(f"compiled: exit codes {kit.speed['warm']}")
     counts = {} if not at_once else {"at_once": sorted({1, at_once})}
     seconds = {} if kit.device.type == "cuda" else {"seconds": 0.2}
-    kit.speed |= measure(configs, lambda config: kit.tasks[config.corpus], kit.device, **counts, **seconds)  # type: ignore[arg-type]
+    kit.speed.update(measure(configs, lambda config: kit.tasks[config.corpus], kit.device, **counts, **seconds))  # type: ignore[arg-type]
     for row in kit.speed["alone"]:
         kit.say(f"width {row['width']}, {row['layers']} layers, batch {row['batch_tokens']}: MFU {row['mfu']:.1%} alone")
     for row in kit.speed["together"]:
