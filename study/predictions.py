@@ -1,6 +1,7 @@
-"""What a fit says of runs before they are trained: written once to runs/predictions/<grid>.json and committed before them.
+"""Predictions of runs before they are trained: written once to runs/predictions/<grid>.json and committed before them.
 
-    {"grid", "made", "git_commit", "seed", "fitted": {"runs", "sha256", "N0", "D0"}, "models": {law: diagnostics or "unconverged"},
+    {"grid", "made", "git_commit", "seed", "fitted": {"grid", "runs", "sha256", "N0", "D0"},
+     "models": {law: diagnostics or "unconverged"},
      "runs": {run_id: {"N", "D", "budget", model: {"median", "50", "80", "95"}}},      losses, nats a token
      "optima": {budget: {model: {"N": {...}, "D": {...}}}}}
 
@@ -22,18 +23,19 @@ import pandas as pd
 from study.errors import StudyError
 from study.grids.design import Grid
 from study.inference.answers import summarise
+from study.inference.intervals import LEVELS, percent_key
 from study.inference.observations import grid_reference
 from study.inference.parameters import Array
 from study.inference.posterior import UnconvergedError, fit_posterior
-from study.inference.predictive import LEVELS, predict_losses
+from study.inference.predictive import predict_losses
 from study.inference.spec import HEADLINE, ModelSpec
 from study.provenance import git_state
-from study.record import RunRecord, write_atomic
+from study.record import RunRecord, write_json
 from study.table import fit_rows, planned, records_of, table
 
 LAWS = ("hoffmann", "kaplan", "nesting")
 MIXTURE = "mixture"
-PERCENT = {level: f"{100 * level:.0f}" for level in LEVELS}
+PERCENT = {level: percent_key(level) for level in LEVELS}
 
 
 class PredictionError(StudyError):
@@ -54,31 +56,34 @@ def path_of(runs: Path, grid: str) -> Path:
     return runs / "predictions" / f"{grid}.json"
 
 
-def predict(grid: Grid, runs: Path, *, seed: int) -> Path:
+def predict(grid: Grid, runs: Path, *, seed: int, source: Grid | None = None) -> Path:
     """Fit the grid's fit split under each law of `LAWS` and write what each says of the held-out cells.
 
+    With a `source`, that grid's fit split is fitted, and all cells of `grid` are predicted.
+
     Raises:
-        PredictionError: a fitted run is missing, a held-out one is there already, or the prediction is written.
+        PredictionError: a fitted run is missing, a predicted one is there already, or the prediction is written.
         UnconvergedError: the headline did not converge. Another law that does not is left out by name.
     """
     path = path_of(runs, grid.name)
     if path.exists():
         raise PredictionError(f"{path} is written already: a prediction is made once")
-    held_out, records = grid.of("held-out"), records_of(grid, runs)
-    if not held_out:
+    of, cells = source or grid, grid.planned if source else grid.of("held-out")
+    if not cells:
         raise PredictionError(f"the grid {grid.name} holds no run out")
-    if early := [cell.config.run_id for cell in held_out if cell.config.run_id in records]:
+    trained, records = records_of(grid, runs), records_of(of, runs)
+    if early := [cell.config.run_id for cell in cells if cell.config.run_id in trained]:
         raise PredictionError(f"{early[0]} is trained already: a prediction is made before its runs")
-    missing = [cell for cell in grid.of("fit") if cell.config.run_id not in records]
+    missing = [cell for cell in of.of("fit") if cell.config.run_id not in records]
     if missing:
-        raise PredictionError(f"{len(missing)} of the fitted runs are missing: `study run --grid {grid.name}` first")
-    rows, ahead = fit_rows(table(grid, records)), planned(held_out)
-    fits = {LAWS[0]: fitted(rows, ahead, HEADLINE, grid, seed)}
+        raise PredictionError(f"{len(missing)} of the fitted runs are missing: `study run --grid {of.name}` first")
+    rows, ahead = fit_rows(table(of, records)), planned(cells)
+    fits = {LAWS[0]: fitted(rows, ahead, HEADLINE, of, seed)}
     for law in LAWS[1:]:
         with suppress(UnconvergedError):
-            fits[law] = fitted(rows, ahead, replace(HEADLINE, law=law), grid, seed)
+            fits[law] = fitted(rows, ahead, replace(HEADLINE, law=law), of, seed)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, (json.dumps(_body(grid, rows, ahead, fits, seed), indent=1) + "\n").encode())
+    write_json(path, _body(grid, of, rows, ahead, fits, seed))
     return path
 
 
@@ -110,14 +115,14 @@ def scores(prediction: dict[str, Any], frame: pd.DataFrame, model: str = LAWS[0]
                                        *(f"inside_{key}" for key in PERCENT.values())])
 
 
-def _body(grid: Grid, rows: pd.DataFrame, ahead: pd.DataFrame, fits: dict[str, Fitted], seed: int) -> dict[str, Any]:
+def _body(grid: Grid, of: Grid, rows: pd.DataFrame, ahead: pd.DataFrame, fits: dict[str, Fitted], seed: int) -> dict[str, Any]:
     losses = _with_mixture({law: fit.losses for law, fit in fits.items()})
     optima = {budget: _with_mixture({law: fit.N_opt[budget] for law, fit in fits.items()}) for budget in fits[LAWS[0]].N_opt}
     content = json.dumps(rows[["run_id", "loss"]].to_numpy().tolist())
-    N0, D0 = grid_reference(grid, HEADLINE)
+    N0, D0 = grid_reference(of, HEADLINE)
     return {
         "grid": grid.name, "made": datetime.now(UTC).isoformat(timespec="seconds"), "git_commit": git_state()[0], "seed": seed,
-        "fitted": {"runs": len(rows), "sha256": hashlib.sha256(content.encode()).hexdigest(), "N0": N0, "D0": D0},
+        "fitted": {"grid": of.name, "runs": len(rows), "sha256": hashlib.sha256(content.encode()).hexdigest(), "N0": N0, "D0": D0},
         "models": {law: fits[law].diagnostics if law in fits else "unconverged" for law in LAWS},
         "runs": {row.run_id: {"N": row.N, "D": row.D, "budget": row.budget,
                               **{model: _summary(draws[:, i]) for model, draws in losses.items()}}

@@ -1,22 +1,26 @@
 """RunRecord, the waist of the study: what a run leaves behind. Written once, atomically, by code, never edited."""
 
 import json
+import math
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
+import numpy as np
 
 from study.config import Config, config_from
 from study.counts import ParameterCounts
 from study.errors import StudyError
+from study.numbers_csv import from_csv, to_csv
+from study.provenance import ROOT
 
 SCHEMA = 1  # of a record without metrics
 METRICS_SCHEMA = 2  # the same and `metrics`, in the record and as further columns of the curve
 STATUSES = ("complete", "diverged", "failed")
+COMMITTED = ROOT / "runs"  # the records of this checkout
 
 
 class RecordError(StudyError):
@@ -155,15 +159,15 @@ def write_record(directory: Path, record: RunRecord) -> None:
         raise RecordError(f"{directory} already holds a record: records are written once")
     body = asdict(record)
     points = [{**point.pop("metrics"), **point} for point in body.pop("curve")]
-    curve = pd.DataFrame(points, columns=[*CURVE, *(record.curve[0].metrics if record.curve else ())])
+    columns = [*CURVE, *(record.curve[0].metrics if record.curve else ())]
     body["config"] = record.config.to_dict()
     body["parameters"]["total"] = record.parameters.total
-    body["schema"] = METRICS_SCHEMA if body["metrics"] or len(curve.columns) > len(CURVE) else SCHEMA
+    body["schema"] = METRICS_SCHEMA if body["metrics"] or len(columns) > len(CURVE) else SCHEMA
     if body["schema"] == SCHEMA:
         del body["metrics"]
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        write_atomic(directory / "curve.csv", curve.to_csv(index=False).encode())
+        write_atomic(directory / "curve.csv", to_csv(columns, points))
         write_atomic(directory / "record.json", (json.dumps(body, indent=1) + "\n").encode())
     except OSError as error:
         raise RecordError(f"cannot write {directory}: {error.strerror or error}; nothing was recorded, run again") from None
@@ -181,7 +185,7 @@ def read_record(directory: Path) -> RunRecord:
         if (schema := body.pop("schema", None)) not in (SCHEMA, METRICS_SCHEMA):
             raise RecordError(f"{path} has schema {schema}, this version reads {SCHEMA} and {METRICS_SCHEMA}: "
                               "use another --runs directory")
-        curve = pd.read_csv(directory / "curve.csv")
+        curve = tuple(map(_point, from_csv(directory / "curve.csv")))
         body["parameters"].pop("total")
         record = RunRecord(
             config=config_from(body.pop("config")),
@@ -189,7 +193,7 @@ def read_record(directory: Path) -> RunRecord:
             losses={name: _loss(loss) for name, loss in body.pop("losses").items()},
             metrics={name: Metric(**{**metric, "cluster_means": tuple(metric["cluster_means"])})
                      for name, metric in body.pop("metrics", {}).items()},
-            curve=tuple(_point(row) for row in curve.to_dict("records")),
+            curve=curve,
             timing=Timing(**body.pop("timing")),
             provenance=Provenance(**body.pop("provenance")),
             **body,
@@ -199,6 +203,11 @@ def read_record(directory: Path) -> RunRecord:
     if record.run_id != directory.name:
         raise RecordError(f"{path} was edited or moved: its config hashes to {record.run_id}")
     return record
+
+
+def runs_folder() -> Path:
+    """Whose records the articles read: $STUDY_RUNS, by default the committed ones."""
+    return Path(os.environ.get("STUDY_RUNS") or COMMITTED)
 
 
 def read_runs(path: Path) -> list[RunRecord]:
@@ -248,13 +257,29 @@ def write_atomic(path: Path, data: bytes) -> None:
         raise
 
 
+def write_json(path: Path, body: Mapping[str, Any]) -> None:
+    """Write `body` as JSON, atomically; a number that is infinite or undefined is null."""
+    write_atomic(path, (json.dumps(finite(body), indent=1, allow_nan=False) + "\n").encode())
+
+
+def finite(value: Any) -> Any:
+    """The same with plain numbers, and None for those JSON has no name for."""
+    if isinstance(value, Mapping):
+        return {str(key): finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def _loss(body: dict[str, Any]) -> Loss:
     return Loss(**{**body, "cluster_means": tuple(body["cluster_means"]), "cluster_tokens": tuple(body["cluster_tokens"])})
 
 
-def _point(row: dict[Any, Any]) -> CurvePoint:
-    known: dict[str, Any] = {name: int(row[name]) if name in ("step", "tokens") else float(row[name]) for name in CURVE}
-    return CurvePoint(**known, metrics={str(name): float(value) for name, value in row.items() if name not in CURVE})
+def _point(numbers: dict[str, float]) -> CurvePoint:
+    known: dict[str, Any] = {name: int(numbers[name]) if name in ("step", "tokens") else numbers[name] for name in CURVE}
+    return CurvePoint(**known, metrics={name: value for name, value in numbers.items() if name not in CURVE})
 
 
 CURVE = tuple(each.name for each in fields(CurvePoint) if each.name != "metrics")  # columns of every curve.csv

@@ -15,7 +15,6 @@ import pandas as pd
 from study.errors import StudyError
 from study.fit.fits import Drawn, draw_posterior
 from study.fit.job import Job
-from study.fit.output import finite
 from study.grids.design import Grid
 from study.grids.files import written
 from study.inference.known_law import known_law
@@ -23,6 +22,7 @@ from study.inference.next_run import Candidates, Plan, plan
 from study.inference.observations import group_labels
 from study.inference.posterior import Posterior
 from study.inference.replay import RULES, ground, replay
+from study.record import finite
 
 SIZES, RATIOS = 14, 12  # of the candidates, in N and in D/N
 BEYOND = 3.0  # times the largest N of the table
