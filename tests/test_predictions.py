@@ -98,7 +98,7 @@ def test_planned_rows_are_those_of_the_records(tmp_path: Path) -> None:
     grid = design()
     train(grid, tmp_path, "fit")
     done, ahead = fit_rows(table(grid, records_of(grid, tmp_path))), planned(grid.of("fit"))
-    assert len(ahead.columns) == 17
+    assert len(ahead.columns) == 18
     for column in ahead.columns:
         assert ahead[column].tolist() == done[column].tolist(), column
 
