@@ -25,6 +25,7 @@ SEED = 0
 RESPONSE = "best_loss"
 WIDTH = "width"  # runs of one shape share their misfit, as in the headline of the study
 REPEATED, EARLY_STOPPED = "repeated data", "early-stopped L(N, D)"
+ARMS = ("size", "data", "epochs", "unique text")  # that vary what the law knows of, and nothing else
 LEARNED = 0.5  # of a parameter's prior s.d.: what is left of it where the data are said to know the parameter
 
 
@@ -69,6 +70,12 @@ def worth(half_life: Any, epoch: int) -> Array:
     """R_D* (exp(-(k - 2) / R_D*) - exp(-(k - 1) / R_D*)) of the k-th epoch, k > 1."""
     R = np.asarray(half_life, dtype=float)
     return np.ones_like(R) if epoch == 1 else np.asarray(R * np.exp(-(epoch - 1) / R) * np.expm1(1 / R))
+
+
+def of_the_law(frame: pd.DataFrame) -> pd.DataFrame:
+    """The runs of the fit split that differ in what the law knows of, from a table of `analysis.runs`."""
+    rows = frame[(frame["split"] == "fit") & frame["arm"].isin(ARMS) & ~frame["factor"].str.endswith("one head")]
+    return rows.reset_index(drop=True)
 
 
 def fit_repeated(frame: pd.DataFrame, *, response: str = RESPONSE, bytes_per_token: float = 4.3, group: str | None = WIDTH,
