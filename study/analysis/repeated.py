@@ -4,9 +4,11 @@ Muennighoff et al. 2023 (arXiv 2305.16264), as `laws.datablations` has it. The r
 may see D tokens: the law saturates in D and knows no rise.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,12 +22,15 @@ from study.laws.datablations import DataConstrainedSurface, repeated_law
 from study.laws.hoffmann import LossSurface
 from study.laws.law import Law, LawError
 from study.laws.overfitting import overfitting_law
+from study.published import load
 
 SEED = 0
 RESPONSE = "best_loss"
 WIDTH = "width"  # runs of one shape share their misfit, as in the headline of the study
 REPEATED, EARLY_STOPPED = "repeated data", "early-stopped L(N, D)"
 ARMS = ("size", "data", "epochs", "unique text")  # that vary what the law knows of, and nothing else
+SYMBOLS, WORTH = ("E", "alpha", "beta", "R_D", "R_N"), (2, 4, 16)
+TABLE, PATH = "datablations", Path("published") / "datablations.json"  # the latter below the folder of runs
 LEARNED = 0.5  # of a parameter's prior s.d.: what is left of it where the data are said to know the parameter
 
 
@@ -117,6 +122,40 @@ def foretold(rows: pd.DataFrame, ahead: pd.DataFrame, *, seed: int) -> dict[str,
         found = fit_law(law, table, seed=seed, reference=reference(rows), group=WIDTH)
         out[name] = found.predict(ahead, seed=seed + 1, group=WIDTH), asdict(found.diagnostics)
     return out
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What is shown of a fit: (2.5, 50, 97.5) percentiles by symbol and of the worth of some epochs, and `Repeated.left`."""
+
+    rows: int
+    percentiles: dict[str, tuple[float, float, float]]
+    left: dict[str, float]
+
+
+def summary(found: Repeated) -> Summary:
+    """The percentiles of E, alpha, beta, R_D, R_N and of the worth of the epochs of `WORTH`."""
+    draws = {**{name: found.theta[name] for name in SYMBOLS}, **{f"epoch {k}": found.worth(k) for k in WORTH}}
+    return Summary(len(found.rows), {name: tuple(np.quantile(values, [0.025, 0.5, 0.975]).tolist()) for name, values in draws.items()},
+                   {name: found.left(name) for name in SYMBOLS})
+
+
+def fit_published() -> Summary:
+    """The released points of Muennighoff et al., final losses, every row independent.
+
+    Raises:
+        PublishedError: the table cannot be had.
+    """
+    return summary(fit_repeated(load(TABLE), response="loss", group=None))
+
+
+def recorded(folder: Path) -> Summary | None:
+    """What `study published` wrote of that fit; None where it did not."""
+    path = folder / PATH
+    if not path.is_file():
+        return None
+    body = json.loads(path.read_text())
+    return Summary(body["rows"], {name: tuple(values) for name, values in body["percentiles"].items()}, body["left"])
 
 
 def effective_epochs(found: Repeated, epochs: ArrayLike) -> Array:
