@@ -24,6 +24,7 @@ import pandas as pd
 
 from study.analysis import repeated
 from study.analysis.runs import runs as with_best_loss
+from study.analysis.tables import each
 from study.errors import StudyError
 from study.grids.design import Grid
 from study.inference.answers import summarise
@@ -52,6 +53,9 @@ class Fitted:
     losses: Array  # (S, R)
     N_opt: dict[float, Array]  # budget (6 N D) -> (S,)
     diagnostics: dict[str, Any]
+
+
+Fits = dict[str, Fitted | None]  # by law; None where it did not converge
 
 
 def path_of(runs: Path, grid: str) -> Path:
@@ -89,8 +93,8 @@ def predict(grid: Grid, runs: Path, *, seed: int) -> Path:
     return path
 
 
-def _of_budgets(rows: pd.DataFrame, ahead: pd.DataFrame, grid: Grid, seed: int) -> tuple[dict[str, Fitted | None], dict[str, float]]:
-    fits: dict[str, Fitted | None] = {LAWS[0]: fitted(rows, ahead, HEADLINE, grid, seed)}
+def _of_budgets(rows: pd.DataFrame, ahead: pd.DataFrame, grid: Grid, seed: int) -> tuple[Fits, dict[str, float]]:
+    fits: Fits = {LAWS[0]: fitted(rows, ahead, HEADLINE, grid, seed)}
     for law in LAWS[1:]:
         fits[law] = None
         with suppress(UnconvergedError):
@@ -98,7 +102,7 @@ def _of_budgets(rows: pd.DataFrame, ahead: pd.DataFrame, grid: Grid, seed: int) 
     return fits, dict(zip(("N0", "D0"), grid_reference(grid, HEADLINE), strict=True))
 
 
-def _of_repeated(rows: pd.DataFrame, ahead: pd.DataFrame, seed: int) -> tuple[dict[str, Fitted | None], dict[str, float]]:
+def _of_repeated(rows: pd.DataFrame, ahead: pd.DataFrame, seed: int) -> tuple[Fits, dict[str, float]]:
     fits = {law: Fitted(losses, {}, seen) for law, (losses, seen) in repeated.foretold(rows, ahead, seed=seed).items()}
     at = repeated.reference(rows)
     return {**fits}, {"N0": at["N"], "D0": at["D"]}
@@ -135,7 +139,7 @@ def scores(prediction: dict[str, Any], frame: pd.DataFrame, model: str = LAWS[0]
                                        *(f"inside_{key}" for key in PERCENT.values())])
 
 
-def _body(grid: Grid, rows: pd.DataFrame, ahead: pd.DataFrame, fits: dict[str, Fitted | None], reference: dict[str, float],
+def _body(grid: Grid, rows: pd.DataFrame, ahead: pd.DataFrame, fits: Fits, reference: dict[str, float],
           seed: int, response: str) -> dict[str, Any]:
     found = {law: fit for law, fit in fits.items() if fit}
     losses = _with_mixture({law: fit.losses for law, fit in found.items()})
@@ -149,7 +153,7 @@ def _body(grid: Grid, rows: pd.DataFrame, ahead: pd.DataFrame, fits: dict[str, F
         "models": {law: fit.diagnostics if fit else "unconverged" for law, fit in fits.items()},
         "runs": {row.run_id: {"N": row.N, "D": row.D, "budget": None if math.isnan(row.budget) else row.budget,
                               **{model: _summary(draws[:, i]) for model, draws in losses.items()}}
-                 for i, row in enumerate(ahead.itertuples())},
+                 for i, row in enumerate(each(ahead))},
         "optima": {f"{budget:g}": {model: {"N": _summary(N), "D": _summary(budget / (6 * N))} for model, N in by_model.items()}
                    for budget, by_model in optima.items()},
     }

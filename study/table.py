@@ -91,5 +91,5 @@ def held_out_rows(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 COLUMNS = ["run_id", "arm", "split", "role", "budget", "factor", "seed", "width", "layers", "batch_tokens", "learning_rate",
-           "status", "N", "N_non_embedding", "N_total", "D", "unique", "bytes_per_token", "bytes", "C", "C_exact", "loss", "loss_se",
-           "bits_per_byte", "train_loss", "ood_loss", "seconds", "cpu_seconds", "dollars"]
+           "status", "N", "N_non_embedding", "N_total", "D", "unique", "bytes_per_token", "bytes", "C", "C_exact", "loss",
+           "loss_se", "bits_per_byte", "train_loss", "ood_loss", "seconds", "cpu_seconds", "dollars"]

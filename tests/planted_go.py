@@ -44,20 +44,23 @@ def planted(config: Config, rng: np.random.Generator, *, best: Callable[[Config]
     lowest, up, turn = best(config) + SEED_SD * float(rng.standard_normal()), rise(config), best_at(config)
     if up == 0:
         turn = 1.0
-    steps = sorted({*config.marks, *np.unique(np.geomspace(max(1, config.steps / 1000), config.steps, 24).round().astype(int)).tolist()})
+    spaced = np.geomspace(max(1, config.steps / 1000), config.steps, 24).round().astype(int)
+    steps = sorted({*config.marks, *spaced.tolist()})
     losses = {"validation": _loss(lowest + up, rng), "train": Loss(lowest - 0.5 * up, 0.01, math.nan, 500)}
     points = []
     for step in steps:
         t = step / config.steps
         value = lowest + (0.9 * (turn / t) ** 0.2 - 0.9 if t < turn else up * ((t - turn) / (1 - turn + 1e-9)) ** 2)
-        points.append(CurvePoint(step, step * config.batch_tokens, float(config_flops_per_token(config) * step * config.batch_tokens),
-                                 1e-3, value - 0.1, value + OFFSET, 0.5, 0.01, 30.0, _metrics(value, config)))
-    metrics = {f"{split}_{name}": _metric(points[-1].metrics[f"validation_{name}"], rng)
-               for split in ("validation", "train") for name in ("policy_loss", "value_loss", "policy_accuracy", "value_accuracy")}
-    return record(config, lowest, losses=losses, curve=tuple(points), metrics=metrics if config.corpus == "go-9x9" else {})
+        tokens = step * config.batch_tokens
+        points.append(CurvePoint(step, tokens, float(config_flops_per_token(config) * tokens), 1e-3, value - 0.1, value + OFFSET,
+                                 0.5, 0.01, 30.0, _metrics(value, config)))
+    metrics = {name.replace("validation", split): _metric(value, rng) for split in ("validation", "train")
+               for name, value in points[-1].metrics.items() if name.startswith("validation")}
+    return record(config, lowest, losses=losses, curve=tuple(points), metrics=metrics)
 
 
-def write(grid: Grid, folder: Path, cells: Sequence[Cell] | None = None, *, seed: int = 0, **shape: Callable[[Config], float]) -> None:
+def write(grid: Grid, folder: Path, cells: Sequence[Cell] | None = None, *, seed: int = 0,
+          **shape: Callable[[Config], float]) -> None:
     """Planted records of some cells of a grid, all by default."""
     for cell in grid.cells if cells is None else cells:
         rng = np.random.default_rng([seed, int.from_bytes(cell.config.run_id.encode()[-6:], "big")])

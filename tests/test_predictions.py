@@ -142,5 +142,5 @@ def test_what_doubling_the_positions_gives_is_predicted_by_the_law_of_repeated_d
     rows = held_out_rows(with_best_loss(grid, records_of(grid, tmp_path)))
     found = scores(said, rows, repeated.REPEATED)
     assert len(found) == 4 and found["inside_95"].all() and found["error"].abs().max() < 0.02
-    assert {f"{low:.1f}" for low, _ in (body[MIXTURE]["95"] for body in said["runs"].values())} != {"0.0"}
+    assert all(high / low < 1.1 for low, high in (body[MIXTURE]["95"] for body in said["runs"].values()))
     assert not scores(said, rows.assign(best_loss=1.1 * rows["best_loss"]), repeated.REPEATED)["inside_95"].any()

@@ -16,6 +16,7 @@ from study.record import RunRecord, clustered_mean
 SEED, DRAWS = 0, 4000
 SIZE, DATA, SYMMETRIES = "size", "data", "symmetries"  # arms
 BUDGETS = 60
+SUMMARIES = ("min", "max", "last")
 
 
 @dataclass(frozen=True)
@@ -64,17 +65,15 @@ def with_overfitting(runs: pd.DataFrame) -> pd.DataFrame:
                        best_flops=runs["C_exact"] * runs["best_tokens"] / runs["D"])
 
 
-def on_all_positions(curves: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """The curves of the runs, with their arm, factor and epoch, on the scale of the final evaluation.
+def on_all_positions(log: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """The log of the runs (`analysis.runs.log_of`) with its validation loss on the scale of the final evaluation.
 
     A curve is read on the first test positions, the end of a run on all: the difference of the two at the end, a matter of which
     positions, is added to the whole curve.
     """
-    own = runs[["run_id", "arm", "factor", "split", "unique", "loss"]]
-    rows = curves.merge(own, on="run_id", how="inner")
-    end = rows.sort_values("step").groupby("run_id")["validation_loss"].transform("last")
-    rows = rows.assign(epoch=rows["tokens"] / rows["unique"], validation_loss=rows["validation_loss"] + rows["loss"] - end)
-    return rows.drop(columns="loss").reset_index(drop=True)
+    end = log.sort_values("step").groupby("run_id")["validation_loss"].last()
+    shift = runs.set_index("run_id")["loss"] - end
+    return log.assign(validation_loss=log["validation_loss"] + log["run_id"].map(shift))
 
 
 def over_seeds(log: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
@@ -186,4 +185,4 @@ def summary(log: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
     rows = log[log["arm"] == SIZE].sort_values(["N", "seed", "step"])
     last = rows.groupby(["N", "run_id"])[columns].last().groupby("N").mean()
     by = rows.groupby("N")[columns]
-    return pd.concat({"min": by.min(), "max": by.max(), "last": last}, axis=1).swaplevel(axis=1).sort_index(axis=1, level=0)
+    return pd.concat(dict(zip(SUMMARIES, (by.min(), by.max(), last), strict=True)), axis=1).swaplevel(axis=1)

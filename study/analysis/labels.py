@@ -57,7 +57,8 @@ def floor(agreement: Agreement, *, seed: int) -> Floor | None:
     if not len(agreement.game):
         return None
     _, of = np.unique(agreement.game, return_inverse=True)
-    count, moves, winners = (np.bincount(of, weights=values) for values in (np.ones(len(of)), agreement.same_move, agreement.same_winner))
+    count, moves, winners = (np.bincount(of, weights=values)
+                             for values in (np.ones(len(of)), agreement.same_move, agreement.same_winner))
     drawn = np.random.default_rng(seed).multinomial(len(count), np.full(len(count), 1 / len(count)), size=DRAWS)
     total = drawn @ count
     return Floor(len(of), len(count), drawn @ moves / total, drawn @ winners / total)

@@ -136,8 +136,8 @@ class Summary:
 def summary(found: Repeated) -> Summary:
     """The percentiles of E, alpha, beta, R_D, R_N and of the worth of the epochs of `WORTH`."""
     draws = {**{name: found.theta[name] for name in SYMBOLS}, **{f"epoch {k}": found.worth(k) for k in WORTH}}
-    return Summary(len(found.rows), {name: tuple(np.quantile(values, [0.025, 0.5, 0.975]).tolist()) for name, values in draws.items()},
-                   {name: found.left(name) for name in SYMBOLS})
+    at = {name: tuple(np.quantile(values, [0.025, 0.5, 0.975]).tolist()) for name, values in draws.items()}
+    return Summary(len(found.rows), at, {name: found.left(name) for name in SYMBOLS})
 
 
 def fit_published() -> Summary:

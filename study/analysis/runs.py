@@ -66,6 +66,13 @@ def curves(records: Mapping[str, RunRecord]) -> pd.DataFrame:
     return frame.astype({"step": int, "tokens": int})
 
 
+def log_of(of: Grid, records: Mapping[str, RunRecord]) -> pd.DataFrame:
+    """The training log of a grid: a row a point of a complete run's curve, with its arm, factor, unique tokens and epoch."""
+    points, own = curves(records), table(of, dict(records))[["run_id", "arm", "factor", "unique"]]
+    rows = own.merge(points, on="run_id")
+    return rows.assign(epoch=rows["tokens"] / rows["unique"])
+
+
 def load(names: Sequence[str], folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """(runs, curves) of several grids joined; a grid that does not exist or has no record adds nothing."""
     frames, points = [], []

@@ -27,7 +27,8 @@ Array = NDArray[np.float64]
 HALF_LIFE = LogNormal(math.log(10.0), 1.0)  # repetitions, or times the matched size: 1.4 to 71
 
 
-def log_effective(n: Any, d: Any, u: Any, log_ratio: Any, alpha: Any, beta: Any, R_D: Any, R_N: Any, xp: Any = np) -> tuple[Any, Any]:
+def log_effective(n: Any, d: Any, u: Any, log_ratio: Any, alpha: Any, beta: Any, R_D: Any, R_N: Any,
+                  xp: Any = np) -> tuple[Any, Any]:
     """ln N' and ln D' from ln N, ln D and ln U in any units, D and U in one.
 
     log_ratio = ln(alpha A / (beta B)) with A and B the terms at those units: U_N is where the slopes of both terms are equal,

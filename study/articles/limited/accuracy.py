@@ -40,6 +40,7 @@ def figure(study: Limited) -> Figure:
         for k, N in enumerate(at.N):
             ax.errorbar([ends[N] * 1.25], [100 * at.value[k]], yerr=[196 * at.se[k]], color=style.INK, fmt=".", ms=3, lw=1)
         style.panel(ax, "", "exact FLOP", f"accuracy of {name} (%)")
+    axes[0].legend(fontsize=8, title="$N$", title_fontsize=8)
     return figure
 
 
@@ -49,16 +50,18 @@ def table(study: Limited) -> "Markdown":
     if policy is None or value is None:
         return text.absent(MISSING)
     peak = go.over_seeds(study.log, [f"validation_{POLICY}", f"validation_{VALUE}"]).groupby("N").max()
-    return text.table([
-        {"N": text.count(N), **{f"{name}, {part}": shown for name, at, metric in (("move", policy, POLICY), ("winner", value, VALUE))
-                                for part, shown in (("end", _with_games(at, k)),
-                                                    ("highest", text.percent(float(peak.loc[N, f"validation_{metric}"]), 1)))}}
-        for k, N in enumerate(policy.N)])
+    rows = []
+    for k, N in enumerate(policy.N):
+        row = {"N": text.count(N)}
+        for name, at, metric in (("move", policy, POLICY), ("winner", value, VALUE)):
+            row |= {f"{name}, end": _with_games(at, k), f"{name}, highest": f"{100 * peak.loc[N, f'validation_{metric}']:.1f}"}
+        rows.append(row)
+    return text.table(rows)
 
 
 def _with_games(at: go.Accuracy, k: int) -> str:
     ends = (at.value[k] - 1.96 * at.se[k], at.value[k] + 1.96 * at.se[k])
-    return f"{text.percent(at.value[k], 1)} {text.interval(*ends, lambda x: f'{100 * x:.1f}')}"
+    return f"{100 * at.value[k]:.1f} {text.interval(*ends, lambda x: f'{100 * x:.1f}')}"
 
 
 def games(study: Limited) -> str:

@@ -28,6 +28,7 @@ def curves(study: Limited) -> Figure:
         show.lines(ax, study, column, "validation_loss")
         style.panel(ax, "", name, f"validation loss ({show.NATS})" if column == "flops" else "")
     show.from_loss(axes[0], study.log)
+    axes[1].legend(fontsize=8, title="$N$", title_fontsize=8)
     return figure
 
 

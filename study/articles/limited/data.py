@@ -10,7 +10,8 @@ from typing import Any
 import pandas as pd
 
 from study.analysis import go, labels, repeated
-from study.analysis.runs import load as load_runs
+from study.analysis.runs import log_of
+from study.analysis.runs import runs as with_best_loss
 from study.data.go.floor import open_second_labels, repeats
 from study.data.go.games import GoError, read_games
 from study.data.go.positions import MOVES, SHA256, TEST_GAMES, replay
@@ -51,12 +52,12 @@ class Limited:
 def load(folder: Path | None = None) -> Limited:
     """The records under $STUDY_RUNS (default runs) where no folder is given."""
     where = folder or Path(os.environ.get("STUDY_RUNS") or "runs")
-    runs, curves = load_runs([GO], where)
-    text, _ = load_runs([TEXT], where)
-    runs = go.with_overfitting(runs)
+    records = records_of(grid(GO), where)
+    runs = go.with_overfitting(with_best_loss(grid(GO), records))
+    text = with_best_loss(grid(TEXT), records_of(grid(TEXT), where))
     beside = where if (where / repeated.PATH).is_file() else Path("runs")
-    return Limited(where, records_of(grid(GO), where), runs, go.on_all_positions(curves, runs), text,
-                   read_prediction(where, GO), repeated.recorded(beside))
+    return Limited(where, records, runs, go.on_all_positions(log_of(grid(GO), records), runs), text, read_prediction(where, GO),
+                   repeated.recorded(beside))
 
 
 @lru_cache(maxsize=64)

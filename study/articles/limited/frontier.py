@@ -30,7 +30,7 @@ def figure(study: Limited) -> Figure:
     figure, (left, right) = style.canvas(7.2, 3.2, 1, 2)
     palette = style.size_colours(reached.N)
     for k, N in enumerate(reached.N):
-        left.plot(reached.C, reached.loss[:, k], color=palette[N], lw=1.2, label=style.short(N, 2))
+        left.plot(reached.C, reached.loss[:, k], color=palette[N], lw=1.2, label=style.short(N))
     lowest = np.nanmin(reached.loss, axis=1)
     left.scatter(reached.C, lowest, s=10, color=[palette[N] for N in reached.best], zorder=4)
     style.log_axis(left, "x", style.power, most=5)

@@ -43,6 +43,11 @@ def best_floor() -> Floor | None:
     return positions().labelled_again or positions().occur_again
 
 
+def which() -> str:
+    """The labels that the bounds are from."""
+    return "second labels" if positions().labelled_again else "positions that occur again"
+
+
 def least() -> str:
     """The lower bound of policy and value loss together, nats."""
     found = best_floor()
@@ -90,7 +95,7 @@ def verdict(study: Limited) -> Verdict:
     found = _falls(study)
     if found is None:
         return absent("go-floor", printed(), GO)
-    name, draws = found
+    _, draws = found
     noise = means(study, "best_loss")
     assert noise is not None
     word = decided(draws, lambda x: x < noise.sd)

@@ -1,7 +1,7 @@
 """More data: best loss by amount and size, symmetries, the prediction for the doubled positions, and ten times as many."""
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -40,8 +40,9 @@ def amounts(study: Limited) -> Figure:
         ax.plot(points["unique"][held], points["best_loss"][held], "s", color=palette[N], ms=5, mec=style.INK)
         end = float(points["best_loss"].iloc[-1])
         if found is not None:
-            end = float(style.fan(ax, U, found.surface.loss(N, BASE.epochs * U[:, None], U[:, None]), palette[N], levels=(0.95,))[-1])
-        labels.append((end, style.short(N, 2), palette[N]))
+            draws = found.surface.loss(N, BASE.epochs * U[:, None], U[:, None])
+            end = float(style.fan(ax, U, draws, palette[N], levels=(0.95,))[-1])
+        labels.append((end, style.short(N), palette[N]))
     style.log_axis(ax, "x")
     style.line_labels(ax, float(U[-1]) if found is not None else float(rows["unique"].max()), labels)
     style.panel(ax, "", "positions, gone through four times", f"best validation loss ({show.NATS})")
@@ -92,8 +93,8 @@ def prediction(study: Limited) -> "Markdown":
     return text.table(rows)
 
 
-def _said(body: dict[str, object]) -> str:
-    low, high = body["95"]  # type: ignore[misc]
+def _said(body: dict[str, Any]) -> str:
+    low, high = body["95"]
     return f"{body['median']:.3f} {text.interval(low, high, lambda x: f'{x:.3f}')}"
 
 

@@ -6,7 +6,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from study.analysis import go
-from study.analysis.tables import each
 from study.articles.limited import show
 from study.articles.limited.data import GO, MISSING, Limited, means
 from study.articles.limited.document import MODELS, WHOLE
@@ -29,6 +28,7 @@ def training(study: Limited) -> Figure:
     figure, (left, right) = style.canvas(7.2, 3.2, 1, 2)
     show.lines(left, study, "flops", "train_eval_loss")
     show.from_loss(left, study.log, "train_eval_loss")
+    left.legend(fontsize=8, title="$N$", title_fontsize=8)
     show.by_size(right, study.runs, "loss", final, "at the end", colour=style.HELD_OUT)
     show.by_size(right, study.runs, "best_loss", best, "best")
     style.log_axis(right, "x")
@@ -54,10 +54,11 @@ def summary(study: Limited) -> "Markdown":
     """The document's summary: minimum, maximum and last value of what the log holds, by size."""
     if study.sizes.empty:
         return text.absent(MISSING)
-    found = go.summary(study.log, list(SUMMARY))
-    return text.table([
-        {"N": text.count(float(str(N))), **{f"{name}: min, max, last": ", ".join(f"{row[(column, of)]:.3f}" for of in ("min", "max", "last"))
-                                for column, name in SUMMARY.items()}} for N, row in found.iterrows()])
+    found, rows = go.summary(study.log, list(SUMMARY)), []
+    for N, row in found.iterrows():
+        three = {name: ", ".join(f"{row[(column, of)]:.3f}" for of in go.SUMMARIES) for column, name in SUMMARY.items()}
+        rows.append({"N": text.count(float(str(N))), **three})
+    return text.table(rows)
 
 
 def printed() -> str:
@@ -89,8 +90,7 @@ def stops(study: Limited) -> str:
     """Epochs at which early stopping would have ended the runs, by size."""
     if study.sizes.empty:
         return text.ABSENT
-    by = study.sizes.groupby("N", as_index=False)["best_epoch"].mean()
-    return ", ".join(f"{row.best_epoch:.1f}" for row in each(by))
+    return ", ".join(f"{epoch:.1f}" for epoch in study.sizes.groupby("N")["best_epoch"].mean())
 
 
 def verdict(study: Limited) -> Verdict:

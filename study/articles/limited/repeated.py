@@ -11,6 +11,7 @@ from study.analysis.tables import groups
 from study.articles.limited.data import TEXT, Limited, law, law_of_text
 from study.articles.shared import style, text, words
 from study.articles.verdict import with_interval
+from study.laws.datablations import HALF_LIFE
 from study.laws.published import DATABLATIONS
 
 if TYPE_CHECKING:
@@ -114,8 +115,7 @@ def share() -> str:
 
 def prior() -> str:
     """The half-lives' prior 95 % interval."""
-    at = repeated.repeated_law().priors["R_D"]
-    return text.interval(float(np.exp(at.mu - 1.96 * at.sigma)), float(np.exp(at.mu + 1.96 * at.sigma)), text.two)
+    return text.interval(*(float(np.exp(HALF_LIFE.mu + z * HALF_LIFE.sigma)) for z in (-1.96, 1.96)), text.two)
 
 
 def same_law(study: Limited) -> str:

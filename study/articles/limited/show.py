@@ -12,19 +12,18 @@ from study.articles.limited.data import Limited
 from study.articles.shared import style
 
 NATS = "nats/position"
+FIRST = 0.03  # epochs: before that the loss only falls from that of a uniform guess
 
 
 def lines(ax: Axes, study: Limited, x: str, y: str, form: Callable[[Any], Any] = lambda values: values) -> None:
     """The mean over seeds of a column of the log along the runs, a line a size, named at its end."""
     rows = go.over_seeds(study.log, [y])
-    palette, labels = style.size_colours(rows["N"]), []
+    rows = rows[rows["epoch"] >= FIRST]
+    palette = style.size_colours(rows["N"])
     for N, group in groups(rows, "N"):
         shown = form(group[y])
         ax.plot(group[x], shown, color=palette[N], lw=1.4)
-        labels.append((float(group[x].iloc[-1]), float(shown.iloc[-1]), style.short(N, 2), palette[N]))
-    for at, height, name, colour in labels:
-        ax.annotate(name, (at, height), xytext=(3, 0), textcoords="offset points", va="center", color=colour, fontsize=8,
-                    annotation_clip=False)
+        ax.plot(group[x].iloc[-1:], shown.iloc[-1:], "o", color=palette[N], ms=3, label=style.short(N))
     if x == "flops":
         style.log_axis(ax, "x", style.power, most=6)
 
