@@ -42,15 +42,16 @@ def planted(config: Config, rng: np.random.Generator, *, best: Callable[[Config]
             rise: Callable[[Config], float] = gap) -> RunRecord:
     """A record whose curve falls to `best`, then rises by `rise`; Go's metrics beside it, by game."""
     lowest, up, turn = best(config) + SEED_SD * float(rng.standard_normal()), rise(config), best_at(config)
-    if up == 0:
-        turn = 1.0
+    if up == 0 or turn == 1:
+        up, turn = 0.0, 1.0
     spaced = np.geomspace(max(1, config.steps / 1000), config.steps, 24).round().astype(int)
     steps = sorted({*config.marks, *spaced.tolist()})
     losses = {"validation": _loss(lowest + up, rng), "train": Loss(lowest - 0.5 * up, 0.01, math.nan, 500)}
     points = []
     for step in steps:
         t = step / config.steps
-        value = lowest + (0.9 * (turn / t) ** 0.2 - 0.9 if t < turn else up * ((t - turn) / (1 - turn + 1e-9)) ** 2)
+        x = math.log(turn / t)
+        value = lowest + (3 * (math.exp(0.2 * x) - 1 - 0.2 * x) if t < turn else up * ((t - turn) / (1 - turn + 1e-9)) ** 2)
         tokens = step * config.batch_tokens
         points.append(CurvePoint(step, tokens, float(config_flops_per_token(config) * tokens), 1e-3, value - 0.1, value + OFFSET,
                                  0.5, 0.01, 30.0, _metrics(value, config)))

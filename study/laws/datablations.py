@@ -21,9 +21,10 @@ from numpy.typing import ArrayLike, NDArray
 from study.laws.hoffmann import FLOPS_PER_PARAMETER_TOKEN, LossSurface, additive
 from study.laws.law import Law, LogNormal, Values
 from study.laws.parabola import vertex_of_three
-from study.laws.power import BYTES_PER_TOKEN, EXPONENT, NATS_PER_BYTE, TERM
+from study.laws.power import BYTES_PER_TOKEN, EXPONENT, NATS_PER_BYTE
 
 Array = NDArray[np.float64]
+TERM = LogNormal(math.log(0.3), 1.5)  # nats at the reference, 0.016 to 5.7: that size or data bring nothing must be possible
 HALF_LIFE = LogNormal(math.log(10.0), 1.0)  # repetitions, or times the matched size: 1.4 to 71
 
 

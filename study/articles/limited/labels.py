@@ -6,6 +6,7 @@ from study.analysis import go
 from study.analysis.labels import Floor
 from study.articles.limited.data import GO, Limited, means, positions
 from study.articles.limited.document import MODELS
+from study.articles.limited.more import WORTH
 from study.articles.shared import text
 from study.articles.verdict import Verdict, absent, decided, middle, with_interval
 from study.grids.go import BASE, DATA
@@ -91,12 +92,10 @@ def printed() -> str:
 
 
 def verdict(study: Limited) -> Verdict:
-    """The best loss is the data set's irreducible loss: more positions of the same kind do not lower it."""
+    """The best loss is the data set's irreducible loss: more positions do not lower it by what counts."""
     found = _falls(study)
     if found is None:
         return absent("go-floor", printed(), GO)
     _, draws = found
-    noise = means(study, "best_loss")
-    assert noise is not None
-    word = decided(draws, lambda x: x < noise.sd)
+    word = decided(draws, lambda x: x < WORTH)
     return Verdict("go-floor", printed(), f"falls by {fall(study)}, labels allow {least()}", word, middle(draws), f"`{GO}`")

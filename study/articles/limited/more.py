@@ -152,6 +152,11 @@ def beyond() -> str:
     return text.two(TIMES * BASE.positions / most)
 
 
+def enough() -> str:
+    """The fall from which on more data are said to help, nats."""
+    return f"{WORTH:g}"
+
+
 def times() -> str:
     """As many positions."""
     return f"{TIMES:g}"
