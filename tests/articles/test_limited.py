@@ -165,7 +165,8 @@ def test_the_page_needs_no_torch() -> None:
     imports = "\n".join(line for line in re.findall(r"```\{python\}\n(.*?)```", PAGES[0].read_text(), re.S)[0].splitlines()
                         if line.startswith(("from", "import")))
     code = f"import sys\n{imports}\nquestion.missing(load())\nprint('torch' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True,
+                          stdin=subprocess.DEVNULL)
     assert done.stdout.splitlines()[-1] == "False"
 
 

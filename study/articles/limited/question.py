@@ -6,6 +6,7 @@ from study.articles.shared import text, words
 from study.articles.shared.page import callout
 from study.counts import config_counts
 from study.data.go.engine import KOMI, OPENINGS, VERSION
+from study.data.go.rules import SIZE
 from study.grids import grid
 from study.grids.go import BASE
 
@@ -91,6 +92,11 @@ def a_parameter() -> str:
 def engine() -> str:
     """The engine's version."""
     return VERSION
+
+
+def side() -> str:
+    """Points along a side of the board."""
+    return words.number_word(SIZE)
 
 
 def komi() -> str:

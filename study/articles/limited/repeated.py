@@ -83,7 +83,7 @@ def table(study: Limited) -> "Markdown":
 
 def _cell(one: Summary, name: str) -> str:
     low, mid, high = one.percentiles[name]
-    mark = " (prior)" if one.left.get(name, 0.0) >= repeated.LEARNED else ""
+    mark = "" if one.learned(name) else " (prior)"
     return f"{text.two(mid)} {text.interval(low, high, text.two)}{mark}"
 
 
@@ -104,7 +104,7 @@ def _worth(found: Repeated | None) -> str:
 def unlearned(study: Limited) -> str:
     """The half-lives that the runs do not know better than their prior, by domain."""
     names = [f"{SHOWN[name]} of {domain}" for domain, one in _summaries(study).items() for name in ("R_D", "R_N")
-             if one.left[name] >= repeated.LEARNED]
+             if not one.learned(name)]
     return words.enumeration(names) if names else "neither in any domain"
 
 
