@@ -115,7 +115,8 @@ def share() -> str:
 
 def prior() -> str:
     """The half-lives' prior 95 % interval."""
-    return text.interval(*(float(np.exp(HALF_LIFE.mu + z * HALF_LIFE.sigma)) for z in (-1.96, 1.96)), text.two)
+    low, high = (float(np.exp(HALF_LIFE.mu + z * HALF_LIFE.sigma)) for z in (-1.96, 1.96))
+    return text.interval(low, high, text.two)
 
 
 def same_law(study: Limited) -> str:
