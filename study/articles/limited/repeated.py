@@ -34,11 +34,12 @@ def by_epochs(study: Limited) -> Figure:
     palette = style.budget_colours(found.rows["unique"])
     for ax, (N, rows) in zip(np.atleast_1d(axes), sizes, strict=True):
         for U, points in groups(rows, "unique"):
-            ax.plot(points["D"] / U, points["best_loss"], "o", color=palette[U], ms=4)
+            ax.plot(points["D"] / U, points["best_loss"], "o", color=palette[U], ms=4, label=style.short(U, 2))
             k = np.geomspace(1, max(2.0, float((points["D"] / U).max())), 30)
             style.fan(ax, k, found.surface.loss(N, U * k[:, None], U), palette[U], levels=(0.95,))
         style.log_axis(ax, "x", lambda x: f"{x:g}", most=4)
-        style.panel(ax, style.short(N, 2), "epochs")
+        style.panel(ax, style.short(N), "epochs")
+    np.atleast_1d(axes)[-1].legend(fontsize=7, title="unique tokens", title_fontsize=7, loc="upper right")
     np.atleast_1d(axes)[0].set_ylabel("early-stopped loss (nats/token)")
     return figure
 
@@ -105,7 +106,7 @@ def unlearned(study: Limited) -> str:
     """The half-lives that the runs do not know better than their prior, by domain."""
     names = [f"{SHOWN[name]} of {domain}" for domain, one in _summaries(study).items() for name in ("R_D", "R_N")
              if not one.learned(name)]
-    return words.enumeration(names) if names else "neither in any domain"
+    return words.enumeration(names)
 
 
 def share() -> str:
