@@ -1,4 +1,4 @@
-"""What a fit says of runs before they are trained: written once to runs/predictions/<grid>.json and committed before them.
+"""Predictions of runs before they are trained: written once to runs/predictions/<grid>.json and committed before them.
 
     {"grid", "made", "git_commit", "seed", "response", "fitted": {"runs", "sha256", "N0", "D0"},
      "models": {law: diagnostics or "unconverged"},
@@ -28,18 +28,19 @@ from study.analysis.tables import each
 from study.errors import StudyError
 from study.grids.design import Grid
 from study.inference.answers import summarise
+from study.inference.intervals import LEVELS, percent_key
 from study.inference.observations import grid_reference
 from study.inference.parameters import Array
 from study.inference.posterior import UnconvergedError, fit_posterior
-from study.inference.predictive import LEVELS, predict_losses
+from study.inference.predictive import predict_losses
 from study.inference.spec import HEADLINE, ModelSpec
 from study.provenance import git_state
-from study.record import RunRecord, write_atomic
+from study.record import RunRecord, write_json
 from study.table import fit_rows, planned, records_of, table
 
 LAWS = ("hoffmann", "kaplan", "nesting")
 MIXTURE = "mixture"
-PERCENT = {level: f"{100 * level:.0f}" for level in LEVELS}
+PERCENT = {level: percent_key(level) for level in LEVELS}
 
 
 class PredictionError(StudyError):
@@ -89,7 +90,7 @@ def predict(grid: Grid, runs: Path, *, seed: int) -> Path:
         rows = fit_rows(table(grid, records))
         body = _body(grid, rows, ahead, *_of_budgets(rows, ahead, grid, seed), seed, "loss")
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, (json.dumps(body, indent=1) + "\n").encode())
+    write_json(path, body)
     return path
 
 

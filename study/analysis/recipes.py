@@ -7,14 +7,13 @@ import numpy as np
 import pandas as pd
 
 from study.analysis import held_out
-from study.analysis.study import Study, once
+from study.analysis.study import Study, load, once
 from study.analysis.tables import complete
 from study.grids import grid
-from study.inference.intervals import LEVELS, central
 from study.inference.parameters import Array
-from study.predictions import LAWS, PERCENT, read_prediction, scores
+from study.predictions import LAWS, read_prediction, scores
 from study.record import Metric
-from study.table import records_of, table
+from study.table import held_out_rows, records_of, table
 
 FIRST, SECOND = "cpu", "cpu2"
 PARTS = {FIRST: "parts-source", SECOND: "parts"}  # grids whose loss is measured in parts
@@ -106,30 +105,21 @@ def parts(study: Study) -> pd.DataFrame:
 
 @once
 def tests(study: Study) -> pd.DataFrame:
-    """The held-out runs of both grids: grid, run_id, N, D, loss, predicted, error of ln L, inside_50, inside_80, inside_95.
+    """The held-out runs of both grids beside what was predicted of them: `held_out.scored`'s columns and grid.
 
-    Of the second grid, and of any whose prediction was committed before its runs, by that prediction; of the study's own otherwise
-    by the posterior.
+    Of another grid than the study's own by the prediction that was committed before its runs, else by the fast fit.
     """
     out = []
     for name in (FIRST, SECOND):
-        where, rows = folder(study, name), frame(study, name)
+        where = folder(study, name)
         said = read_prediction(where, name) if where else None
-        if said:
-            out.append(scores(said, rows, LAWS[0]).assign(grid=name))
-        elif name == study.grid.name and len(study.held_out):
-            out.append(_by_posterior(study).assign(grid=name))
+        if name == study.grid.name:
+            out.append(held_out.scored(study).assign(grid=name))
+        elif said:
+            out.append(scores(said, frame(study, name), LAWS[0]).assign(grid=name))
+        elif where and len(held_out_rows(frame(study, name))):
+            out.append(held_out.scored(load(name, where, nuts=False)).assign(grid=name))
     return pd.concat(out, ignore_index=True) if out else pd.DataFrame(columns=["grid", "error", "inside_95", "inside_50"])
-
-
-def _by_posterior(study: Study) -> pd.DataFrame:
-    predicted, rows = held_out.predictions(study), study.held_out
-    frame = rows[["run_id", "budget", "N", "D", "loss"]].assign(predicted=np.median(predicted, axis=0))
-    frame["error"] = held_out.errors(study)
-    for level in LEVELS:
-        low, high = central(predicted, level, axis=0)
-        frame[f"inside_{PERCENT[level]}"] = (rows["loss"].to_numpy() >= low) & (rows["loss"].to_numpy() <= high)
-    return frame
 
 
 def _value(metric: Metric) -> float:

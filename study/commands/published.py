@@ -10,20 +10,19 @@ def command(
     runs: Annotated[Path, typer.Option("--runs", help="Folder of records; the fits go to published/ in it.")] = Path("runs"),
 ) -> None:
     """Fit Chinchilla's points by every method, and the law of repeated data to the points of Muennighoff et al., and record the
-    fits, for pages made where the tables cannot be had: two minutes.
+    fits, for renders without the tables. Takes two minutes.
 
     Example: `study published`
     """
-    import json
     from dataclasses import asdict
 
     from study.analysis import published_fits, repeated
-    from study.record import write_atomic
+    from study.record import write_json
 
     bodies = {"published/chinchilla.json": published_fits.body(published_fits.fit_chinchilla()),
               str(repeated.PATH): asdict(repeated.fit_published())}
     for name, body in bodies.items():
         path = runs / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, (json.dumps(body, indent=1) + "\n").encode())
+        write_json(path, body)
         typer.echo(path)

@@ -88,7 +88,7 @@ def _of_split(chosen: "Grid", split: str, only: list[str] | None) -> list[str]:
 
 
 def _prepare(corpus: str, others: list[str]) -> None:
-    """The corpora, before any worker starts: a bad download is said once, at once."""
+    """Prepare the corpora before any worker starts, so that a failed download is reported once."""
     from study.data.go.positions import NAME, open_positions
     from study.data.tokens import encode_for, prepare
 
@@ -101,7 +101,7 @@ def _prepare(corpus: str, others: list[str]) -> None:
 
 
 def _say_costs(chosen: "Grid", done: "Mapping[str, RunRecord]", console: "Console") -> None:
-    """For a grid of a few runs on a GPU: what each is and what it cost, counted, not as named."""
+    """Print the counted size and cost of each run of a small GPU grid, whose names are approximate."""
     from study.launch.show import duration
 
     if len(chosen.cells) > 4 or chosen.cells[0].config.precision == "float32":

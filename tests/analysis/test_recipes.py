@@ -15,6 +15,7 @@ from study.record import Metric, write_record
 from tests.given import given
 from tests.makers import record
 
+ROOT = Path(__file__).resolve().parents[2]
 LAW = LossSurface(E=1.1, A=40.0, B=300.0, alpha=0.35, beta=0.35)
 STEP = 0.8  # what the largest budget of the first grid's losses are multiplied by
 
@@ -69,3 +70,10 @@ def test_what_is_missing_is_named(planted: Study, quick: Study, capsys: pytest.C
     section.missing(given(quick, {}, folders=()))
     assert "`cpu`, `cpu2`, `parts-source` and `parts`" in capsys.readouterr().out
     assert recipes.tests(planted).empty and section.error_second(planted) == "—"
+
+
+def test_held_out_runs_of_the_first_grid_stand_beside_the_study_s_own(planted: Study) -> None:
+    rows = recipes.tests(given(planted, {}, folders=(ROOT / "runs",)))
+    assert list(rows["grid"].unique()) == [recipes.FIRST] and len(rows) == 5
+    assert (rows["error"] < 0).all() and rows["inside_95"].sum() <= 2  # the step: measured far below the law
+    assert section.error_first(given(planted, {}, folders=(ROOT / "runs",))).endswith("%")

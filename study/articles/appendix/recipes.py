@@ -9,6 +9,7 @@ from study.analysis import recipes
 from study.analysis.misfit import rms
 from study.analysis.recipes import FIRST, KINDS, PARTS, SECOND
 from study.analysis.study import Study
+from study.analysis.tables import groups
 from study.articles.shared import style, text, words
 from study.articles.shared.page import callout
 
@@ -129,9 +130,9 @@ def table(study: Study) -> "Markdown":
     if not len(rows):
         return text.absent("No held-out run is recorded.")
     return text.table([
-        {"recipe": NAMES[name].removesuffix(" recipe"), "held-out runs": str(len(mine)),
+        {"recipe": NAMES[str(name)].removesuffix(" recipe"), "held-out runs": str(len(mine)),
          "inside 95 %": str(int(mine["inside_95"].sum())), "inside 50 %": str(int(mine["inside_50"].sum())),
          "r.m.s. error of ln L": f"{100 * rms(mine['error'].to_numpy(dtype=float)):.1f} %",
          "measured over predicted": text.interval(float(np.exp(mine["error"].min())), float(np.exp(mine["error"].max())),
                                                   lambda x: f"{x:.3f}")}
-        for name, mine in rows.groupby("grid", sort=False)])
+        for name, mine in groups(rows, "grid")])
