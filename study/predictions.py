@@ -1,6 +1,6 @@
 """Predictions of runs before they are trained: written once to runs/predictions/<grid>.json and committed before them.
 
-    {"grid", "made", "git_commit", "seed", "response", "fitted": {"runs", "sha256", "N0", "D0"},
+    {"grid", "made", "git_commit", "seed", "response", "fitted": {"grid", "runs", "sha256", "N0", "D0"},
      "models": {law: diagnostics or "unconverged"},
      "runs": {run_id: {"N", "D", "budget", model: {"median", "50", "80", "95"}}},      losses, nats a token
      "optima": {budget: {model: {"N": {...}, "D": {...}}}}}
@@ -64,31 +64,34 @@ def path_of(runs: Path, grid: str) -> Path:
     return runs / "predictions" / f"{grid}.json"
 
 
-def predict(grid: Grid, runs: Path, *, seed: int) -> Path:
+def predict(grid: Grid, runs: Path, *, seed: int, source: Grid | None = None) -> Path:
     """Fit the grid's fit split under each law of `LAWS` and write what each says of the held-out cells.
 
+    With a `source`, that grid's fit split is fitted, and all cells of `grid` are predicted.
+
     Raises:
-        PredictionError: a fitted run is missing, a held-out one is there already, or the prediction is written.
+        PredictionError: a fitted run is missing, a predicted one is there already, or the prediction is written.
         UnconvergedError: the headline did not converge. Another law that does not is left out by name.
     """
     path = path_of(runs, grid.name)
     if path.exists():
         raise PredictionError(f"{path} is written already: a prediction is made once")
-    held_out, records = grid.of("held-out"), records_of(grid, runs)
-    if not held_out:
+    of, cells = source or grid, grid.planned if source else grid.of("held-out")
+    if not cells:
         raise PredictionError(f"the grid {grid.name} holds no run out")
-    if early := [cell.config.run_id for cell in held_out if cell.config.run_id in records]:
+    trained, records = records_of(grid, runs), records_of(of, runs)
+    if early := [cell.config.run_id for cell in cells if cell.config.run_id in trained]:
         raise PredictionError(f"{early[0]} is trained already: a prediction is made before its runs")
-    missing = [cell for cell in grid.of("fit") if cell.config.run_id not in records]
+    missing = [cell for cell in of.of("fit") if cell.config.run_id not in records]
     if missing:
-        raise PredictionError(f"{len(missing)} of the fitted runs are missing: `study run --grid {grid.name}` first")
-    ahead = planned(held_out)
+        raise PredictionError(f"{len(missing)} of the fitted runs are missing: `study run --grid {of.name}` first")
+    ahead = planned(cells)
     if (ahead["D"] > ahead["unique"]).all():
-        rows = repeated.of_the_law(with_best_loss(grid, records))
-        body = _body(grid, rows, ahead, *_of_repeated(rows, ahead, seed), seed, repeated.RESPONSE)
+        rows = repeated.of_the_law(with_best_loss(of, records))
+        body = _body(grid, of, rows, ahead, *_of_repeated(rows, ahead, seed), seed, repeated.RESPONSE)
     else:
-        rows = fit_rows(table(grid, records))
-        body = _body(grid, rows, ahead, *_of_budgets(rows, ahead, grid, seed), seed, "loss")
+        rows = fit_rows(table(of, records))
+        body = _body(grid, of, rows, ahead, *_of_budgets(rows, ahead, of, seed), seed, "loss")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, body)
     return path
@@ -140,7 +143,7 @@ def scores(prediction: dict[str, Any], frame: pd.DataFrame, model: str = LAWS[0]
                                        *(f"inside_{key}" for key in PERCENT.values())])
 
 
-def _body(grid: Grid, rows: pd.DataFrame, ahead: pd.DataFrame, fits: Fits, reference: dict[str, float],
+def _body(grid: Grid, of: Grid, rows: pd.DataFrame, ahead: pd.DataFrame, fits: Fits, reference: dict[str, float],
           seed: int, response: str) -> dict[str, Any]:
     found = {law: fit for law, fit in fits.items() if fit}
     losses = _with_mixture({law: fit.losses for law, fit in found.items()})
@@ -150,7 +153,7 @@ def _body(grid: Grid, rows: pd.DataFrame, ahead: pd.DataFrame, fits: Fits, refer
     return {
         "grid": grid.name, "made": datetime.now(UTC).isoformat(timespec="seconds"), "git_commit": git_state()[0], "seed": seed,
         "response": response,
-        "fitted": {"runs": len(rows), "sha256": hashlib.sha256(content.encode()).hexdigest(), **reference},
+        "fitted": {"grid": of.name, "runs": len(rows), "sha256": hashlib.sha256(content.encode()).hexdigest(), **reference},
         "models": {law: fit.diagnostics if fit else "unconverged" for law, fit in fits.items()},
         "runs": {row.run_id: {"N": row.N, "D": row.D, "budget": None if math.isnan(row.budget) else row.budget,
                               **{model: _summary(draws[:, i]) for model, draws in losses.items()}}

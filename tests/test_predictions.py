@@ -82,6 +82,27 @@ def test_planted_runs_fall_inside_and_shifted_ones_outside(tmp_path: Path) -> No
 
 
 @pytest.mark.usefixtures("fast")
+def test_a_larger_grid_is_predicted_from_a_smaller_one(tmp_path: Path) -> None:
+    small = design()
+    larger = Grid("larger", "sotu", tuple(
+        Cell(at(BASE, budget, width, learning_rate=0.8 / width, batch_tokens=1024), "isoflop", split, budget)
+        for budget, split in ((2e12, "fit"), (4e12, "held-out")) for width in (48, 64, 96)))
+    with pytest.raises(PredictionError, match="study run --grid planted"):
+        predict(larger, tmp_path, seed=3, source=small)
+    train(small, tmp_path, "fit")
+    predict(larger, tmp_path, seed=3, source=small)
+    said = read_prediction(tmp_path, "larger")
+    assert said is not None and (said["fitted"]["grid"], said["fitted"]["runs"]) == ("planted", 12)
+    assert set(said["optima"]) == {"2e+12", "4e+12"}
+    train(larger, tmp_path, "fit", "held-out")
+    rows = table(larger, records_of(larger, tmp_path))
+    assert len(scores(said, rows)) == 6 and scores(said, rows)["inside_95"].all()
+    (tmp_path / "predictions" / "larger.json").unlink()
+    with pytest.raises(PredictionError, match="trained already"):
+        predict(larger, tmp_path, seed=3, source=small)
+
+
+@pytest.mark.usefixtures("fast")
 def test_a_prediction_is_made_once_and_before_its_runs(tmp_path: Path) -> None:
     grid = design()
     with pytest.raises(PredictionError, match="12 of the fitted runs are missing"):

@@ -8,6 +8,7 @@ import typer
 
 def command(
     grid: Annotated[str, typer.Option(help="The grid whose held-out runs are predicted.")],
+    source: Annotated[str | None, typer.Option("--from", help="Fit this grid instead and predict all runs of the other.")] = None,
     runs: Annotated[Path, typer.Option(help="Where its records are.")] = Path("runs"),
     seed: Annotated[int, typer.Option(min=0, help="Of all sampling.")] = 0,
 ) -> None:
@@ -15,7 +16,8 @@ def command(
 
     Of runs that go through their data more than once, as those of `go`, the early-stopped loss is predicted.
 
-    Commit the file, then train the held-out runs: a prediction is refused when one of them is there already.
+    Commit the file, then train the held-out runs: a prediction is refused when one of them is there already. With --from,
+    the runs of a larger grid are predicted from those of a smaller one: `study predict --grid gpu-mini --from cpu2`.
 
     Example: `study predict --grid cpu2`
     """
@@ -27,10 +29,10 @@ def command(
 
     chosen = named(grid)
     console = Console(highlight=False, soft_wrap=True)
-    console.print(f"fitting the runs of {grid} under every law: a minute or two")
-    path = predict(chosen, runs, seed=seed)
+    console.print(f"fitting the runs of {source or grid} under every law: a minute or two")
+    path = predict(chosen, runs, seed=seed, source=named(source) if source else None)
     said = read_prediction(runs, grid) or {}
-    shown = Table("run", title=f"losses of {grid} held out, nats/token", title_justify="left")
+    shown = Table("run", title=f"predicted losses of {grid}, nats/token", title_justify="left")
     models = (next(iter(said["models"])), MIXTURE)
     for model in models:
         shown.add_column(f"{model}, 95 %", justify="right")
