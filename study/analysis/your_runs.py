@@ -1,13 +1,13 @@
 """What `study fit` and `study next` wrote about one open table, and the replays of finished tables, as the article reads them."""
 
 import json
-import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from study.errors import StudyError
+from study.record import COMMITTED, runs_folder
 
 FOLDER, REPLAYS = Path("published") / "your-runs", Path("bench")  # below the folder of runs
 
@@ -53,6 +53,6 @@ class YourRuns:
 
 
 def recorded() -> YourRuns:
-    """The records below STUDY_RUNS, by default runs/; where that has none, the committed ones."""
-    folder = Path(os.environ.get("STUDY_RUNS", "runs"))
-    return YourRuns(folder if (folder / FOLDER).is_dir() else Path("runs"))
+    """The records below `record.runs_folder`; where that has none, the committed ones."""
+    folder = runs_folder()
+    return YourRuns(folder if (folder / FOLDER).is_dir() else COMMITTED)

@@ -14,13 +14,14 @@ from study.fit.job import Job, grid_job
 from study.inference.replay import RULES
 from study.inference.spec import HEADLINE
 from study.published import entries, load_entry
+from study.record import COMMITTED
 
 OWN = ("cpu", "quick")
 # the open tables of runs with the most cells (N, D), one a laboratory; then smaller ones
 OPEN = ("chinchilla", "misfitting", "llama-3", "marin-comma", "porian-refinedweb-decay", "gadre-c4", "olmo-ladder")
 
 
-def replayed(name: str, starts: int, out: Path, *, runs: Path = Path("runs"), rules: Sequence[str] = RULES,
+def replayed(name: str, starts: int, out: Path, *, runs: Path = COMMITTED, rules: Sequence[str] = RULES,
              say: Callable[[str], None] = lambda _: None) -> dict[str, Any]:
     """Replay one table from so many starts (`following.prove`): D_opt of the optimal size of ten times its largest compute.
 

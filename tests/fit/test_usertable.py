@@ -99,7 +99,6 @@ def test_packed_files_and_parquet(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_workbook_with_titles_and_several_sheets(tmp_path: Path) -> None:
-    pytest.importorskip("openpyxl")
     table = pd.DataFrame(ROWS, columns=["Params", "Training tokens", "Loss"])
     with pd.ExcelWriter(tmp_path / "runs.xlsx") as book:
         pd.DataFrame({"about": ["runs of one laboratory"]}).to_excel(book, sheet_name="about", index=False)

@@ -1,6 +1,5 @@
 """The records behind the article: runs on Go, runs on repeated text, second labels and fits of others. Any may be missing."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,7 +17,7 @@ from study.data.go.positions import MOVES, SHA256, TEST_GAMES, replay
 from study.grids import grid
 from study.laws.law import LawError
 from study.predictions import read_prediction
-from study.record import RunRecord
+from study.record import COMMITTED, RunRecord, runs_folder
 from study.table import held_out_rows, records_of
 
 GO, TEXT = "go", "factors"
@@ -50,12 +49,12 @@ class Limited:
 
 
 def load(folder: Path | None = None) -> Limited:
-    """The records under $STUDY_RUNS (default runs) where no folder is given."""
-    where = folder or Path(os.environ.get("STUDY_RUNS") or "runs")
+    """The records under `record.runs_folder` where no folder is given."""
+    where = folder or runs_folder()
     records = records_of(grid(GO), where)
     runs = go.with_overfitting(with_best_loss(grid(GO), records))
     text = with_best_loss(grid(TEXT), records_of(grid(TEXT), where))
-    beside = where if (where / repeated.PATH).is_file() else Path("runs")
+    beside = where if (where / repeated.PATH).is_file() else COMMITTED
     return Limited(where, records, runs, go.on_all_positions(log_of(grid(GO), records), runs), text, read_prediction(where, GO),
                    repeated.recorded(beside))
 
