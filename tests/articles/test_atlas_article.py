@@ -51,13 +51,15 @@ def test_the_claims_are_the_atlas_s(atlas: Atlas) -> None:
 def test_what_is_not_finished_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str], atlas: Atlas) -> None:
     shutil.copytree(atlas.folder, tmp_path / "atlas")
     planted = Atlas(tmp_path / "atlas")
-    body = {**atlas.population, "diagnostics": {"rhat": 1.02, "ess_bulk": 900.0, "ess_tail": 900.0, "divergences": 0}}
+    seen = {"rhat": 1.02, "ess_bulk": 900.0, "ess_tail": 900.0, "divergences": 0}
+    body = {**atlas.population, "provenance": {}, "diagnostics": seen}
     (tmp_path / "atlas" / "population.json").write_text(json.dumps(body))
     (tmp_path / "atlas" / "leave-out.json").write_text(json.dumps({**atlas.left_out, "new_study_without": {}}))
     for name in ("joint", "sbc"):
         (tmp_path / "atlas" / f"{name}.json").unlink(missing_ok=True)
     said = notices.lacking(planted)
-    assert len(said) == 4 and "1.020" in said[0] and said[1].startswith("0 of ") and "atlas calibrate" in said[3]
+    assert len(said) == 5 and "1.020" in said[0] and "an earlier model" in said[1] and said[2].startswith("0 of ")
+    assert "atlas calibrate" in said[4]
     notices.unfinished(planted)
     assert "callout-warning" in capsys.readouterr().out
 

@@ -2,7 +2,7 @@
 
 from study.articles.shared.page import callout
 from study.atlas.read import Atlas
-from study.inference.pooled.two_stage import past_gate
+from study.inference.pooled.two_stage import MODEL, past_gate
 
 ATLASES = 200  # simulated ones that calibration asks for
 
@@ -13,6 +13,8 @@ def lacking(atlas: Atlas) -> list[str]:
     parts = []
     if not past_gate(seen["rhat"], min(seen["ess_bulk"], seen["ess_tail"])):
         parts.append(f"the population's chains are too short (R-hat {seen['rhat']:.3f}): run `study atlas together`")
+    if atlas.population["provenance"].get("model") != MODEL:
+        parts.append("the population is of an earlier model: run `study atlas together`, `leave-out` and `calibrate`")
     if done < of:
         parts.append(f"{done} of {of} laboratories are left out: run `study atlas leave-out`")
     parts += [f"{name}.json is not recorded: run `study atlas {command}`"
