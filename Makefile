@@ -33,15 +33,15 @@ report: $(INSTALLED)
 
 # commit the edition alone: its manifest names the commit that it was rendered from
 publish: report
-	$(BIN)/python -m study.publish
+	$(BIN)/study publish
 
 # not part of the tests: a commit to the sources makes the edition stale, and only a release needs a fresh one
 release-check: $(INSTALLED)
-	$(BIN)/python -m study.publish --check
+	$(BIN)/study publish --check
 
 # the answer and the picture of README.md, from the committed records
 readme: $(INSTALLED)
-	$(BIN)/python -m study.readme --grid $(GRID)
+	$(BIN)/study readme --grid $(GRID)
 
 test: $(INSTALLED)
 	$(PYTEST) -m "not slow"

@@ -99,7 +99,7 @@ class RunConfig:
 
     @property
     def run_id(self) -> str:
-        """A prefix for eyes and the identity, e.g. `L4-d96-D2.0M-s0-3f9a1c`."""
+        """A readable prefix and the identity, e.g. `L4-d96-D2.0M-s0-3f9a1c`."""
         return f"L{self.layers}-d{self.width}-D{_short(self.tokens)}-s{self.seed}-{identity(self)}"
 
     def to_dict(self) -> dict[str, Any]:
@@ -225,7 +225,7 @@ class GoConfig:
 
     @property
     def run_id(self) -> str:
-        """A prefix for eyes and the identity, e.g. `go-L4-d64-P96.0K-e4-s0-3f9a1c`."""
+        """A readable prefix and the identity, e.g. `go-L4-d64-P96.0K-e4-s0-3f9a1c`."""
         return f"go-L{self.layers}-d{self.width}-P{_short(self.positions)}-e{self.epochs}-s{self.seed}-{identity(self)}"
 
     def to_dict(self) -> dict[str, Any]:

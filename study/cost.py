@@ -78,7 +78,7 @@ def device(name: str, *, peak: float | None = None, memory: float | None = None)
 
 
 def recognised(driver_name: str) -> Device | None:
-    """The GPU that its driver calls so, None when it is not in the table."""
+    """The device of the table with this driver name; None when there is none."""
     words = f" {driver_name.replace('-', ' ')} "
     return next((known for known in DEVICES.values() if f" {known.called.replace('-', ' ')} " in words), None)
 

@@ -1,4 +1,4 @@
-"""What a fit says of runs before they are trained: written once to runs/predictions/<grid>.json and committed before them.
+"""Predictions of runs before they are trained: written once to runs/predictions/<grid>.json and committed before them.
 
     {"grid", "made", "git_commit", "seed", "fitted": {"runs", "sha256", "N0", "D0"}, "models": {law: diagnostics or "unconverged"},
      "runs": {run_id: {"N", "D", "budget", model: {"median", "50", "80", "95"}}},      losses, nats a token
@@ -22,18 +22,19 @@ import pandas as pd
 from study.errors import StudyError
 from study.grids.design import Grid
 from study.inference.answers import summarise
+from study.inference.intervals import LEVELS, percent_key
 from study.inference.observations import grid_reference
 from study.inference.parameters import Array
 from study.inference.posterior import UnconvergedError, fit_posterior
-from study.inference.predictive import LEVELS, predict_losses
+from study.inference.predictive import predict_losses
 from study.inference.spec import HEADLINE, ModelSpec
 from study.provenance import git_state
-from study.record import RunRecord, write_atomic
+from study.record import RunRecord, write_json
 from study.table import fit_rows, planned, records_of, table
 
 LAWS = ("hoffmann", "kaplan", "nesting")
 MIXTURE = "mixture"
-PERCENT = {level: f"{100 * level:.0f}" for level in LEVELS}
+PERCENT = {level: percent_key(level) for level in LEVELS}
 
 
 class PredictionError(StudyError):
@@ -78,7 +79,7 @@ def predict(grid: Grid, runs: Path, *, seed: int) -> Path:
         with suppress(UnconvergedError):
             fits[law] = fitted(rows, ahead, replace(HEADLINE, law=law), grid, seed)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, (json.dumps(_body(grid, rows, ahead, fits, seed), indent=1) + "\n").encode())
+    write_json(path, _body(grid, rows, ahead, fits, seed))
     return path
 
 

@@ -1,21 +1,19 @@
-"""The published edition of the report: `make publish` copies the rendered pages and PDFs to report/published/ with a manifest.
+"""The published edition of the report: `study publish` copies the rendered pages and PDFs to report/published/ with a manifest.
 
 The manifest holds the commit the edition was rendered from, the sha256 of each file, and one sha256 over everything that the
 edition is made of, so that `make release-check` sees when the sources or the records have moved on.
 """
 
-import argparse
 import hashlib
 import json
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from study import provenance
 from study.errors import StudyError
-from study.record import write_atomic
+from study.record import write_json
 
 EDITION = Path("report") / "published"
 MANIFEST = EDITION / "manifest.json"
@@ -83,9 +81,11 @@ def publish(root: Path, rendered: Path) -> Path:
     """Copy the pages and PDFs of `rendered` to report/published/ and write the manifest last.
 
     Raises:
-        PublishError: a file is missing, or the checkout has changes that no commit holds.
+        PublishError: `root` is no checkout, a file is missing, or the checkout has changes that no commit holds.
     """
     names = files(root)
+    if not names:
+        raise PublishError(f"{root} holds no report: run this in the root of a checkout")
     if missing := [name for name in names if not (rendered / name).is_file()]:
         raise PublishError(f"{rendered} holds no {' and no '.join(missing)}: render first")
     commit, dirty = provenance.git_state()
@@ -96,29 +96,9 @@ def publish(root: Path, rendered: Path) -> Path:
         shutil.copyfile(rendered / name, root / EDITION / name)
     kept = {name: _sha256(root / EDITION / name) for name in names}
     body = {"commit": commit, "content_sha256": content_sha256(root), "files": kept}
-    write_atomic(root / MANIFEST, (json.dumps(body, indent=1) + "\n").encode())
+    write_json(root / MANIFEST, body)
     return root / MANIFEST
 
 
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def main() -> None:
-    """Publish what was rendered in the working directory, or check what was published."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--rendered", type=Path, default=Path("_site") / "report")
-    parser.add_argument("--check", action="store_true", help="exit with 2 unless the edition is that of the sources as they are")
-    arguments = parser.parse_args()
-    try:
-        if arguments.check:
-            print(f"{EDITION} is of these sources and records: rendered from commit {check(Path.cwd())[:7]}")
-        else:
-            print(publish(Path.cwd(), arguments.rendered))
-    except PublishError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
-
-
-if __name__ == "__main__":
-    main()

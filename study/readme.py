@@ -4,22 +4,21 @@
 once when the records have moved on; another test fits the records again.
 """
 
-import argparse
 import hashlib
 import io
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from study.errors import StudyError
-from study.record import record_directories, write_atomic
+from study.record import record_directories, write_atomic, write_json
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from study.analysis.study import Study
+    from study.inference.parameters import Array
 
 BEGIN, END = "<!-- answer: written by `make readme` -->\n", "<!-- end of the answer -->\n"
 FACTS, PICTURE = Path("report") / "answer.json", Path("report") / "answer.svg"
@@ -42,22 +41,20 @@ def facts(study: "Study") -> dict[str, Any]:
     """The headline's numbers, unrounded: D_opt (tokens), D_opt/N and a as [low, median, high] of 95 % intervals; and beside
     them the least and largest answer of other estimators, and the mixture of forms.
     """
-    import numpy as np
-
     from study.analysis import answers, approaches, forms, held_out
     from study.analysis.study import TARGET_N
 
     tokens = answers.tokens(study)
-    ends = {name: [float(x) for x in np.quantile(values, [0.025, 0.5, 0.975])]
+    ends = {name: _low_median_high(values)
             for name, values in (("D_opt", tokens), ("D_over_N", tokens / TARGET_N), ("a", study.posterior.draws.a))}
     runs = len(study.held_out)
     tested = {"runs": runs, "inside_95": held_out.coverage(study)[0.95], "better": runs - held_out.above(study),
               "times_beyond_C": held_out.times_beyond(study) if runs else 0.0}
     others = [one.tokens for one in approaches.others(study)]
-    mixed = [float(x) for x in np.quantile(forms.equal(study), [0.025, 0.5, 0.975])]
     return {"grid": study.grid.name, "records_sha256": records_sha256(study.folders[0] / study.grid.name), "N": TARGET_N,
             "runs_fitted": len(study.fit), "held_out_budgets": len(study.held_out_budgets), "held_out": tested, **ends,
-            "estimators": [min(others), max(others)] if others else [], "forms": len(forms.laws(study)), "over_forms": mixed,
+            "estimators": [min(others), max(others)] if others else [], "forms": len(forms.laws(study)),
+            "over_forms": _low_median_high(forms.equal(study)),
             "times_beyond_C": answers.target_compute(study) / study.largest_C, "times_beyond_N": TARGET_N / study.largest_N}
 
 
@@ -114,25 +111,24 @@ def svg(figure: "Figure") -> bytes:
     return file.getvalue()
 
 
-def update(root: Path, study: "Study") -> None:
-    """Write the block of README.md and its picture under `root`."""
+def update(root: Path, study: "Study") -> tuple[Path, ...]:
+    """Write the numbers, the picture and last the block of README.md under `root`; their paths in it.
+
+    Raises:
+        ReadmeError: README.md has no place for the answer.
+    """
     from study.articles.main.abstract import fan
 
     new = facts(study)
     readme = with_block((root / "README.md").read_text(), block(new))
+    write_json(root / FACTS, new)
     write_atomic(root / PICTURE, svg(fan(study)))
-    write_atomic(root / FACTS, (json.dumps(new, indent=1) + "\n").encode())
     write_atomic(root / "README.md", readme.encode())
+    return FACTS, PICTURE, Path("README.md")
 
 
-def main() -> None:
-    """Update README.md in the working directory from the committed records."""
-    from study.analysis.study import load
+def _low_median_high(draws: "Array") -> list[float]:
+    from study.inference.answers import summarise
 
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--grid", default="cpu")
-    update(Path.cwd(), load(parser.parse_args().grid, Path("runs")))
-
-
-if __name__ == "__main__":
-    main()
+    found = summarise(draws)
+    return [found.ci95[0], found.median, found.ci95[1]]

@@ -1,22 +1,26 @@
 """RunRecord, the waist of the study: what a run leaves behind. Written once, atomically, by code, never edited."""
 
 import json
+import math
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from study.config import Config, config_from
 from study.counts import ParameterCounts
 from study.errors import StudyError
+from study.provenance import ROOT
 
 SCHEMA = 1  # of a record without metrics
 METRICS_SCHEMA = 2  # the same and `metrics`, in the record and as further columns of the curve
 STATUSES = ("complete", "diverged", "failed")
+COMMITTED = ROOT / "runs"  # the records of this checkout
 
 
 class RecordError(StudyError):
@@ -201,6 +205,11 @@ def read_record(directory: Path) -> RunRecord:
     return record
 
 
+def runs_folder() -> Path:
+    """Whose records the articles read: $STUDY_RUNS, by default the committed ones."""
+    return Path(os.environ.get("STUDY_RUNS") or COMMITTED)
+
+
 def read_runs(path: Path) -> list[RunRecord]:
     """All records under one grid's directory (runs/<grid>), sorted by run_id; empty when there is none."""
     return [read_record(directory) for directory in record_directories(path)]
@@ -246,6 +255,22 @@ def write_atomic(path: Path, data: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def write_json(path: Path, body: Mapping[str, Any]) -> None:
+    """Write `body` as JSON, atomically; a number that is infinite or undefined is null."""
+    write_atomic(path, (json.dumps(finite(body), indent=1, allow_nan=False) + "\n").encode())
+
+
+def finite(value: Any) -> Any:
+    """The same with plain numbers, and None for those JSON has no name for."""
+    if isinstance(value, Mapping):
+        return {str(key): finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _loss(body: dict[str, Any]) -> Loss:

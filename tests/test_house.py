@@ -131,6 +131,34 @@ def test_nothing_but_the_command_line_imports_commands() -> None:
     assert users == []
 
 
+def from_here(tree: ast.AST) -> Iterator[str]:
+    """Where code reads the working directory: it asks for it, or a relative path stands in for one that was not given."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("Path.cwd", "os.getcwd"):
+            yield ast.unparse(node)
+        fallbacks: list[ast.expr | None] = []
+        if isinstance(node, ast.BoolOp | ast.IfExp):
+            fallbacks = [*ast.iter_child_nodes(node)]  # type: ignore[list-item]
+        elif isinstance(node, ast.arguments):
+            fallbacks = [*node.defaults, *node.kw_defaults]
+        elif isinstance(node, ast.AnnAssign):
+            fallbacks = [node.value]
+        for one in fallbacks:
+            calls = [call for call in ast.walk(one) if isinstance(call, ast.Call)] if one is not None else []
+            yield from (ast.unparse(call) for call in calls if ast.unparse(call.func) == "Path"
+                        and (not call.args or re.match("'[^/]", ast.unparse(call.args[0]))))
+
+
+def test_no_function_falls_back_on_the_working_directory() -> None:
+    """Commands do, as their help says, and study.fit for what it writes: build/fit/NAME."""
+    found = {module for module in MODULES if [*from_here(ast.parse(MODULES[module].read_text()))]}
+    assert {module for module in found if not inside(module, "study.commands")} == {"study.fit.job"}
+    assert "study.commands.render" in found
+    for code in ('def f(x=Path("runs")): ...', 'y = x or Path("runs")', 'y = Path(environ.get("X") or Path()) if a else b',
+                 "class A:\n    x: Path = Path()"):
+        assert [*from_here(ast.parse(code))], code
+
+
 def test_importing_leaves_no_trace(tmp_path: Path) -> None:
     """Every module, in a fresh interpreter: nothing printed, nothing written, no environment, seed or signal changed."""
     code = """

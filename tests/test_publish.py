@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from study import provenance, publish
+from study.cli import main
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -84,12 +85,16 @@ def test_the_committed_edition_is_whole() -> None:
 def test_the_release_check_is_one_line_and_an_exit_code(checkout: Path, monkeypatch: pytest.MonkeyPatch,
                                                         capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(checkout)
-    monkeypatch.setattr(sys, "argv", ["publish", "--check"])
+    monkeypatch.setattr(sys, "argv", ["study", "publish", "--check"])
     with pytest.raises(SystemExit) as stopped:
-        publish.main()
+        main()
     assert stopped.value.code == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and "run `make publish`" in said
-    publish.publish(checkout, checkout / "_site" / "report")
-    publish.main()
-    assert capsys.readouterr().out == "report/published is of these sources and records: rendered from commit 0123456\n"
+    assert not (checkout / publish.MANIFEST).exists(), "a check publishes nothing"
+    for options, line in ((["--rendered", "_site/report"], "report/published/manifest.json\n"),
+                          (["--check"], "report/published is of these sources and records: rendered from commit 0123456\n")):
+        monkeypatch.setattr(sys, "argv", ["study", "publish", *options])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        assert (stopped.value.code, capsys.readouterr().out) == (0, line)

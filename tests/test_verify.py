@@ -46,6 +46,7 @@ def test_seed_noise_is_pooled_over_cells_and_ignores_lone_runs() -> None:
 def test_the_same_records_have_the_same_bits() -> None:
     result = verify(seeds(), seeds())
     assert [row.verdict for row in result.comparisons] == [SAME_BITS] * 3
+    assert [row.difference for row in result.comparisons] == [0.0] * 3
     assert result.passed
     assert result.tolerance == pytest.approx(TOLERANCE * SD, rel=1e-4)
 
@@ -147,3 +148,18 @@ def test_a_directory_without_records_is_bad_input(tmp_path: Path) -> None:
     for ours, against in ((tmp_path, theirs), (theirs, tmp_path / "absent")):
         result = CliRunner().invoke(app, ["verify", str(ours), "--against", str(against)])
         assert "holds no records" in str(result.exception)
+
+
+def test_a_loss_without_a_seed_sd_must_agree_exactly_across_machines() -> None:
+    """Two seeds were evaluated on validation text alone, so nothing says how much another loss may differ."""
+    theirs = [replace(one, losses={"validation": one.losses["validation"]}) for one in seeds()[:2]]
+    lone = record(replace(CONFIG, width=32), 3.0)
+    ours = elsewhere(lone, losses={**lone.losses, "train": replace(lone.losses["train"], nats_per_token=2.951)})
+    assert verdict(ours, [*theirs, lone]) == "train loss differs by 0.001, more than 0"
+
+
+def test_a_difference_is_ours_less_theirs_and_none_where_one_is_missing() -> None:
+    theirs = seeds()
+    rows = verify([shifted(theirs[0], 0.25), *theirs[2:]], theirs[:2]).comparisons
+    assert {row.run_id: row.difference for row in rows} == {
+        theirs[0].run_id: pytest.approx(0.25), theirs[1].run_id: None, theirs[2].run_id: None}

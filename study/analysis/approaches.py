@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from study.analysis.study import SEED, TARGET_N, Study, once
-from study.inference.answers import SIZES
+from study.inference.answers import SIZES, summarise
 from study.inference.classical.bootstrap import clustered_bootstrap, row_bootstrap
 from study.inference.classical.delta import delta_method
 from study.inference.classical.isoflop import Envelope, IsoFlop, PowerLaw, fit_envelope, fit_isoflop, fit_power_law, vertex_shift
@@ -95,8 +95,8 @@ def approaches(study: Study) -> tuple[Approach, ...]:
         least = study.varpro.surface
         out.append(Approach("3: variable projection", float(least.a), float("nan"), float(least.D_opt_at(TARGET_N))))
     draws = study.posterior.draws
-    low, middle, high = map(float, np.quantile(draws.D_opt_at(TARGET_N), [0.025, 0.5, 0.975]))
-    out.append(Approach(POSTERIOR, float(np.median(draws.a)), float(np.std(draws.a)), middle, (low, high)))
+    answer = summarise(draws.D_opt_at(TARGET_N))
+    out.append(Approach(POSTERIOR, float(np.median(draws.a)), float(np.std(draws.a)), answer.median, answer.ci95))
     return tuple(out)
 
 

@@ -1,12 +1,16 @@
 """The runs that no fit has seen: what was predicted of them, and how they came out."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from study.analysis.study import SEED, Study, once
 from study.analysis.tables import complete
+from study.inference.intervals import central
 from study.inference.parameters import Array
-from study.inference.predictive import inside, predict_losses
+from study.inference.predictive import predict_losses
+from study.predictions import LAWS, PERCENT, read_prediction, scores, started_before
 
 
 @once
@@ -15,20 +19,45 @@ def predictions(study: Study) -> Array:
     return np.asarray(predict_losses(study.posterior, study.held_out, seed=SEED))
 
 
+def committed(study: Study) -> dict[str, Any] | None:
+    """What was written down of these runs before the first of them was begun; None where nothing was."""
+    said = read_prediction(study.folders[0], study.grid.name)
+    return said if said and not started_before(said, study.records) else None
+
+
 @once
+def scored(study: Study) -> pd.DataFrame:
+    """The held-out runs beside what was predicted of them: run_id, budget, N, D, loss, predicted, error (of ln L), inside_50/80/95.
+
+    By the prediction that was made before the runs where there is one, else by the posterior.
+    """
+    if said := committed(study):
+        return scores(said, study.frame, LAWS[0])
+    rows = study.held_out
+    frame = rows[["run_id", "budget", "N", "D", "loss"]].reset_index(drop=True)
+    if not len(rows):
+        return frame.assign(predicted=[], error=[], **{f"inside_{name}": [] for name in PERCENT.values()})
+    predicted, loss = predictions(study), rows["loss"].to_numpy()
+    frame = frame.assign(predicted=np.median(predicted, axis=0)).assign(error=lambda one: np.log(one["loss"] / one["predicted"]))
+    for level, name in PERCENT.items():
+        low, high = central(predicted, level, axis=0)
+        frame[f"inside_{name}"] = (loss >= low) & (loss <= high)
+    return frame
+
+
 def coverage(study: Study) -> dict[float, int]:
-    """How many held-out runs fall inside each central predictive interval, by its level."""
-    return inside(predictions(study), study.held_out["loss"]) if len(study.held_out) else {0.5: 0, 0.8: 0, 0.95: 0}
+    """How many held-out runs fell inside each central predictive interval, by its level."""
+    return {level: int(scored(study)[f"inside_{name}"].sum()) for level, name in PERCENT.items()}
 
 
 def above(study: Study) -> int:
-    """How many lie above the median of what was predicted of them."""
-    return int(np.sum(study.held_out["loss"].to_numpy() > np.median(predictions(study), axis=0))) if len(study.held_out) else 0
+    """How many came out above the median of what was predicted of them."""
+    return int((scored(study)["error"] > 0).sum())
 
 
 def errors(study: Study) -> Array:
     """ln L minus ln of the median prediction, (R,)."""
-    return np.asarray(np.log(study.held_out["loss"].to_numpy()) - np.log(np.median(predictions(study), axis=0)))
+    return np.asarray(scored(study)["error"], dtype=float)
 
 
 def times_beyond(study: Study) -> float:

@@ -17,7 +17,8 @@ from study.errors import StudyError
 from study.inference.classical.bootstrap import Bootstrap, clustered_bootstrap, compute_bins, row_bootstrap
 from study.inference.classical.huber import DELTA, fit_huber
 from study.inference.fast.fit import fit_fast
-from study.inference.predictive import inside, predict_losses
+from study.inference.intervals import central, inside, percent_key
+from study.inference.predictive import predict_losses
 from study.inference.spec import ModelSpec
 from study.laws.hoffmann import LossSurface
 from study.laws.published import BESIROGLU, HOFFMANN, HOFFMANN_ROUNDED
@@ -123,7 +124,7 @@ def forecast(rows: pd.DataFrame, share: float = 0.25) -> Forecast:
     split = float(rows["C"].quantile(1 - share))
     below, above = rows[rows["C"] <= split].reset_index(drop=True), rows[rows["C"] > split].reset_index(drop=True)
     losses = predict_losses(fit_fast(below, ModelSpec(group=None), seed=SEED), above, seed=SEED)
-    counts = {f"{100 * level:g}": count for level, count in inside(losses, above["loss"]).items()}
+    counts = {percent_key(level): count for level, count in inside(losses, above["loss"]).items()}
     return Forecast(len(below), len(above), split, counts)
 
 
@@ -200,7 +201,7 @@ Ends = tuple[float, float]
 
 def _intervals(surface: Any) -> tuple[Ends, Ends, Ends]:
     def ends(values: Any) -> Ends:
-        low, high = np.nanquantile(np.asarray(values, dtype=float), [0.025, 0.975])
+        low, high = central(values, omit_nan=True)
         return float(low), float(high)
 
     with np.errstate(all="ignore"):

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy import stats
 
 from study.inference.general.draws import LawPosterior, fit_law
+from study.inference.parameters import Array
 from study.laws.law import LogNormal
 from study.laws.power import pure_power
 
@@ -29,19 +31,20 @@ class Line:
     scatter: float  # s.d. of the residuals
 
 
-def line(x: pd.Series, y: pd.Series) -> Line:
-    """Least squares of y on x.
+def line(x: ArrayLike, y: ArrayLike, fitted: int = 2) -> Line:
+    """Least squares of y on x. `fitted`: coefficients in all, where x and y are residuals of a regression on others.
 
     Raises:
-        ValueError: fewer than three points.
+        ValueError: not more points than coefficients.
     """
-    if len(x) < 3:
-        raise ValueError(f"a line with an interval needs three points, not {len(x)}")
-    fit = stats.linregress(np.asarray(x, dtype=float), np.asarray(y, dtype=float))
-    reach = float(stats.t.ppf(0.975, len(x) - 2) * fit.stderr)
-    residual = np.asarray(y, dtype=float) - fit.intercept - fit.slope * np.asarray(x, dtype=float)
+    x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+    if len(x) <= fitted:
+        raise ValueError(f"a line with an interval needs {fitted + 1} points, not {len(x)}")
+    fit, freedom = stats.linregress(x, y), len(x) - fitted
+    reach = float(stats.t.ppf(0.975, freedom) * fit.stderr * np.sqrt((len(x) - 2) / freedom))
+    residual = y - fit.intercept - fit.slope * x
     return Line(float(fit.slope), float(fit.intercept), (float(fit.slope) - reach, float(fit.slope) + reach),
-                float(fit.rvalue), len(x), float(np.sqrt(np.sum(residual**2) / (len(x) - 2))))
+                float(fit.rvalue), len(x), float(np.sqrt(np.sum(residual**2) / freedom)))
 
 
 def train_against_validation(frame: pd.DataFrame) -> Line:
@@ -54,6 +57,32 @@ def other_corpus(frame: pd.DataFrame) -> Line:
     """Loss on the other corpus against the loss on this one, nats a token, at the ends of the runs."""
     rows = frame.dropna(subset=["ood_loss", "loss"])
     return line(rows["loss"], rows["ood_loss"])
+
+
+def at_equal_loss(frame: pd.DataFrame) -> pd.DataFrame:
+    """What a parabola in the loss on this corpus leaves of ln(D/N), column `ratio`, and of the other corpus's loss, `ood_loss`.
+
+    One row a run, with its width. Kaplan et al. say that nothing of the second follows the first: transfer depends on the loss
+    and not on the phase of training.
+    """
+    rows = frame.dropna(subset=["ood_loss", "loss"]).reset_index(drop=True)
+    powers = np.vander(rows["loss"].to_numpy(dtype=float), 3)
+
+    def left(y: Array) -> Array:
+        return np.asarray(y - powers @ np.linalg.lstsq(powers, y, rcond=None)[0])
+
+    return pd.DataFrame({"width": rows["width"], "ratio": left(np.log((rows["D"] / rows["N"]).to_numpy(dtype=float))),
+                         "ood_loss": left(rows["ood_loss"].to_numpy(dtype=float))})
+
+
+def phase(frame: pd.DataFrame) -> Line:
+    """By how much the other corpus's loss moves with ln(D/N) at equal loss on this corpus: the partial regression.
+
+    Raises:
+        ValueError: fewer than five runs with both losses.
+    """
+    rows = at_equal_loss(frame)
+    return line(rows["ratio"], rows["ood_loss"], fitted=4)
 
 
 def noise_scale(curves: pd.DataFrame, bins: int = BINS, *, after: float = TRANSIENT) -> pd.DataFrame:

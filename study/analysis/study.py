@@ -15,6 +15,7 @@ import pandas as pd
 from study.errors import StudyError
 from study.grids import GRIDS, grid
 from study.grids.design import Grid
+from study.inference import shared
 from study.inference.classical.huber import HuberFit, fit_huber
 from study.inference.classical.points import InferenceError
 from study.inference.classical.varpro import VarProFit, fit_varpro
@@ -25,7 +26,7 @@ from study.inference.parameters import Parameters
 from study.inference.posterior import Posterior, UnconvergedError, fit_posterior
 from study.inference.priors import draw_prior
 from study.inference.spec import BYTES_PER_TOKEN, HEADLINE, ModelSpec
-from study.record import RunRecord
+from study.record import COMMITTED, RunRecord, runs_folder
 from study.table import fit_rows, held_out_rows, records_of, table
 
 TARGET_N = 1e9  # parameters: "a 1B model"
@@ -216,18 +217,18 @@ class Study:
 
 
 def by_nuts(rows: pd.DataFrame, spec: ModelSpec, design: Grid) -> Posterior:
-    """A posterior by NUTS under the design's own (N0, D0)."""
+    """A posterior by NUTS under the design's own (N0, D0); articles that are rendered together draw it once."""
     N0, D0 = grid_reference(design, spec)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PriorDominatedWarning)  # the articles say it
-        return fit_posterior(rows, spec, seed=SEED, N0=N0, D0=D0)
+        return fit_posterior(rows, spec, seed=SEED, N0=N0, D0=D0, share=shared.folder())
 
 
 def load(name: str | None = None, runs: Path | None = None, *, nuts: bool = True,
          ahead: Sequence[ModelSpec] = ()) -> Study:
-    """The study of a grid's records: $STUDY_GRID (default cpu) under $STUDY_RUNS (default runs) where not given.
+    """The study of a grid's records: $STUDY_GRID (default cpu) under `record.runs_folder` where not given.
 
-    What is recorded beside the runs (calibrations, corpora, published fits) is looked for there, then under runs.
+    What is recorded beside the runs (calibrations, corpora, published fits) is looked for there, then among the committed records.
 
     ahead: models whose fits by NUTS begin at once, a process a core. Each compiles for ten seconds and more, on one thread.
 
@@ -236,7 +237,7 @@ def load(name: str | None = None, runs: Path | None = None, *, nuts: bool = True
         AnalysisError: too few complete runs to fit.
     """
     chosen = grid(name or os.environ.get("STUDY_GRID") or "cpu")
-    folder = runs or Path(os.environ.get("STUDY_RUNS") or "runs")
+    folder = runs or runs_folder()
     records = records_of(chosen, folder)
     sweep, sweep_records = pd.DataFrame(), {}
     if "sweep" in GRIDS and (tuning := grid("sweep")).corpus == chosen.corpus:
@@ -254,7 +255,7 @@ def load(name: str | None = None, runs: Path | None = None, *, nuts: bool = True
     more, configs = grid("seeds"), {cell.config for cell in chosen.cells}
     of_this = all(replace(cell.config, seed=0) in configs for cell in more.cells)
     seeds = table(more, records_of(more, folder)) if of_this else pd.DataFrame()
-    folders = tuple(dict.fromkeys((folder, Path("runs"))))
+    folders = tuple(dict.fromkeys((folder, COMMITTED)))
     study = Study(chosen, folders, records, frame, sweep, sweep_records, records_of(chosen, folder / REPLICATE), seeds, nuts)
     if ahead:
         pool = ProcessPoolExecutor(os.cpu_count(), mp_context=multiprocessing.get_context("spawn"))

@@ -10,8 +10,10 @@ import pandas as pd
 
 from study.errors import StudyError
 from study.inference.fast.fit import fit_fast
+from study.inference.intervals import percent_key
 from study.inference.observations import PriorDominatedWarning
-from study.inference.predictive import inside, predict_losses
+from study.inference.predictive import predict_losses
+from study.inference.scores import score
 from study.inference.spec import ModelSpec
 
 SPEC = ModelSpec(group=None)
@@ -38,12 +40,10 @@ def by_threshold(frame: pd.DataFrame, by: str = "budget", *, spec: ModelSpec = S
             continue
         for value in values[values > threshold]:
             above = frame[frame[by] == value].reset_index(drop=True)
-            losses = predict_losses(posterior, above, seed=SEED)
-            error = np.log(above["loss"].to_numpy(dtype=float)) - np.log(np.median(losses, axis=0))
-            counts = inside(losses, above["loss"])
+            seen = score(predict_losses(posterior, above, seed=SEED), above["loss"])
             rows.append({"threshold": threshold, "above": value, "distance": value / threshold, "fitted": len(below),
-                         "predicted": len(above), "error": float(np.sqrt(np.mean(error**2))), "bias": float(error.mean()),
-                         **{f"inside_{100 * level:.0f}": count / len(above) for level, count in counts.items()}})
+                         "predicted": len(above), "error": seen.error_rms, "bias": seen.error,
+                         **{f"inside_{percent_key(level)}": count / len(above) for level, count in seen.inside.items()}})
     return pd.DataFrame(rows, columns=["threshold", "above", "distance", "fitted", "predicted", "error", "bias", "inside_50",
                                        "inside_80", "inside_95"])
 

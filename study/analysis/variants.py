@@ -6,6 +6,7 @@ import numpy as np
 
 from study.analysis.forms import laws
 from study.analysis.study import IMPORTANCE, TARGET_N, Fitted, Study, once
+from study.inference.answers import summarise
 from study.inference.fast.target import supported
 from study.inference.parameters import Array
 from study.inference.posterior import UnconvergedError
@@ -88,6 +89,6 @@ def without_each(study: Study) -> tuple[LeftOut, ...]:
     out = []
     for index, run_id in enumerate(study.fit["run_id"]):
         found = study.refit(study.fit.drop(index=index).reset_index(drop=True), draws=1000)
-        low, middle, high = map(float, np.quantile(found.draws.D_opt_at(TARGET_N), [0.025, 0.5, 0.975]))
-        out.append(LeftOut(str(run_id), low, middle, high, found.khat))
+        answer = summarise(found.draws.D_opt_at(TARGET_N))
+        out.append(LeftOut(str(run_id), answer.ci95[0], answer.median, answer.ci95[1], found.khat))
     return tuple(out)

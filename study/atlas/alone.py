@@ -11,13 +11,15 @@ from study.errors import StudyError
 from study.inference.answers import summarise
 from study.inference.classical.isoflop import fit_isoflop
 from study.inference.fast.fit import fit_fast
+from study.inference.intervals import central, percent_key
 from study.inference.parameters import Array
 from study.inference.pooled.coordinates import to_coordinates
 from study.inference.pooled.informed import Informed, fit_informed
 from study.inference.pooled.summary import FIRST, FirstStage
 from study.inference.pooled.two_stage import StudyDraws
 from study.inference.posterior import ImportanceDiagnostics, Posterior, UnconvergedError, fit_posterior
-from study.inference.predictive import inside, predict_losses
+from study.inference.predictive import predict_losses
+from study.inference.scores import score
 from study.inference.spec import ModelSpec
 
 LARGE = 1e21  # FLOP at which all are compared
@@ -32,7 +34,7 @@ class Forecast:
     predicted: int
     above: float  # FLOP: the largest compute that was fitted
     inside: dict[str, int]  # measured losses inside each central predictive interval: "50", "80", "95"
-    mean_error: float  # of (ln measured - median) / half the central 68 %: signed
+    mean_error: float  # `Scores.z`
 
 
 @dataclass(frozen=True)
@@ -101,11 +103,9 @@ def forecast(table: AtlasTable, *, seed: int) -> Forecast | None:
         posterior = fit_alone(AtlasTable(table.entry, below), seed=seed)
     except StudyError:
         return None
-    losses = predict_losses(posterior, above, seed=seed)
-    low, middle, high = np.quantile(np.log(losses), [0.16, 0.5, 0.84], axis=0)  # the tails may have no s.d.
-    z = (np.log(above["loss"].to_numpy()) - middle) / ((high - low) / 2)
-    counts = {f"{100 * level:g}": count for level, count in inside(losses, above["loss"]).items()}
-    return Forecast(len(below), len(above), float(posterior.rows.C.max()), counts, float(z.mean()))
+    seen = score(predict_losses(posterior, above, seed=seed), above["loss"])
+    counts = {percent_key(level): count for level, count in seen.inside.items()}
+    return Forecast(len(below), len(above), float(posterior.rows.C.max()), counts, seen.z)
 
 
 def parabolas(table: AtlasTable) -> float | None:
@@ -134,7 +134,7 @@ def stage_one(table: AtlasTable, p0: FirstStage = FIRST, *, seed: int, draws: in
 
 
 def _inside(draws: Array, stated: float) -> bool:
-    low, high = np.quantile(draws, [0.025, 0.975])
+    low, high = central(draws)
     return bool(low <= stated <= high)
 
 
@@ -143,5 +143,4 @@ def _range(values: Array) -> tuple[float, float]:
 
 
 def _summary(draws: Any) -> dict[str, Any]:
-    found = summarise(np.clip(np.asarray(draws, dtype=float), 0.0, math.exp(300)))
-    return {"point": found.median, **{f"ci{100 * level:.0f}": list(ends) for level, ends in found.intervals.items()}}
+    return summarise(np.clip(np.asarray(draws, dtype=float), 0.0, math.exp(300))).as_json()

@@ -1,16 +1,15 @@
 """The record of the population's simulation-based calibration: a row an atlas, and the tests of their ranks."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 
 from study.inference.calibration.ranks import coverage_of_ranks, uniformity
+from study.inference.intervals import LEVELS
 from study.inference.pooled.simulated import RANKED, SEED, one_atlas
 from study.inference.pooled.two_stage import MODEL
-from study.inference.predictive import LEVELS
-from study.record import write_atomic
+from study.record import write_atomic, write_json
 
 INFORMATION = ["atlas", "model", "reason", "effective"]  # columns that are not ranks
 
@@ -32,7 +31,7 @@ def calibrate_population(folder: Path, atlases: int, say: Callable[[str], None] 
             rows = pd.concat([rows, pd.DataFrame([one_atlas(index)])], ignore_index=True)
             write_atomic(path, rows.to_csv(index=False).encode())
     record = folder / "sbc.json"
-    write_atomic(record, (json.dumps(tests(rows), indent=1) + "\n").encode())
+    write_json(record, tests(rows))
     return record
 
 

@@ -14,12 +14,13 @@ import numpy as np
 from study.atlas.tables import SPEC, AtlasTable, smallest_budgets, top_budget
 from study.errors import StudyError
 from study.inference.fast.fit import fit_fast
+from study.inference.intervals import LEVELS, central, inside, percent_key
 from study.inference.observations import PriorDominatedWarning
 from study.inference.pooled.informed import Informed, fit_informed
 from study.inference.pooled.population import Population
 from study.inference.pooled.two_stage import StudyDraws, pool
 from study.inference.posterior import Posterior
-from study.inference.predictive import LEVELS, inside, predict_losses
+from study.inference.predictive import predict_losses
 
 COUNTS = (3, 5, 10)
 PRIOR_DRAWS = 100  # of the population that a prior averages over
@@ -83,20 +84,20 @@ def _row(table: AtlasTable, full: Posterior, first: AtlasTable, fitted: Posterio
     C = table.largest_C
     with np.errstate(over="ignore", under="ignore"):
         truth, drawn = np.log(full.draws.D_opt(C)), np.clip(np.log(fitted.draws.D_opt(C)), -300, 300)
-    intervals = {f"{100 * level:.0f}": np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2]) for level in LEVELS}
+    intervals = {percent_key(level): central(drawn, level) for level in LEVELS}
     middle = float(np.median(truth))
     left = table.rows[top_budget(table.rows)]
     left = left[~left["run"].isin(first.rows["run"])].reset_index(drop=True)
     losses = np.maximum(predict_losses(fitted, left, seed=seed), 1e-300)
     gaps = np.log(left["loss"].to_numpy()) - np.median(np.log(losses), axis=0)
-    low, high = np.quantile(truth, [0.025, 0.975])
+    low, high = central(truth)
     return Prediction(
         table.name, table.entry.laboratory, prior, len(first.rows), fitted.khat, first.largest_C, C, float(np.exp(middle)),
         (float(np.exp(low)), float(np.exp(high))), float(np.exp(np.median(drawn))),
         {level: (float(np.exp(ends[0])), float(np.exp(ends[1]))) for level, ends in intervals.items()},
         {level: bool(ends[0] <= middle <= ends[1]) for level, ends in intervals.items()},
         float(intervals["95"][1] - intervals["95"][0]), float(np.median(drawn)) - middle, len(left),
-        {f"{100 * level:.0f}": count for level, count in inside(losses, left["loss"]).items()}, float(np.median(gaps)))
+        {percent_key(level): count for level, count in inside(losses, left["loss"]).items()}, float(np.median(gaps)))
 
 
 def coverage(rows: Sequence[Mapping[str, object]], prior: str, runs: int, level: str) -> tuple[int, int]:

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from study.atlas.leave_out import coverage
 from study.atlas.records import read_alone
 from study.errors import StudyError
+from study.record import COMMITTED, runs_folder
 
 FOLDER = Path("published") / "atlas"  # below the folder of runs
 
@@ -100,9 +100,9 @@ class Atlas:
 
 
 def recorded() -> Atlas:
-    """The atlas below STUDY_RUNS, by default runs/; where that has none, the committed one."""
-    folder = Path(os.environ.get("STUDY_RUNS", "runs")) / FOLDER
-    return Atlas(folder if folder.is_dir() else Path("runs") / FOLDER)
+    """The atlas below `record.runs_folder`; where that has none, the committed one."""
+    folder = runs_folder() / FOLDER
+    return Atlas(folder if folder.is_dir() else COMMITTED / FOLDER)
 
 
 def difference(one: dict[str, Any], two: dict[str, Any]) -> tuple[float, float, float]:

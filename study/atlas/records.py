@@ -36,7 +36,7 @@ from study.inference.pooled.prior import PATH
 from study.inference.pooled.summary import around
 from study.inference.pooled.two_stage import MODEL, StudyDraws, pool, summary_draws
 from study.published import entries
-from study.record import write_atomic
+from study.record import write_json
 
 SEED = 0
 FIRST = 4000  # draws of a study alone
@@ -196,18 +196,18 @@ def read_alone(folder: Path) -> dict[str, dict[str, Any]]:
 
 def _write(path: Path, body: Mapping[str, Any] | Sequence[Any]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, (json.dumps(_plain(body), indent=1, allow_nan=False) + "\n").encode())
+    write_json(path, _plain(body))
     return path
 
 
 def _plain(value: Any) -> Any:
-    # numbers to six digits, what is no number as null: the digits beyond are Monte Carlo's
+    # numbers to six digits: those beyond are Monte Carlo's
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if isinstance(value, float):
-        return float(f"{value:.6g}") if abs(value) < float("inf") else None
+        return float(f"{value:.6g}")
     return value
 
 

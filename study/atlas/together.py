@@ -66,11 +66,7 @@ def new_study(population: Population, *, seed: int, c: Array = BASE, count: int 
 
 def quantiles(draws: Mapping[str, Array]) -> dict[str, Any]:
     """Median and intervals of each."""
-    out = {}
-    for name, values in draws.items():
-        found = summarise(values)
-        out[name] = {"point": found.median, **{f"ci{100 * level:.0f}": list(ends) for level, ends in found.intervals.items()}}
-    return out
+    return {name: summarise(values).as_json() for name, values in draws.items()}
 
 
 def prior_predictive(*, seed: int, count: int = 4000) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """What a measurement says of the machine it was made on, and how its file is written."""
 
-import json
 import math
 import os
 import platform
@@ -13,7 +12,7 @@ import psutil
 
 from study.errors import StudyError
 from study.provenance import cpu_model, git_state, lock_sha256
-from study.record import write_atomic
+from study.record import write_json
 
 IDLE = 0.1  # share of the processors' time, while nothing is being measured, below which a machine counts as idle
 
@@ -25,7 +24,7 @@ class BenchError(StudyError):
 def machine(*packages: str) -> dict[str, Any]:
     """The processor, how busy others keep it, Python, the versions of `packages` and the code's commit.
 
-    Called where this process has nothing to do: it looks on for a second. (A load average would count our own work for minutes.)
+    Call it while this process is idle: it watches the others for a second. (A load average would count our own work for minutes.)
     """
     commit, dirty = git_state()
     busy = psutil.cpu_percent(interval=1.0) / 100
@@ -56,7 +55,7 @@ def write(path: Path, body: dict[str, Any]) -> Path:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, (json.dumps(body, indent=1) + "\n").encode())
+        write_json(path, body)
     except OSError as error:
         raise BenchError(f"cannot write {path}: {error.strerror or error}; choose another folder with --out") from None
     return path

@@ -72,14 +72,12 @@ RECORDED = ("corpus", "vocabulary", "validation_share", "bytes_per_token", "coun
 
 def _record(name: str, sha256: str, manifest: Mapping[str, Any], runs: Path) -> Path:
     """Write runs/corpora/<name>.json, which the report shows where the corpus has not been built."""
-    import json
-
-    from study.record import write_atomic
+    from study.record import write_json
 
     path = runs / "corpora" / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     body = {**{key: manifest[key] for key in RECORDED if key in manifest}, "sha256": sha256}
-    write_atomic(path, (json.dumps(body, indent=1) + "\n").encode())
+    write_json(path, body)
     return path
 
 

@@ -17,7 +17,7 @@ def command(
     memory: Annotated[float | None, typer.Option(min=0, help="GB, in place of the data sheet's.")] = None,
     runs: Annotated[Path, typer.Option(help="Where bench/gpu.json is.")] = Path("runs"),
 ) -> None:
-    """What a grid takes before any of it is paid for: memory a run, seconds, dollars, makespan against its lower bound.
+    """Estimate what a grid would take: memory a run, seconds, dollars, makespan against its lower bound.
 
     Example: `study plan --grid lab01 --device h100 --count 8 --price 2.5`
     """

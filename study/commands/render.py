@@ -11,11 +11,11 @@ from study.errors import StudyError
 
 
 def command(
-    articles: Annotated[list[str] | None, typer.Argument(metavar="[ARTICLE]...", help="Names as in report/: index, appendix.",
+    articles: Annotated[list[str] | None, typer.Argument(metavar="[ARTICLE]...", help="Names as in report/: index, kaplan ...",
                                                          show_default="all")] = None,
     to: Annotated[str, typer.Option("--to", help="Formats, separated by commas: html, pdf.")] = "html,pdf",
     out: Annotated[Path | None, typer.Option("--out", help="Output folder in place of the one in _quarto.yml.")] = None,
-    embedded: Annotated[bool, typer.Option("--embedded", help="Not Quarto, even where it is installed.")] = False,
+    embedded: Annotated[bool, typer.Option("--embedded", help="Use the embedded renderer even where Quarto is installed.")] = False,
 ) -> None:
     """Run every cell of the articles and write `_site/report/ARTICLE.html` and `.pdf`.
 

@@ -19,6 +19,7 @@ def command(
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes (default: one a core, or one a GPU).")] = None,
     runs: Annotated[Path, typer.Option(help="Where records go: RUNS/GRID/RUN_ID/.")] = Path("runs"),
     only: Annotated[list[str] | None, typer.Option(help="Train only this run_id (repeatable).")] = None,
+    split: Annotated[str | None, typer.Option(help="Train only the runs of this split: fit, held-out or tuning.")] = None,
     device: Annotated[str | None, typer.Option(
         help="cpu, cuda, mps, or auto: the first of cuda, mps, cpu (default: cpu for float32 grids, auto for bfloat16).")] = None,
     threads: Annotated[int, typer.Option(min=1, help="Threads of compute a worker; changes bits, and is recorded.")] = 1,
@@ -33,7 +34,7 @@ def command(
 ) -> None:
     """Train every run of a grid that has no record yet. Resuming is the default: run the same command again.
 
-    Example: `study run --grid quick --workers 2`
+    Example: `study run --grid quick --workers 2`; the fitted runs alone: `study run --grid cpu2 --split fit`
     """
     from rich.console import Console
 
@@ -45,6 +46,7 @@ def command(
     from study.launch.worker import Options
 
     console, chosen = Console(), named(grid)
+    only = _of_split(chosen, split, only) if split else only
     if not ray and (address or storage):
         raise StudyError("--address and --storage are for --ray")
     if device is None:
@@ -70,8 +72,23 @@ def command(
     _say_costs(chosen, state.done, console)
 
 
+def _of_split(chosen: "Grid", split: str, only: list[str] | None) -> list[str]:
+    """The run_ids of a split: what lets a held-out run wait for its prediction."""
+    from study.errors import StudyError
+    from study.grids.design import SPLITS
+
+    if only:
+        raise StudyError("--only and --split each name the runs to train: give one of them")
+    if split not in SPLITS:
+        raise StudyError(f"--split {split}: one of {', '.join(SPLITS)}")
+    ids = [cell.config.run_id for cell in chosen.of(split)]
+    if not ids:
+        raise StudyError(f"the grid {chosen.name} has no run of the split {split}")
+    return ids
+
+
 def _prepare(corpus: str, others: list[str]) -> None:
-    """The corpora, before any worker starts: a bad download is said once, at once."""
+    """Prepare the corpora before any worker starts, so that a failed download is reported once."""
     from study.data.go.positions import NAME, open_positions
     from study.data.tokens import encode_for, prepare
 
@@ -84,7 +101,7 @@ def _prepare(corpus: str, others: list[str]) -> None:
 
 
 def _say_costs(chosen: "Grid", done: "Mapping[str, RunRecord]", console: "Console") -> None:
-    """For a grid of a few runs on a GPU: what each is and what it cost, counted, not as named."""
+    """Print the counted size and cost of each run of a small GPU grid, whose names are approximate."""
     from study.launch.show import duration
 
     if len(chosen.cells) > 4 or chosen.cells[0].config.precision == "float32":

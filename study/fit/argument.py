@@ -18,6 +18,7 @@ from study.fit.fits import HUGE, Fits
 from study.fit.words import roughly
 from study.inference.forecast import Forecast, forecast_test
 from study.inference.forms import FORMS, FormFit, fit_form
+from study.inference.intervals import central
 from study.inference.parameters import Array
 from study.inference.posterior import Posterior
 from study.inference.priors import Priors, draw_prior, priors
@@ -83,16 +84,16 @@ def argue(table: pd.DataFrame, fits: Fits, N: float, known: tuple[Doubt, ...], *
 def _verdict(forecast: Forecast | None, no_forecast: str, found: list[Doubt]) -> tuple[str, bool]:
     severe = next((doubt for doubt in found if doubt.severe), None)
     failed = forecast is not None and not forecast.passed
-    said = [] if forecast is None else [f"{forecast.inside[0.95]} of {forecast.held} inside 95 %"]
+    said = [] if forecast is None else [f"{forecast.scores.inside[0.95]} of {forecast.predicted} inside 95 %"]
     if severe is not None:
         tail = f"; forecast test {'failed' if failed else 'passed'}: {said[0]}" if said else ""
         return f"do not rely on this fit: {severe.text}{tail}", False
     if forecast is None:
         return f"not tested: {no_forecast}", True
     if failed:
-        side = "above" if forecast.error > 0 else "below"
-        return (f"do not extrapolate this fit: forecast test failed, {said[0]}, on average {abs(forecast.error):.1f} s.d. "
-                f"({abs(forecast.percent):.2g} % of the loss) {side} what {forecast.rest} runs of less compute predict"), False
+        z, percent = forecast.scores.z, 100 * abs(forecast.scores.error)
+        return (f"do not extrapolate this fit: forecast test failed, {said[0]}, on average {abs(z):.1f} s.d. ({percent:.2g} % of "
+                f"the loss) {'above' if z > 0 else 'below'} what {forecast.fitted} runs of less compute predict"), False
     return f"forecast test passed: {said[0]}", True
 
 
@@ -124,7 +125,7 @@ def _better(forms: dict[str, FormFit | str], own: Array, N: float) -> list[Doubt
     if gain < BETTER:
         return []
     tokens = float(np.median(_tokens(best.draws.D_opt_at(N))))
-    low, high = np.quantile(own, [0.025, 0.975])
+    low, high = central(own)
     outside = not low <= tokens <= high
     place = "outside" if outside else "inside"
     name = {"no floor": "the form without a floor (E = 0)", "kaplan": "Kaplan's form", "nesting": "the nesting form"}[best.form]
@@ -138,7 +139,7 @@ def _widened(own: Array, forms: dict[str, FormFit | str], N: float, forecast: Fo
     parts = [own, *(_tokens(fit.draws.D_opt_at(N)) for fit in fitted if fit.form != "hoffmann" and fit.elpd > best - AS_WELL)]
     if forecast is not None and not forecast.passed:
         parts.append(_tokens(forecast.posterior.draws.D_opt_at(N)))
-    stretch = max(1.0, forecast.rms if forecast is not None else 1.0)
+    stretch = max(1.0, forecast.scores.z_rms if forecast is not None else 1.0)
     stretched = []
     for part in parts:
         middle = np.median(np.log(part))

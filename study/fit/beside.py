@@ -9,13 +9,14 @@ import numpy as np
 from study.errors import StudyError
 from study.fit.fits import Answers, answer
 from study.fit.job import Job, Result
-from study.fit.output import as_json, finite, optimum_json
+from study.fit.output import as_json, optimum_json
 from study.inference.answers import Summary, summarise
+from study.inference.intervals import central
 from study.inference.parameters import Array
 from study.inference.pooled.informed import everyone, fit_informed
 from study.inference.pooled.prior import atlas_prior, atlas_record
 from study.inference.posterior import ImportanceDiagnostics, Posterior
-from study.record import write_atomic
+from study.record import write_atomic, write_json
 
 PRIORS = ("default", "atlas")
 PARAMETERS = ("E", "A", "B", "alpha", "beta", "a", "b")
@@ -56,7 +57,7 @@ def add(job: Job, result: Result, beside: Beside) -> None:
     write_atomic(path, f"{path.read_text()}\n{section(job, result, beside)}".encode())
     path = job.out / "fit.json"
     body = json.loads(path.read_text()) | {"atlas": beside_json(job, result, beside)}
-    write_atomic(path, (json.dumps(finite(body), indent=1, allow_nan=False) + "\n").encode())
+    write_json(path, body)
 
 
 def section(job: Job, result: Result, beside: Beside) -> str:
@@ -88,7 +89,7 @@ def beside_json(job: Job, result: Result, beside: Beside) -> dict[str, Any]:
 
 
 def _decades(draws: Array) -> float:
-    low, high = np.quantile(draws, [0.025, 0.975])
+    low, high = central(draws)
     return float(np.log10(high / low))
 
 

@@ -14,12 +14,12 @@ import pandas as pd
 from study.errors import StudyError
 from study.fit.fits import Drawn, draw_posterior
 from study.fit.job import Job
-from study.fit.output import finite
 from study.inference.next_run import Candidates, Plan, plan
 from study.inference.observations import group_labels, observations
 from study.inference.parameters import Array
 from study.inference.posterior import Posterior
 from study.inference.replay import RULES, Replay, replay
+from study.record import finite
 
 SIZES, RATIOS = 14, 12  # of the candidates, in N and in D/N
 BEYOND = 3.0  # times the largest N of the table

@@ -17,7 +17,7 @@ from study.fit.argument import Argument, argue
 from study.fit.doubts import Doubt, doubts, refuse_no_loss
 from study.fit.fits import Answers, Fits, answer, check_size, fit_all
 from study.fit.headers import parse_columns
-from study.fit.output import finite, fit_json
+from study.fit.output import fit_json
 from study.fit.prediction import prediction
 from study.fit.rows import CHOICES, arrange
 from study.fit.usertable import drop_highest_losses, read_table
@@ -27,6 +27,7 @@ from study.inference.priors import Priors
 from study.inference.serving import Serving, serving
 from study.inference.spec import HEADLINE, ModelSpec
 from study.laws.hoffmann import LossSurface
+from study.record import finite
 
 STORED, STORED_CELLS = 4000, 2_000_000  # draws in posterior.nc, and draws x rows of its log likelihood
 

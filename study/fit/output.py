@@ -15,6 +15,7 @@ from study.inference.answers import summarise
 from study.inference.classical.bootstrap import Bootstrap
 from study.inference.digits import estimate
 from study.inference.forms import FormFit
+from study.inference.intervals import percent_key
 from study.inference.parameters import Array
 from study.inference.posterior import Posterior
 from study.inference.priors import free_parameters
@@ -68,27 +69,15 @@ def fit_json(job: "Job", fits: Fits, answers: Answers, argument: Argument, servi
 
 
 def as_json(draws: Array) -> dict[str, Any]:
-    """Draws in the shape of fit.json: {"point": median, "ci95": [lo, hi], "ci80": ..., "ci50": ...}."""
-    summary = summarise(np.clip(draws, -HUGE, HUGE))
-    return {"point": summary.median, **{f"ci{100 * level:.0f}": list(summary.intervals[level]) for level in (0.95, 0.8, 0.5)}}
-
-
-def finite(value: Any) -> Any:
-    """The same with plain numbers, and None for those JSON has no name for."""
-    if isinstance(value, dict):
-        return {str(key): finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(item) for item in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    """Draws in the shape of fit.json, see `Summary.as_json`; those beyond `HUGE` count as `HUGE`."""
+    return summarise(np.clip(draws, -HUGE, HUGE)).as_json()
 
 
 def _estimate_json(posterior: Posterior, draws: Array) -> dict[str, Any]:
     if not np.all(draws > 0):  # g
         return as_json(draws)
     found = estimate(posterior, draws)
-    ends = {f"ci{100 * level:.0f}": list(found.interval_errors[level]) for level in (0.95, 0.8, 0.5)}
+    ends = {f"ci{percent_key(level)}": list(errors) for level, errors in found.interval_errors.items()}
     errors = {"point": found.median_error, **ends}
     return {**as_json(draws), "mcse": errors}
 
@@ -114,9 +103,11 @@ def _forecast_json(argument: Argument) -> dict[str, Any]:
     test = argument.forecast
     if test is None:
         return {"passed": None, "reason": argument.no_forecast}
-    return {"passed": test.passed, "fitted": test.rest, "held_out": test.held, "largest_fitted_C": test.above, "reach": test.reach,
-            "inside": {f"{100 * level:.0f}": count for level, count in test.inside.items()}, "mean_error_sd": test.error,
-            "rms_error_sd": test.rms, "mean_error_percent": test.percent, "p_error": test.p_error, "p_inside": test.p_inside}
+    seen = test.scores
+    return {"passed": test.passed, "fitted": test.fitted, "held_out": test.predicted, "largest_fitted_C": test.above,
+            "reach": test.reach, "inside": {percent_key(level): count for level, count in seen.inside.items()},
+            "mean_error_sd": seen.z, "rms_error_sd": seen.z_rms, "mean_error_percent": 100 * seen.error,
+            "p_error": seen.p_error, "p_inside": seen.p_inside}
 
 
 def _form_json(fit: FormFit | str, N: float) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from study.articles.shared import laws, style
 from study.inference.answers import Summary, summarise
+from study.inference.intervals import central
 from study.inference.observations import budget_bins
 from study.inference.parameters import Array
 from study.inference.posterior import Posterior
@@ -66,8 +67,8 @@ def _fan(ax: Axes, posterior: Posterior, N: float, C: float) -> None:
     ax.plot(rows.C, rows.D, "o", color=style.MUTED, ms=2.6, mew=0, zorder=3)
     _at(ax, N, tokens)
     ax.set_xlim(low, high)
-    ends = np.quantile(posterior.draws.D_opt(np.array([[low], [high]])), [0.025, 0.975], axis=1)
-    bottom, top = min(rows.D.min(), ends[0, 0]) / 2, max(rows.D.max(), min(ends[1, 1], 1e6 * middle[-1])) * 2
+    least, most = central(posterior.draws.D_opt(np.array([[low], [high]])), axis=1)
+    bottom, top = min(rows.D.min(), least[0]) / 2, max(rows.D.max(), min(most[1], 1e6 * middle[-1])) * 2
     ax.set_ylim(bottom, top)
     ax.axvspan(rows.C.min(), rows.C.max(), color=style.GRID, alpha=0.8, lw=0, zorder=0)
     ax.text(float(np.sqrt(rows.C.min() * rows.C.max())), 0.02, "runs", transform=ax.get_xaxis_transform(), ha="center",

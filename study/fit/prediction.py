@@ -8,6 +8,7 @@ from study.fit.words import count, decimals, plain, roughly, scientific, with_in
 from study.inference.answers import summarise
 from study.inference.digits import Estimate, estimate
 from study.inference.forms import FormFit
+from study.inference.intervals import central
 from study.inference.parameters import Array
 from study.inference.serving import Serving
 from study.laws.published import RULE, published_law
@@ -56,11 +57,12 @@ def prediction(fits: Fits, answers: Answers, argument: Argument, N: float, *, so
 def _against(argument: Argument) -> str:
     lines = [f"- {doubt.text[0].upper()}{doubt.text[1:]}." for doubt in argument.doubts]
     if (test := argument.forecast) is not None:
-        counts = ", ".join(f"{test.inside[level]} inside {100 * level:.0f} %" for level in (0.5, 0.8, 0.95))
-        lines.append(f"- Forecast test: {test.rest} runs up to {scientific(test.above)} FLOP predict the {test.held} above (up to "
-                     f"{plain(test.reach)} times that compute): {counts}; mean error {test.error:+.1f} s.d. ({test.percent:+.2g} % "
-                     f"of the loss). Chances of a worse mean error and of fewer inside, if the law holds: {test.p_error:.2g} and "
-                     f"{test.p_inside:.2g}.")
+        seen = test.scores
+        counts = ", ".join(f"{count} inside {100 * level:.0f} %" for level, count in seen.inside.items())
+        lines.append(f"- Forecast test: {test.fitted} runs up to {scientific(test.above)} FLOP predict the {test.predicted} above "
+                     f"(up to {plain(test.reach)} times that compute): {counts}; mean error {seen.z:+.1f} s.d. "
+                     f"({100 * seen.error:+.2g} % of the loss). Chances of a worse mean error and of fewer inside, if the law "
+                     f"holds: {seen.p_error:.2g} and {seen.p_inside:.2g}.")
     else:
         lines.append(f"- No forecast test: {argument.no_forecast}.")
     for trend in argument.trends:
@@ -149,7 +151,8 @@ def _extrapolation(fits: Fits, D: Array, C: Array, N: float) -> str:
                      "interval and check the law at an intermediate compute before spending on the target.")
         else:
             text += " The interval assumes that the same law holds there, a modest extrapolation."
-    spread = float(np.log10(np.quantile(D, 0.975) / np.quantile(D, 0.025)))
+    low, high = central(D)
+    spread = float(np.log10(high / low))
     if spread > 1:
         text += f" The interval itself spans {spread:.1f} decades: these runs do not settle the question."
     for warning in fits.warnings:

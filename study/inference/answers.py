@@ -7,12 +7,12 @@ drawn for each with the model's noise, and the vertex of a parabola in ln N.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from study.inference.intervals import LEVELS, central
+from study.inference.intervals import LEVELS, central, percent_key
 from study.inference.parameters import Array
 from study.inference.predictive import simulate
 from study.laws.parabola import fit_parabola, vertex_of_three
@@ -43,6 +43,10 @@ class Summary:
     @property
     def ci95(self) -> tuple[float, float]:
         return self.intervals[0.95]
+
+    def as_json(self) -> dict[str, Any]:
+        """{"point": median, "ci50": [low, high], "ci80": ..., "ci95": ...}: how fit.json and the atlas's records hold draws."""
+        return {"point": self.median, **{f"ci{percent_key(level)}": list(ends) for level, ends in self.intervals.items()}}
 
 
 def summarise(draws: Array) -> Summary:

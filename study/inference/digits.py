@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from study.inference.answers import summarise
+from study.inference.intervals import LEVELS
 from study.inference.parameters import Array
 from study.inference.posterior import CHAINS, ImportanceDiagnostics, Posterior
-from study.inference.predictive import LEVELS
 
 MOST = 3  # significant digits
 ENOUGH = 2  # that must hold before drawing stops
@@ -56,9 +57,9 @@ def estimate(posterior: Posterior, values: Array) -> Estimate:
         at = np.clip([np.floor(low * len(order)) - 1, np.ceil(high * len(order)) - 1], 0, len(order) - 1).astype(int)
         return float(order[at[1]] - order[at[0]]) / 2
 
-    intervals = {level: np.quantile(values, probs) for level, probs in ends.items()}
-    return Estimate(float(np.median(values)), {level: (float(low), float(high)) for level, (low, high) in intervals.items()},
-                    error(0.5), {level: (error(low), error(high)) for level, (low, high) in ends.items()})
+    found = summarise(values)
+    return Estimate(found.median, found.intervals, error(0.5),
+                    {level: (error(low), error(high)) for level, (low, high) in ends.items()})
 
 
 def holding(value: float, error: float) -> int:

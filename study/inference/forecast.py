@@ -11,11 +11,12 @@ import pandas as pd
 
 from study.errors import StudyError
 from study.inference.fast.fit import fit_fast
-from study.inference.observations import observations
+from study.inference.observations import observations, reference
 from study.inference.parameters import Array
 from study.inference.posterior import Posterior, UnconvergedError
-from study.inference.predictive import LEVELS, inside, predict_losses
+from study.inference.predictive import predict_losses
 from study.inference.priors import Priors
+from study.inference.scores import Scores, score
 from study.inference.spec import ModelSpec
 
 TOP = 0.8  # quantile of ln C above which runs are held out where there are no budgets
@@ -31,29 +32,19 @@ class NoForecastError(StudyError):
 
 @dataclass(frozen=True)
 class Forecast:
-    """How the held-out runs came out.
+    """How the held-out runs came out."""
 
-    `p_error` and `p_inside` are posterior predictive tail probabilities of the mean error (two-sided) and of the number
-    inside 95 %, over replicates of all held-out runs together: those of one replicate share one draw of the law, as the
-    real ones share one law.
-    """
-
-    rest: int
-    held: int
+    fitted: int
     above: float  # FLOP: the largest compute that was fitted
     reach: float  # largest held-out compute over `above`
-    inside: dict[float, int]  # held-out runs in the central predictive interval of each level
-    error: float  # mean of (ln L - predicted) over the predictive s.d.
-    rms: float  # root mean square of the same
-    percent: float  # mean of (ln L - predicted), in percent of the loss
-    p_error: float
-    p_inside: float
-    posterior: Posterior  # of the rest
+    predicted: int
+    scores: Scores
+    posterior: Posterior  # of the fitted
 
     @property
     def passed(self) -> bool:
         """Neither tail probability is below `SURPRISE`."""
-        return min(self.p_error, self.p_inside) >= SURPRISE
+        return min(self.scores.p_error, self.scores.p_inside) >= SURPRISE
 
 
 def top_rows(C: Array) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
@@ -80,8 +71,7 @@ def forecast_test(table: pd.DataFrame, spec: ModelSpec, *, seed: int, N0: float 
     rest, held = table[~top].reset_index(drop=True), table[top].reset_index(drop=True)
     if len(rest) < LEAST_REST or len(held) < LEAST_HELD:
         raise NoForecastError(f"{len(table)} runs are too few to leave some out ({len(rest)} to fit, {len(held)} to predict)")
-    N0 = N0 if N0 is not None else float(np.exp(np.log(rows.N).mean()))
-    D0 = D0 if D0 is not None else float(np.exp(np.log(rows.D).mean()))
+    N0, D0 = reference(rows, N0, D0)
     try:
         posterior = fit_fast(rest, spec, seed=seed, draws=DRAWS, N0=N0, D0=D0, bytes_per_token=bytes_per_token, fallback=False,
                              prior=prior)
@@ -89,21 +79,6 @@ def forecast_test(table: pd.DataFrame, spec: ModelSpec, *, seed: int, N0: float 
         raise NoForecastError(f"the rest cannot be fitted: {error}") from None
     if not posterior.diagnostics.converged:
         raise UnconvergedError("the rest's importance draws are not reliable")
-    losses = predict_losses(posterior, held, seed=seed)
-    return judge(posterior, losses, held["loss"].to_numpy(dtype=float), float(rows.C[top].max()))
-
-
-def judge(posterior: Posterior, losses: Array, measured: Array, largest: float) -> Forecast:
-    """The test's numbers from predictive losses (S, R) and measured ones (R,)."""
-    predicted, seen = np.log(losses), np.log(measured)
-    low, middle, high = np.quantile(predicted, [0.1587, 0.5, 0.8413], axis=0)  # robust: the noise has heavy tails
-    sd = np.maximum((high - low) / 2, 1e-12)
-    z, replicates = (seen - middle) / sd, ((predicted - middle) / sd).mean(axis=1)
-    tail = float(np.mean(replicates >= z.mean()))
-    counts = inside(losses, measured)
-    ends = np.quantile(predicted, [0.025, 0.975], axis=0)
-    within = ((predicted >= ends[0]) & (predicted <= ends[1])).sum(axis=1)
     above = float(posterior.rows.C.max())
-    return Forecast(len(posterior.rows), len(measured), above, largest / above, {level: counts[level] for level in LEVELS},
-                    float(z.mean()), float(np.sqrt(np.mean(z**2))), 100 * float(np.mean(seen - middle)),
-                    min(1.0, 2 * min(tail, 1 - tail)), float(np.mean(within <= counts[0.95])), posterior)
+    return Forecast(len(rest), above, float(rows.C[top].max()) / above, len(held),
+                    score(predict_losses(posterior, held, seed=seed), held["loss"]), posterior)

@@ -2,8 +2,7 @@
 
 The fast fit of `fast/` integrates two terms and the group effects out and knows Hoffmann's form alone. Here every
 parameter but the group effects is a coordinate, which any form allows: Laplace's approximation at the
-highest of several modes, then a mixture of t kernels rebuilt on weighted draws (`fast.mixture`), then smoothed weights
-(PSIS). It is for comparing forms, not for the headline.
+highest of several modes, then the mixture that follows its draws (`fast.adapt`). It is for comparing forms, not for the headline.
 """
 
 import warnings
@@ -13,19 +12,18 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, special
 
-from study.inference.fast.fit import smoothed
+from study.inference.fast.adapt import Adaptation, adapt, settle
 from study.inference.fast.kernels import HALF_LN_2PI, Index
 from study.inference.fast.likelihood import draw_effects_of, marginals
-from study.inference.fast.mixture import KERNELS, Mixture, effective, rebuild, resample
-from study.inference.observations import Observations, observations
+from study.inference.fast.mixture import KERNELS, Mixture
+from study.inference.observations import Observations, observations, reference
 from study.inference.parameters import Array, Parameters, Surface, parameters
 from study.inference.posterior import ImportanceDiagnostics, UnconvergedError
 from study.inference.priors import Priors, priors
 from study.inference.spec import BYTES_PER_TOKEN, ModelSpec
 
 FORMS = ("hoffmann", "kaplan", "nesting", "no floor")  # the last: Hoffmann's with E = 0
-ROUND, ROUNDS, MOST_ROUNDS = 1500, 3, 25
-GOOD = 0.25  # effective fraction of a round at which the mixture is good
+RULE = Adaptation(round=1500, least=3, most=25, enough=0.25, slack=4.0)
 NO_FLOOR = 1e-12  # E of the form without a floor, nats
 CHUNK = 2_000_000  # cells of an array of draws x rows
 ATTEMPTS = 3
@@ -118,40 +116,24 @@ def fit_form(table: pd.DataFrame, form: str, *, seed: int, draws: int = 4000, N0
     """
     spec = ModelSpec(group=group, law="hoffmann" if form == "no floor" else form)
     rows = observations(table, spec)
-    N0 = N0 if N0 is not None else float(np.exp(np.log(rows.N).mean()))
-    D0 = D0 if D0 is not None else float(np.exp(np.log(rows.D).mean()))
+    N0, D0 = reference(rows, N0, D0)
     problem = _problem(rows, form, N0, D0, prior or priors(spec, bytes_per_token), group is not None)
     rng = np.random.default_rng(seed)
-    mixture = _adapted(problem, _laplace(problem, rng), rng)
-    for attempt in range(ATTEMPTS):
-        x, _ = mixture.draw(2 * draws * 4**min(attempt, 1), rng)
-        log_weight = problem.log_posterior(x) - mixture.log_density(x)
-        smooth, khat = smoothed(log_weight)
-        seen = ImportanceDiagnostics(khat, effective(smooth), len(x))
-        if seen.converged and seen.effective > draws / 4:
-            break
-        mixture = rebuild(x, np.zeros((len(x), 2)), log_weight, rng)
-    if not seen.converged:
-        raise UnconvergedError(f"importance draws of the form {form} are not reliable (k-hat {khat:.2f})")
-    kept = x[rng.permutation(resample(smooth, draws, rng))]
+
+    def evaluate(mixture: Mixture, count: int) -> tuple[Array, Array, Array]:
+        x, _ = mixture.draw(count, rng)
+        return x, np.zeros((count, 2)), problem.log_posterior(x) - mixture.log_density(x)
+
+    mixture = adapt(evaluate, _laplace(problem, rng), RULE, rng)
+    found = settle(evaluate, mixture, [2 * draws, *(8 * draws,) * (ATTEMPTS - 1)], draws / 4, rng)
+    if not found.diagnostics.converged:
+        raise UnconvergedError(f"importance draws of the form {form} are not reliable (k-hat {found.diagnostics.khat:.2f})")
+    kept = found.x[found.equal(draws, rng)]
     values = problem.values(kept)
     if form == "no floor":
         values["E"] = np.full(draws, NO_FLOOR)
-    found = parameters(values)
-    return FormFit(form, found.surface(N0, D0), found, _elpd(problem.pointwise(kept[:1000], rng)), seen)
-
-
-def _adapted(problem: _Problem, mixture: Mixture, rng: np.random.Generator) -> Mixture:
-    before = 0.0
-    for index in range(MOST_ROUNDS):
-        x, _ = mixture.draw(ROUND, rng)
-        log_weight = problem.log_posterior(x) - mixture.log_density(x)
-        fraction = effective(log_weight) / ROUND
-        mixture = rebuild(x, np.zeros((len(x), 2)), log_weight, rng)
-        if index + 1 >= ROUNDS and (fraction > GOOD or (fraction > GOOD / 4 and fraction < 1.1 * before)):
-            break
-        before = fraction
-    return mixture
+    p = parameters(values)
+    return FormFit(form, p.surface(N0, D0), p, _elpd(problem.pointwise(kept[:1000], rng)), found.diagnostics)
 
 
 def _problem(rows: Observations, form: str, N0: float, D0: float, prior: Priors, grouped: bool) -> _Problem:

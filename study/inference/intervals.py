@@ -10,9 +10,13 @@ from study.inference.parameters import Array
 LEVELS = (0.5, 0.8, 0.95)  # that are reported
 
 
-def central(draws: ArrayLike, level: float = 0.95, *, axis: int | None = None) -> tuple[Array, Array]:
-    """Ends of the central interval of `level` over the draws (all of them, or along one axis); nan where one draw is."""
-    low, high = np.quantile(np.asarray(draws, dtype=float), [(1 - level) / 2, (1 + level) / 2], axis=axis)
+def central(draws: ArrayLike, level: float = 0.95, *, axis: int | None = None, omit_nan: bool = False) -> tuple[Array, Array]:
+    """Ends of the central interval of `level` over the draws (all of them, or along one axis).
+
+    They are nan where a draw is, or with `omit_nan` those of the other draws.
+    """
+    quantile = np.nanquantile if omit_nan else np.quantile
+    low, high = quantile(np.asarray(draws, dtype=float), [(1 - level) / 2, (1 + level) / 2], axis=axis)
     return low, high
 
 
@@ -23,3 +27,8 @@ def inside(predicted: Array, measured: ArrayLike, levels: Sequence[float] = LEVE
         low, high = central(predicted, level, axis=0)
         out[level] = int(np.sum((at >= low) & (at <= high)))
     return out
+
+
+def percent_key(level: float) -> str:
+    """A level as the key of a JSON file: "95"."""
+    return f"{100 * level:g}"

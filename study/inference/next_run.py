@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from study.inference.intervals import central
 from study.inference.likelihood import noise_scale
 from study.inference.parameters import Array
 from study.inference.posterior import Posterior
@@ -90,7 +91,7 @@ def _greedy(worlds: "_Worlds", posterior: Posterior, candidates: Candidates, tar
             per_price: bool) -> Plan:
     log_weight = np.zeros((len(worlds.outer), len(worlds.q)))
     log_weight[np.arange(len(worlds.outer)), worlds.outer] = -np.inf  # the draw that made the loss is left out
-    low, high = np.quantile(np.log(posterior.draws.D_opt_at(target)), [0.025, 0.975])
+    low, high = central(np.log(posterior.draws.D_opt_at(target)))
     now, base = float(high - low), _log_sd(log_weight, worlds.q)
     alone = np.array([_gain(worlds, log_weight, base, k) for k in range(len(candidates.N))])
     choices: list[Choice] = []

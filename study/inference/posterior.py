@@ -3,6 +3,8 @@
 import os
 import warnings
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ from study.inference.observations import (
 )
 from study.inference.parameters import Array, Parameters, Surface, parameters
 from study.inference.priors import Priors, free_parameters, priors
+from study.inference.shared import digest, shared
 from study.inference.spec import HEADLINE, ModelSpec
 from study.inference.start import starting_point
 
@@ -85,13 +88,12 @@ class Posterior:
 
 def fit_posterior(table: pd.DataFrame, spec: ModelSpec = HEADLINE, *, seed: int, N0: float | None = None,
                   D0: float | None = None, bytes_per_token: float | None = None, draws: int = 1000, tune: int = 1000,
-                  cores: int | None = None, prior: Priors | None = None) -> Posterior:
+                  cores: int | None = None, prior: Priors | None = None, share: Path | None = None) -> Posterior:
     """The posterior of `spec` given the rows of `table` (columns of `study.table`, or at least N, D, loss).
 
     N0, D0 default to the table's geometric means; a design passes its own (`observations.grid_reference`), so that fits of
     its subsets share one prior. `prior` replaces the default priors. 4 chains of `tune` + `draws`; if they do not converge, once
-    more twice as
-    long at target_accept 0.99.
+    more twice as long at target_accept 0.99. `share` is a folder in which processes share samples (`shared.shared`).
 
     Raises:
         TooFewRunsError, DegenerateDesignError, BadValueError, SpecError: the table cannot be fitted.
@@ -120,8 +122,9 @@ def fit_posterior(table: pd.DataFrame, spec: ModelSpec = HEADLINE, *, seed: int,
         "start": start, "shear": shear, "seeds": np.array([spread, freedom]),
     }
     for target_accept, longer in ((0.95, 1), (0.99, 2)):
-        raw, stats = _sample(spec, slots, data, seed=seed, draws=longer * draws, tune=longer * tune, cores=cores,
-                             target_accept=target_accept)
+        sample = partial(_sample, spec, slots, data, seed=seed, draws=longer * draws, tune=longer * tune, cores=cores,
+                         target_accept=target_accept)
+        raw, stats = shared(share, digest((spec.form, slots, seed, longer * draws, longer * tune, target_accept), data), sample)
         sampled = natural(raw, start, shear, spec.law)
         if "u" in sampled:
             sampled["u"] = sampled["u"][..., :len(rows.groups)]

@@ -3,15 +3,12 @@
 import numpy as np
 import pandas as pd
 
-from study.inference.intervals import LEVELS, inside
 from study.inference.likelihood import noise_scale
 from study.inference.observations import observations
 from study.inference.parameters import Array, Parameters, Surface
 from study.inference.posterior import Posterior
 from study.inference.priors import draw_prior
 from study.inference.spec import BYTES_PER_TOKEN, ModelSpec
-
-__all__ = ["LEVELS", "inside", "noise", "predict_losses", "prior_predictive", "simulate"]
 
 
 def noise(draws: Parameters, scale: Array, rng: np.random.Generator) -> Array:

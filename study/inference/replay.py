@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from study.errors import StudyError
 from study.inference.fast.fit import fit_fast
+from study.inference.intervals import central
 from study.inference.next_run import Candidates, plan, variance_gain
 from study.inference.observations import PriorDominatedWarning, group_labels, observations
 from study.inference.parameters import Array
@@ -66,10 +67,10 @@ def replay(table: pd.DataFrame, spec: ModelSpec, target: float, rule: str, start
     while True:
         posterior = _fit(table.iloc[chosen], spec, N0, D0, seed=start)
         q = np.log(posterior.draws.D_opt_at(target))
-        low, middle, high = np.quantile(q, [0.025, 0.5, 0.975])
+        low, high = central(q)
         flops.append(float(rows.C[chosen].sum()))
         width.append(float(high - low))
-        error.append(float(middle) - truth)
+        error.append(float(np.median(q)) - truth)
         inside.append(bool(low <= truth <= high))
         left = [index for index in range(len(table)) if index not in set(chosen)]
         if not left or (until is not None and width[-1] <= until):

@@ -28,7 +28,7 @@ from study.launch.track import tracked
 from study.launch.worker import EX_INTERRUPTED, Options, Stop, finish, train_cell
 from study.record import RunRecord, run_directory
 
-LOOK_SECONDS = 2.0  # between a task's looks for the launcher's wish to stop
+LOOK_SECONDS = 2.0  # between a task's checks for a request to stop
 GRACE_SECONDS = 60.0  # for tasks to checkpoint when another one's failure ends the grid
 AHEAD = 2  # tasks submitted for each that can run: no slot waits for this process
 

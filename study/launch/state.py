@@ -32,7 +32,7 @@ class GridState:
 
     @property
     def work_left(self) -> float:
-        """The same with the evaluations, which are most of a small run's work: what time is reckoned from."""
+        """Like `flops_left`, including evaluations, which are most of a small run's work; used for the ETA."""
         return sum(all_flops(cell.config) * (1 - self._share(cell)) for cell in self.left)
 
     @property

@@ -18,7 +18,7 @@ POLL_SECONDS = 0.2
 
 
 def run_team(count: int, arguments: list[str], module: str = "study.launch.worker") -> int:
-    """Start `count` processes of one worker and wait: 0 when all are done, 75 when stopped, else what the first to fail said."""
+    """Start `count` processes of one worker and wait: 0 when all finish, 75 when stopped, else the first failed one's exit code."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

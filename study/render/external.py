@@ -4,11 +4,13 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import quarto
 
+from study.inference import shared
 from study.render.config import chosen, read_project
 from study.render.project import TARGETS, clear, output_path
 from study.render.source import RenderError
@@ -40,23 +42,24 @@ def render_with_quarto(executable: str, root: Path, formats: Sequence[str] = ("h
     for document in documents:
         clear(project, document, out, formats)
     written: list[Path] = []
-    for path in inputs:
-        name = path.relative_to(root).as_posix()
-        command = [executable, "render", name]
-        if set(formats) != set(TARGETS):  # without --to quarto renders every format of _quarto.yml
-            command += ["--to", ",".join(TARGETS[suffix] for suffix in formats)]
-        if out is not None:
-            command += ["--output-dir", os.path.relpath(out.resolve(), root)]
-        # quarto.render() of the package drops the exit code, so the executable that it found is run here
-        env = {"SOURCE_DATE_EPOCH": "0", **os.environ, "QUARTO_PYTHON": sys.executable}
-        code = subprocess.run(command, cwd=root, env=env, check=False).returncode
-        made = [output_path(project, document, out, suffix) for document in documents if path in (document, document.parent)
-                for suffix in formats]
-        missing = [one for one in made if not one.is_file()]
-        if code or missing:
-            for document in documents:
-                clear(project, document, out, TARGETS)
-            reason = f"exit code {code}" if code else f"{missing[0]} was not written"
-            raise RenderError(f"{name}: quarto render failed ({reason}); its own messages are above")
-        written += made
+    with tempfile.TemporaryDirectory(prefix="study-fits-", ignore_cleanup_errors=True) as fits:
+        for path in inputs:
+            name = path.relative_to(root).as_posix()
+            command = [executable, "render", name]
+            if set(formats) != set(TARGETS):  # without --to quarto renders every format of _quarto.yml
+                command += ["--to", ",".join(TARGETS[suffix] for suffix in formats)]
+            if out is not None:
+                command += ["--output-dir", os.path.relpath(out.resolve(), root)]
+            # quarto.render() of the package drops the exit code, so the executable that it found is run here
+            env = {"SOURCE_DATE_EPOCH": "0", shared.VARIABLE: fits, **os.environ, "QUARTO_PYTHON": sys.executable}
+            code = subprocess.run(command, cwd=root, env=env, check=False).returncode
+            made = [output_path(project, document, out, suffix) for document in documents if path in (document, document.parent)
+                    for suffix in formats]
+            missing = [one for one in made if not one.is_file()]
+            if code or missing:
+                for document in documents:
+                    clear(project, document, out, TARGETS)
+                reason = f"exit code {code}" if code else f"{missing[0]} was not written"
+                raise RenderError(f"{name}: quarto render failed ({reason}); its own messages are above")
+            written += made
     return written

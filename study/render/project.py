@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
+from study.inference import shared
 from study.record import write_atomic
 from study.render import documents, links
 from study.render.config import SUFFIXES, Project, chosen, document_options, kernel_options, metadata, read_project
@@ -68,9 +69,10 @@ def render(root: Path, formats: Sequence[str] = ("html", "pdf"), out: Path | Non
         clear(project, path, out, formats)
     try:
         read = {path: read_document(path, project.root) for path in project.documents}
-        work = Work(project, tuple(TARGETS[name] for name in formats), env or {}, progress, links.known(read.values()),
-                    threading.Event())
-        pages = _all(work, [read[path] for path in paths])
+        with tempfile.TemporaryDirectory(prefix="study-fits-", ignore_cleanup_errors=True) as fits:
+            work = Work(project, tuple(TARGETS[name] for name in formats), {shared.VARIABLE: fits, **(env or {})}, progress,
+                        links.known(read.values()), threading.Event())
+            pages = _all(work, [read[path] for path in paths])
     except BaseException:
         for path in paths:
             clear(project, path, out, TARGETS)

@@ -28,8 +28,8 @@ from study.training.parallel import ALONE, Team, agree, average, own, share, tel
 from study.training.progress import Clock, State, note_progress, now
 from study.training.task import Measured, Score, Task
 
-CHECK_EVERY = 25  # steps between looks at the clock and at the loss
-LOOK_SECONDS = 1.0  # between looks for a stop where steps are long
+CHECK_EVERY = 25  # steps between checks of the clock and of the loss
+LOOK_SECONDS = 1.0  # between checks for a stop where steps are long
 
 
 class Interrupted(StudyError):
@@ -161,7 +161,7 @@ class _Run:
     def advance(self, state: State, begun: int, until: int, stop: Callable[[], bool] = lambda: False) -> str:
         """Optimiser steps up to `until`, or to a stop; returns why the run diverged, or "".
 
-        A stop between two looks keeps the sum so far as it is: resumed, the run adds up in the same order.
+        Interrupted mid-interval, it keeps the partial sum of losses, so that resuming is bit-identical.
         """
         total = torch.full((), state.stretch_sum, dtype=torch.float64, device=self.device)
         looked = time.monotonic()

@@ -28,7 +28,7 @@ class State:
     total_cpu: float = 0.0
     resumed: int = 0
     started: str = ""
-    stretch_sum: float = 0.0  # losses since the last look, when a stop fell between two; they join loss_sum at the next
+    stretch_sum: float = 0.0  # losses of an interrupted interval, which join loss_sum when it ends
 
 
 class Clock:

@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from study.analysis import exponents, one_factor, relations, thresholds
 from study.analysis.efficiency import final_to_loss, levels_between, off_optimal, savings, to_loss
@@ -23,7 +24,7 @@ def test_the_frontier_s_exponent_is_the_law_s() -> None:
     assert low < local < high and high / low < 1.5
     assert np.median(found.doubling(C)) == pytest.approx(1 - 2**-local, rel=0.1)
     assert found.gap[0] > 0, "the planted law has a floor"
-    assert found.forecasts is not None and found.forecasts[0].error < found.forecasts[1].error
+    assert found.forecasts is not None and found.forecasts[0].scores.error_rms < found.forecasts[1].scores.error_rms
 
 
 def test_a_slice_is_read_between_runs_never_beyond() -> None:
@@ -98,7 +99,7 @@ def test_lines_and_the_noise_scale() -> None:
     noise = 0.01 * np.random.default_rng(0).standard_normal(30)
     found = relations.line(x, 0.5 * x + 1 + noise)
     assert found.interval[0] < 0.5 < found.interval[1] and found.r > 0.99 and found.scatter == pytest.approx(0.01, rel=0.4)
-    with pytest.raises(ValueError, match="three points"):
+    with pytest.raises(ValueError, match="3 points, not 2"):
         relations.line(x[:2], x[:2])
     frame = pd.DataFrame({"loss": x, "train_loss": x - 0.1, "ood_loss": 0.5 * x + 2})
     assert relations.train_against_validation(frame).slope == pytest.approx(1)
@@ -107,3 +108,29 @@ def test_lines_and_the_noise_scale() -> None:
     law = relations.noise_scale_law(binned)
     assert np.median(law.theta["alpha"]) == pytest.approx(4.0, rel=0.05)
     assert relations.noise_scale(planted.curves().head(0)).empty
+
+
+def transferred(effect: float, noise: float = 0.01, seed: int = 0) -> pd.DataFrame:
+    """Runs whose loss on another corpus is a parabola in their own, and `effect` nats more for each unit of ln(D/N)."""
+    rng = np.random.default_rng(seed)
+    N, D = np.exp(rng.uniform(np.log(1e4), np.log(1e6), 40)), np.exp(rng.uniform(np.log(1e6), np.log(1e8), 40))
+    loss = 1.5 + 20 * N**-0.3 + 60 * D**-0.3
+    other = 3 + 0.2 * loss + 0.05 * loss**2 + effect * np.log(D / N) + noise * rng.standard_normal(40)
+    return pd.DataFrame({"width": 16, "N": N, "D": D, "loss": loss, "ood_loss": other})
+
+
+def test_the_phase_is_what_a_regression_on_all_columns_says() -> None:
+    frame = transferred(0.02)
+    found, z = relations.phase(frame), np.log(frame["D"] / frame["N"])
+    X = np.column_stack([np.ones(40), frame["loss"], frame["loss"] ** 2, z])
+    coefficients, (squares,), _, _ = np.linalg.lstsq(X, frame["ood_loss"], rcond=None)
+    se = np.sqrt(squares / 36 * np.linalg.inv(X.T @ X)[3, 3])
+    assert found.slope == pytest.approx(coefficients[3], rel=1e-6)
+    assert found.interval[1] - found.slope == pytest.approx(stats.t.ppf(0.975, 36) * se, rel=1e-6)
+    with pytest.raises(ValueError, match="5 points, not 4"):
+        relations.phase(frame.head(4))
+
+
+def test_the_interval_of_the_phase_covers_what_was_planted() -> None:
+    inside = [low < 0.02 < high for low, high in (relations.phase(transferred(0.02, seed=seed)).interval for seed in range(200))]
+    assert 0.91 <= np.mean(inside) <= 0.985

@@ -15,7 +15,7 @@ import pytest
 from study.analysis.factors import FIXED, SCALED
 from study.articles import kaplan
 from study.articles.claims import ARTICLES, CLAIMS, SOURCES, claims_of
-from study.articles.kaplan import blog, data, one_factor, verdicts
+from study.articles.kaplan import blog, data, one_factor, transfer, verdicts
 from study.articles.verdict import Verdict, decided, sides
 from study.laws.law import LawError
 
@@ -165,3 +165,13 @@ def test_a_verdict_s_word_depends_on_the_losses(quick: data.Kaplan) -> None:
             one_factor.one_factor(one_factor.frontier(planted.path), "C")
     found: Verdict = one_factor.doubling_verdict(planted)
     assert found.word in ("reproduced", "not testable here")
+
+
+@pytest.mark.parametrize(("effect", "word"), [(0.0, "reproduced"), (0.3, "contradicted"), (-0.3, "contradicted")])
+def test_transfer_that_follows_the_phase_contradicts_kaplan(quick: data.Kaplan, effect: float, word: str) -> None:
+    runs = quick.runs.copy()
+    noise = 0.001 * np.random.default_rng(0).standard_normal(len(runs))
+    runs["ood_loss"] = 3 + 0.5 * runs["loss"] + effect * np.log(runs["D"] / runs["N"]) + noise
+    found = transfer.eight(replace(quick, runs=runs))
+    assert found.word == word and (effect == 0 or np.sign(found.number) == np.sign(effect))
+    assert transfer.eight(quick).word == "not testable here", "the smallest grid was not evaluated on another corpus"

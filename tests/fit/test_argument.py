@@ -38,7 +38,7 @@ def argued(table: pd.DataFrame, *known: Doubt, rough: str = "") -> tuple[Argumen
 def test_a_sound_table_passes_and_its_interval_is_not_widened() -> None:
     argument, posterior = argued(runs())
     assert argument.trusted and argument.widened is None
-    assert argument.verdict == f"forecast test passed: {argument.forecast.inside[0.95]} of 5 inside 95 %"  # type: ignore[union-attr]
+    assert argument.verdict == f"forecast test passed: {argument.forecast.scores.inside[0.95]} of 5 inside 95 %"  # type: ignore[union-attr]
     low, high = np.quantile(argument.mixture, [0.025, 0.975])
     own = np.quantile(posterior.draws.D_opt_at(N_ASKED), [0.025, 0.975])
     assert low < own[0] and high > 0.9 * own[1] and set(argument.forms) == {"hoffmann", "kaplan", "nesting", "no floor"}
@@ -86,10 +86,10 @@ def test_a_fit_that_fails_every_gate_stands_in_rough_and_says_why(monkeypatch: p
     monkeypatch.setattr(fitting, "fit_posterior", stuck)
     drawn = draw_posterior(runs(), SPEC, seed=0)
     assert drawn.method == "importance sampling" and "R-hat 1.530" in drawn.gate and "stands in" in drawn.gate and not drawn.rough
-    monkeypatch.setattr("study.inference.fast.fit.smoothed", lambda log_weight: (log_weight, 0.8))
+    monkeypatch.setattr("study.inference.fast.adapt.smoothed", lambda log_weight: (log_weight, 0.8))
     rough = draw_posterior(runs(), SPEC, seed=0)
     assert rough.rough and "k-hat 0.80" in rough.gate and "R-hat 1.530" in rough.gate
-    monkeypatch.setattr("study.inference.fast.fit.smoothed", lambda log_weight: (log_weight, 1.2))
+    monkeypatch.setattr("study.inference.fast.adapt.smoothed", lambda log_weight: (log_weight, 1.2))
     with pytest.raises(UnconvergedError, match="R-hat"):
         draw_posterior(runs(), SPEC, seed=0)
 

@@ -27,10 +27,10 @@ def runs(*, budgets: int = 6, sizes: int = 6, bend: float = 0.0, seed: int = 0) 
 def test_a_law_that_goes_on_passes_and_one_that_bends_fails() -> None:
     passed = [forecast_test(runs(seed=seed), SPEC, seed=seed) for seed in range(3, 7)]
     assert all(test.passed for test in passed)
-    assert np.mean([test.inside[0.95] / test.held for test in passed]) > 0.85
-    assert passed[0].held == 6 and passed[0].rest == 30 and passed[0].reach == pytest.approx(10**0.6)
+    assert np.mean([test.scores.inside[0.95] / test.predicted for test in passed]) > 0.85
+    assert passed[0].predicted == 6 and passed[0].fitted == 30 and passed[0].reach == pytest.approx(10**0.6)
     bent = forecast_test(runs(bend=0.05), SPEC, seed=0)
-    assert not bent.passed and bent.error > 2 and bent.percent > 2
+    assert not bent.passed and bent.scores.z > 2 and bent.scores.error > 0.02
     assert not forecast_test(runs(bend=-0.05), SPEC, seed=0).passed
 
 

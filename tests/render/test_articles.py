@@ -111,3 +111,31 @@ def test_a_bar_or_pattern_that_does_not_fit_the_articles_is_refused(two: Path, o
     (two / "_quarto.yml").write_text(text.replace(old, new))
     with pytest.raises(RenderError, match=rf"^_quarto.yml:\d+: .*{says}"):
         render(two)
+
+
+NOTE = """
+```{python}
+#| echo: false
+import os
+from pathlib import Path
+folder = Path(os.environ["STUDY_FITS"])
+(folder / Path("%s")).write_text(str(folder.is_dir()))
+with open("%s", "a") as log:
+    log.write(f"{folder}\\n")
+```
+"""
+
+
+def test_the_articles_of_a_render_share_a_folder_of_fits_that_ends_with_it(two: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    for name in ("index", "other"):
+        with (two / "report" / f"{name}.qmd").open("a") as page:
+            page.write(NOTE % (name, log))
+    folders = []
+    for _ in range(2):
+        render(two, ("html",))
+        (folder,) = set(log.read_text().splitlines())
+        folders.append(folder)
+        assert not Path(folder).exists()
+        log.unlink()
+    assert folders[0] != folders[1], "the next render fits anew"

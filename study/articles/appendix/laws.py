@@ -10,9 +10,10 @@ from study.analysis.misfit import residuals, rms
 from study.analysis.study import SEED, Study
 from study.articles.main.otherwise import FORMS
 from study.articles.shared import style, text
+from study.inference.intervals import inside
 from study.inference.parameters import Array
 from study.inference.posterior import Posterior
-from study.inference.predictive import inside, predict_losses
+from study.inference.predictive import predict_losses
 
 if TYPE_CHECKING:
     from IPython.display import Markdown

@@ -13,8 +13,8 @@ from study.analysis.training import optimal_loss
 from study.articles.main.answer import ASKED
 from study.articles.shared import laws, style, text
 from study.inference.answers import new_experiment
+from study.inference.intervals import LEVELS
 from study.inference.parameters import Array
-from study.inference.predictive import LEVELS
 from study.laws.published import RULE
 
 if TYPE_CHECKING:

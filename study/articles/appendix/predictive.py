@@ -6,10 +6,11 @@ from scipy import stats
 
 from study.analysis.study import SEED, Study, once
 from study.articles.shared import style, text, words
+from study.inference.intervals import central, inside
 from study.inference.likelihood import noise_scale
 from study.inference.parameters import Array
 from study.inference.posterior import Posterior
-from study.inference.predictive import inside, predict_losses, prior_predictive
+from study.inference.predictive import predict_losses, prior_predictive
 from study.inference.spec import HEADLINE, ModelSpec
 
 HEAVY = 10  # degrees of freedom below which tails are called heavy
@@ -25,7 +26,7 @@ def _expected(study: Study) -> Array:
 
 def expected_factor(study: Study) -> str:
     """The factor in loss that the prior's 95 % interval for a run spans, in the median."""
-    low, high = np.quantile(_expected(study), [0.025, 0.975], axis=0)
+    low, high = central(_expected(study), axis=0)
     return text.two(float(np.median(high / low)))
 
 
@@ -36,7 +37,7 @@ def measured_factor(study: Study) -> str:
 
 def expected_inside(study: Study) -> str:
     """How many of the runs lie inside the prior's interval."""
-    low, high = np.quantile(_expected(study), [0.025, 0.975], axis=0)
+    low, high = central(_expected(study), axis=0)
     return f"{int(((study.fit['loss'] >= low) & (study.fit['loss'] <= high)).sum())} of {len(study.fit)}"
 
 
@@ -111,7 +112,7 @@ def prior_check(study: Study) -> Figure:
     _, losses = prior_predictive(HEADLINE, rows, N0, D0, draws=1000, seed=SEED, bytes_per_token=study.bytes_per_token)
     x = np.arange(len(rows))
     for level, alpha in zip(style.LEVELS, style.ALPHAS, strict=True):
-        low, high = np.quantile(losses, [(1 - level) / 2, (1 + level) / 2], axis=0)
+        low, high = central(losses, level, axis=0)
         ax.fill_between(x, low, high, color=style.PRIOR, alpha=alpha, lw=0, step="mid")
     palette = style.colours(study)
     ax.scatter(x, rows["loss"], c=[palette[budget] for budget in rows["budget"]], s=18, zorder=3)
@@ -136,7 +137,7 @@ def checks(study: Study) -> Figure:
             mine = (rows[column] == level).to_numpy()
             spread = 100 * (np.log(predicted[:, mine]) - middle[mine])
             for share, alpha in zip(style.LEVELS, style.ALPHAS, strict=True):
-                low, high = np.quantile(spread, [(1 - share) / 2, (1 + share) / 2])
+                low, high = central(spread, share)
                 ax.fill_between([x - 0.38, x + 0.38], low, high, color=style.PREDICTIVE, alpha=alpha, lw=0)
             ax.scatter(
                 x + rng.uniform(-0.22, 0.22, mine.sum()),
@@ -175,7 +176,7 @@ def quantiles(study: Study) -> Figure:
         nu = np.minimum(posterior.parameters.nu[rng.integers(0, len(posterior.parameters), 400)], 1e6)
         simulated = np.sort(stats.t.rvs(nu[:, None], size=(400, len(z)), random_state=rng), axis=1)
         theory = np.median(simulated, axis=0)
-        low, high = np.quantile(simulated, [0.025, 0.975], axis=0)
+        low, high = central(simulated, axis=0)
         ax.fill_between(theory, low, high, color=style.PREDICTIVE, alpha=0.25, lw=0)
         ax.plot(theory, theory, color=style.MUTED, lw=0.8)
         budgets = study.fit["budget"].to_numpy()[order]

@@ -9,6 +9,7 @@ from study.analysis.stages import stages
 from study.analysis.study import IMPORTANCE, NUTS, TARGET_N, Study
 from study.analysis.variants import variants, without_each
 from study.articles.shared import text, words
+from study.inference.answers import summarise
 from study.inference.parameters import Array
 from study.inference.posterior import ESS, KHAT, RHAT, ImportanceDiagnostics, Posterior
 
@@ -66,7 +67,8 @@ def largest_khat(study: Study) -> str:
 
 def _apart(study: Study) -> float:
     """How far median and ends of ln D_opt differ between the two ways of drawing, in widths of the 95 % interval."""
-    slow, fast = (np.log(np.quantile(draws, [0.025, 0.5, 0.975])) for draws in (tokens(study), study.fast.draws.D_opt_at(TARGET_N)))
+    answers = (summarise(draws) for draws in (tokens(study), study.fast.draws.D_opt_at(TARGET_N)))
+    slow, fast = (np.log([one.ci95[0], one.median, one.ci95[1]]) for one in answers)
     return float(np.abs(slow - fast).max() / (slow[2] - slow[0]))
 
 

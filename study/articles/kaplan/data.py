@@ -10,6 +10,7 @@ import pandas as pd
 
 from study.analysis.runs import load as load_runs
 from study.errors import StudyError
+from study.record import runs_folder
 
 GRID = "cpu"  # where $STUDY_GRID does not name another
 FACTORS, SHAPES, BATCHES = ("factors",), ("shapes",), ("batches",)
@@ -51,13 +52,13 @@ class Kaplan:
 
 
 def load(grid: str | None = None, folder: Path | None = None) -> Kaplan:
-    """The article's records: $STUDY_GRID under $STUDY_RUNS where not given.
+    """The article's records: $STUDY_GRID under `record.runs_folder` where not given.
 
     Raises:
         NoRunsError: fewer than three budgets of three sizes are recorded.
     """
     name = grid or os.environ.get("STUDY_GRID") or GRID
-    where = folder or Path(os.environ.get("STUDY_RUNS") or "runs")
+    where = folder or runs_folder()
     runs, curves = load_runs([name], where)
     sizes = runs.groupby("budget")["N"].nunique() if len(runs) else pd.Series(dtype=float)
     if (sizes >= 3).sum() < 2:

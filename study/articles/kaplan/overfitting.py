@@ -109,7 +109,8 @@ def forecast_error(study: Kaplan) -> str:
     if fitted(study) is None:
         return text.ABSENT
     table = rows(study).assign(loss=rows(study)["best_loss"])
-    return text.percent(forecast(overfitting_law(bytes_per_token=study.bytes_per_token), table, "unique", seed=0).error, 1)
+    ahead = forecast(overfitting_law(bytes_per_token=study.bytes_per_token), table, "unique", seed=0)
+    return text.percent(ahead.scores.error_rms, 1)
 
 
 def regions(study: Kaplan) -> Verdict:

@@ -67,7 +67,7 @@ def fan(study: Study) -> Figure:
 
 def _target(ax: Axes, study: Study) -> None:
     """The point asked for: D_opt at TARGET_N, at the median compute that makes it optimal."""
-    low, middle, high = map(float, np.quantile(tokens(study), [0.025, 0.5, 0.975]))
+    (low, high), middle = text.central(tokens(study)), float(np.median(tokens(study)))
     C = target_compute(study)
     ax.errorbar(
         [C], [middle], [[middle - low], [high - middle]], fmt="o", color=style.INK, ms=4.5, lw=1.4, capsize=3, zorder=6

@@ -9,9 +9,9 @@ from study.analysis import answers
 from study.analysis.study import CHINCHILLA_C, TARGET_N, USUAL_BYTES, Study
 from study.articles.shared import laws, style, text, words
 from study.inference.answers import SIZES
+from study.inference.intervals import LEVELS
 from study.inference.parameters import Array
 from study.inference.posterior import ends_error
-from study.inference.predictive import LEVELS
 from study.laws.published import RULE
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from study.analysis.study import Study
 from study.analysis.tables import each
 from study.articles.shared import style, text, words
 from study.articles.shared.page import callout
+from study.inference.intervals import central
 from study.inference.parameters import Array
 
 if TYPE_CHECKING:
@@ -56,6 +57,12 @@ def times_beyond(study: Study) -> str:
     return text.two(held_out.times_beyond(study))
 
 
+def written(study: Study) -> str:
+    """When the prediction was made, where that was before the runs."""
+    said = held_out.committed(study)
+    return f"written down on {said['made'][:10]}, before the first of these runs was begun" if said else "computed after the runs"
+
+
 def promise(study: Study) -> str:
     """What became of the law's interval one step beyond the runs."""
     if not len(study.held_out):
@@ -88,7 +95,7 @@ def width(study: Study) -> str:
     """The factor between the ends of the 95 % predictive interval, in the median."""
     if not len(study.held_out):
         return text.ABSENT
-    low, high = np.quantile(held_out.predictions(study), [0.025, 0.975], axis=0)
+    low, high = central(held_out.predictions(study), axis=0)
     return text.significant(float(np.median(high / low)))
 
 
@@ -127,7 +134,7 @@ def predicted(study: Study) -> Figure:
     left.plot(x, loss, "s", color=style.HELD_OUT, ms=6, mec="white", zorder=5)
     middle = np.median(predicted, axis=0)
     for level, height in ((0.95, 5.0), (0.8, 9.0), (0.5, 13.0)):
-        low, high = (100 * (np.quantile(predicted, q, axis=0) / middle - 1) for q in ((1 - level) / 2, (1 + level) / 2))
+        low, high = (100 * (end / middle - 1) for end in central(predicted, level, axis=0))
         right.vlines(x, low, high, color=style.PREDICTIVE, lw=height / 1.6, alpha=0.4)
     right.plot(x, 100 * (loss / middle - 1), "s", color=style.HELD_OUT, ms=6, mec="white", zorder=5)
     right.axhline(0, color=style.MUTED, lw=0.8)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from study.analysis import answers, approaches, stages, training
+from study.analysis import answers, approaches, entropy, stages, training
 from study.analysis.study import Study
 from study.articles.claims import claims_of
 from study.articles.main import limits
@@ -52,6 +52,19 @@ def four_times(study: Study) -> Verdict:
                    _word(words.lies(LAB_PENALTY, lost) == "inside"), float(np.median(lost)), f"`{study.grid.name}`")
 
 
+def lab_entropy(study: Study) -> Verdict:
+    """Does the interval of E hold the entropy of each text whose entropy is known?"""
+    found = entropy.last(study)
+    if not found:
+        return absent("lab-entropy", "E is the entropy", entropy.SOURCES[0])
+    held = [one.low <= source.entropy <= one.high for source, one in found]
+    word: Word = "reproduced" if all(held) else "undecided" if any(held) else "contradicted"
+    measured = "; ".join(f"{one.E:.2f} {text.interval(one.low, one.high, lambda x: f'{x:.2f}')} for {source.entropy:.2f}"
+                         for source, one in found)
+    return Verdict("lab-entropy", "E is the entropy", measured, word, max(abs(one.E / source.entropy - 1) for source, one in found),
+                   words.enumeration([f"`{source.name}`" for source, _ in found]))
+
+
 def throughput(study: Study) -> Verdict:
     """Are small models slower a FLOP, and does curve_fit answer by its start?"""
     rows = training.speeds(study)
@@ -95,7 +108,7 @@ VERDICTS: Mapping[str, Callable[[Study], Verdict]] = MappingProxyType({
     "lab-three-runs": three_runs,
     "lab-isoflop": lambda _: isoflop(),
     "lab-penalty": four_times,
-    "lab-entropy": lambda _: absent("lab-entropy", "E is the entropy", "markov-2"),
+    "lab-entropy": lab_entropy,
     "lab-throughput": throughput,
     "six-n": six_n,
     "three-methods": three_methods,

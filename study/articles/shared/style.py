@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
 from study.analysis.study import Study
+from study.inference.intervals import central
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -177,7 +178,7 @@ def fan(
     """Central intervals of `draws` (K, S) along `x` (K,), and their median, which is returned."""
     values = np.asarray(draws, dtype=float)
     for level, alpha in zip(levels, ALPHAS[-len(levels) :], strict=True):
-        low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2], axis=1)
+        low, high = central(values, level, axis=1, omit_nan=True)
         ax.fill_between(x, low, high, color=colour, alpha=alpha, lw=0, zorder=zorder)
     middle = np.asarray(np.nanmedian(values, axis=1))
     if median:
@@ -189,7 +190,7 @@ def bar(ax: Axes, y: float, draws: Any, colour: str, *, levels: Sequence[float] 
     """Nested horizontal bars of the central intervals of draws (S,), and a tick at the median, which is returned."""
     values = np.asarray(draws, dtype=float)
     for level, width in zip(levels, (2.0, 4.5, 8.0)[-len(levels) :], strict=True):
-        low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2])
+        low, high = central(values, level, omit_nan=True)
         ax.plot(
             [low, high],
             [y, y],

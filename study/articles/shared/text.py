@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from study.inference import intervals
+
 if TYPE_CHECKING:
     from IPython.display import Markdown
 
@@ -78,8 +80,8 @@ def interval(low: float, high: float, form: Callable[[float], str] = significant
 
 
 def central(draws: Any, level: float = 0.95) -> tuple[float, float]:
-    """Ends of the central interval of `level` over the draws."""
-    low, high = np.nanquantile(np.asarray(draws, dtype=float), [(1 - level) / 2, (1 + level) / 2])
+    """Ends of the central interval of `level` over the draws that are numbers."""
+    low, high = intervals.central(draws, level, omit_nan=True)
     return float(low), float(high)
 
 

@@ -5,9 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from study.data.go.engine import play_game, random_opening
-from study.data.go.games import Game, Games, GoError, read_lines, write_line
+from study.data.go.games import Game, Games, GoError, read_games, read_lines, write_line
 from study.data.go.positions import TEST_GAMES
 from study.data.tokens import train_order
+from study.record import write_atomic
 
 AGAIN = 2  # positions of a test game that are labelled a second time
 AGAIN_SEED = 1_000_000  # the engine's seed of the first of them
@@ -16,6 +17,7 @@ AGAIN_SEED = 1_000_000  # the engine's seed of the first of them
 def made(path: Path, count: int, play: Callable[[int], Game], workers: int = 1) -> Iterator[Game]:
     """Games 0 to `count` - 1: those that `path` holds already, then `play(index)`, each appended to `path` in its turn.
 
+    Where `path` is not there and a packed file of its name is, the games of that one come first.
     `workers` games are played at a time: each is an engine's process, so threads do.
 
     Raises:
@@ -23,8 +25,11 @@ def made(path: Path, count: int, play: Callable[[int], Game], workers: int = 1) 
     """
     players = ThreadPoolExecutor(workers)
     try:
-        kept = read_lines(path.read_text().splitlines(keepends=True), str(path)) if path.exists() else []
         path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists() and (packed := path.with_suffix(".npz")).exists():
+            games = read_games(packed)
+            write_atomic(path, "".join(write_line(games.game(index)) for index in range(len(games))).encode())
+        kept = read_lines(path.read_text().splitlines(keepends=True), str(path)) if path.exists() else []
         with path.open("r+" if path.exists() else "w") as file:
             file.seek(sum(len(write_line(game)) for game in kept))
             file.truncate()

@@ -7,7 +7,6 @@
 A study that has its .json is never run again.
 """
 
-import json
 import multiprocessing
 import os
 import shutil
@@ -26,9 +25,9 @@ from study.inference.calibration.coverage import COVERAGE_SEED, RESAMPLES, TRUTH
 from study.inference.calibration.designs import design
 from study.inference.calibration.ranks import RANKED
 from study.inference.calibration.sbc import FITS, SEED, TARGETS, calibrate, rank_tests
-from study.inference.predictive import LEVELS
+from study.inference.intervals import LEVELS
 from study.provenance import cpu_model, git_state, lock_sha256
-from study.record import write_atomic
+from study.record import write_atomic, write_json
 
 FEWEST = 20  # draws with a rank that can be tested
 CHUNK, SLOW_CHUNK = 25, 4  # draws between two saves; the second for NUTS and coverage
@@ -173,4 +172,4 @@ def write_study(out: Path, name: str, rows: pd.DataFrame, body: dict[str, Any]) 
     commit, dirty = git_state()
     body["provenance"] = {"git_commit": commit, "git_dirty": dirty, "lock_sha256": lock_sha256(), "cpu": cpu_model()}
     write_atomic(out / f"{name}.csv", rows.to_csv(index=False, float_format="%.6g").encode())
-    write_atomic(out / f"{name}.json", (json.dumps(body, indent=1) + "\n").encode())
+    write_json(out / f"{name}.json", body)

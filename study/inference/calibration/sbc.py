@@ -18,11 +18,12 @@ from study.errors import StudyError
 from study.inference.calibration.designs import EXTRAPOLATION, REFERENCE_N, Design
 from study.inference.calibration.ranks import RANKED, coverage_of_ranks, rank, uniformity
 from study.inference.fast.fit import fit_fast
+from study.inference.intervals import LEVELS
 from study.inference.likelihood import log_likelihood
 from study.inference.observations import PriorDominatedWarning
 from study.inference.parameters import Array, Parameters
 from study.inference.posterior import ImportanceDiagnostics, Posterior, fit_posterior
-from study.inference.predictive import LEVELS, simulate
+from study.inference.predictive import simulate
 from study.inference.priors import draw_prior, free_parameters
 from study.inference.spec import HEADLINE, ModelSpec
 

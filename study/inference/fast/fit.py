@@ -1,39 +1,26 @@
-"""The fast exact fit: importance draws from an adapted proposal, smoothed to the exact posterior (PSIS).
+"""The fast exact fit: importance draws from an adapted proposal (`adapt`), smoothed to the exact posterior.
 
 A fit takes a fraction of a second where NUTS takes seconds, which is what makes calibration and design studies with
-thousands of refits cheap. The tail shape k-hat of the importance weights says whether they can be trusted (Vehtari et al.,
-arXiv 1507.02646); above 0.7 the fit is done by NUTS instead.
+thousands of refits cheap. Where k-hat is above 0.7 the fit is done by NUTS instead.
 """
-
-import warnings
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from scipy import special
 
-from study.inference.fast.mixture import Mixture, effective, rebuild, resample
+from study.inference.fast.adapt import WeightedDraws, settle
+from study.inference.fast.mixture import Mixture
 from study.inference.fast.proposal import propose
 from study.inference.fast.target import Target, supported, target
 from study.inference.observations import bytes_per_token_of, check_design, observations, reference
 from study.inference.parameters import Array
-from study.inference.posterior import ImportanceDiagnostics, Posterior, fit_posterior
+from study.inference.posterior import Posterior, fit_posterior
 from study.inference.priors import Priors
 from study.inference.spec import HEADLINE, ModelSpec
 
 FREEDOM = 8  # of the t the two terms are drawn from
 ATTEMPTS = 2
 ENOUGH = 1000.0  # effective draws below which a fit is tried again
-
-
-@dataclass(frozen=True)
-class WeightedDraws:
-    """Draws of (x, psi) with smoothed log weights: see `target` for the coordinates."""
-
-    x: Array  # (M, K)
-    psi: Array  # (M, 2)
-    log_weight: Array  # (M,)
-    diagnostics: ImportanceDiagnostics
 
 
 def fit_fast(table: pd.DataFrame, spec: ModelSpec = HEADLINE, *, seed: int, draws: int = 4000, N0: float | None = None,
@@ -64,7 +51,7 @@ def fit_fast(table: pd.DataFrame, spec: ModelSpec = HEADLINE, *, seed: int, draw
     weighted = weighted_draws(problem, draws, rng)
     if fallback and not weighted.diagnostics.converged:
         return fit_posterior(table, spec, seed=seed, N0=N0, D0=D0, bytes_per_token=bytes_per_token, prior=prior)
-    keep = rng.permutation(resample(weighted.log_weight, draws, rng))
+    keep = weighted.equal(draws, rng)
     x, psi = weighted.x[keep], weighted.psi[keep]
     values = problem.parameters(x, psi)
     u = problem.effects(x, psi, rng) if spec.group is not None else np.zeros((draws, len(rows.groups)))
@@ -77,15 +64,11 @@ def weighted_draws(problem: Target, count: int, rng: np.random.Generator) -> Wei
 
     Where k-hat > 0.7 or few draws are effective, once more: four times as many, from a mixture rebuilt on the first.
     """
-    mixture = propose(problem, rng)
-    for attempt in range(ATTEMPTS):
-        x, psi, log_weight = importance(problem, mixture, count * 4**attempt, rng)
-        smooth, khat = smoothed(log_weight)
-        result = WeightedDraws(x, psi, smooth, ImportanceDiagnostics(khat, effective(smooth), len(x)))
-        if result.diagnostics.converged and result.diagnostics.effective >= min(ENOUGH, count / 4):
-            break
-        mixture = rebuild(x, psi, log_weight, rng)
-    return result
+    def evaluate(mixture: Mixture, draws: int) -> tuple[Array, Array, Array]:
+        return importance(problem, mixture, draws, rng)
+
+    counts = [count * 4**attempt for attempt in range(ATTEMPTS)]
+    return settle(evaluate, propose(problem, rng), counts, min(ENOUGH, count / 4), rng)
 
 
 def importance(problem: Target, mixture: Mixture, count: int, rng: np.random.Generator) -> tuple[Array, Array, Array]:
@@ -105,12 +88,3 @@ def importance(problem: Target, mixture: Mixture, count: int, rng: np.random.Gen
     log_proposal = mixture.log_density(x) + log_t + np.log(a * c)
     log_weight = problem.log_posterior(x, psi) - log_proposal
     return x, psi, np.where(np.isnan(log_weight), -np.inf, log_weight)  # a mode that overflowed is of a point that fits nothing
-
-
-def smoothed(log_weight: Array) -> tuple[Array, float]:
-    """Pareto-smoothed log weights, normalised, and k-hat (Vehtari et al., arXiv 1507.02646)."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # arviz announces its 1.0 at import
-        import arviz as az
-    smooth, khat = az.psislw(np.maximum(log_weight, log_weight.max() - 500.0))
-    return np.asarray(smooth), float(khat)

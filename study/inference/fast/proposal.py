@@ -8,7 +8,8 @@ full support, so nothing is cut off at the edge of a grid.
 
 import numpy as np
 
-from study.inference.fast.mixture import KERNELS, Mixture, effective, rebuild, resample
+from study.inference.fast.adapt import Adaptation, adapt
+from study.inference.fast.mixture import KERNELS, Mixture, resample
 from study.inference.fast.target import E_COLUMN, Target
 from study.inference.parameters import Array
 
@@ -17,25 +18,17 @@ REACH = 4.5  # prior s.d. to each side where the grid begins
 DEPTH = 10.0  # a node this far below the highest log density is outside
 ZOOMS = 8
 ELSEWHERE = {"E": 0.0, "g": 0.0, "nu": np.log(10.0), "tau": 0.7}  # where the grid holds the other coordinates
-ROUND = 1500  # draws
-MIN_ROUNDS, MAX_ROUNDS = 2, 30
-ENOUGH = 0.3  # effective fraction of a round's draws at which the mixture is good
+RULE = Adaptation(round=1500, least=2, most=30, enough=0.3)
 
 
 def propose(target: Target, rng: np.random.Generator) -> Mixture:
     """Locate the posterior, then adapt until the mixture covers it or no longer gets better."""
-    mixture = locate(target, rng)
-    before = 0.0
-    for index in range(MAX_ROUNDS):
-        x, start = mixture.draw(ROUND, rng)
+    def evaluate(mixture: Mixture, count: int) -> tuple[Array, Array, Array]:
+        x, start = mixture.draw(count, rng)
         psi, _, value = target.modes(x, start)
-        log_weight = value - mixture.log_density(x)
-        fraction = effective(log_weight) / ROUND
-        mixture = rebuild(x, psi, log_weight, rng)
-        if index + 1 >= MIN_ROUNDS and (fraction > ENOUGH or (fraction > ENOUGH / 3 and fraction < 1.1 * before)):
-            break
-        before = fraction
-    return mixture
+        return x, psi, value - mixture.log_density(x)
+
+    return adapt(evaluate, locate(target, rng), RULE, rng)
 
 
 def locate(target: Target, rng: np.random.Generator) -> Mixture:

@@ -60,7 +60,7 @@ class Target:
                 with np.errstate(divide="ignore", invalid="ignore"):
                     total += np.where(v > 0, math.log(4.0) + np.log(v) - 0.5 * v**4 - HALF_LN_2PI, -np.inf)
             else:
-                total += _log_normal(v, self.gaussian_prior(name))
+                total += log_normal(v, self.gaussian_prior(name))
         return total
 
     def gaussian_prior(self, name: str) -> tuple[float, float]:
@@ -83,13 +83,13 @@ class Target:
         mean = np.broadcast_to([mu_E, mu, mu], (len(x), 3)).copy()
         psi, precision, value = conditional_modes(self.phi(x), mean[:1], True, self.n, self.d, self.y, self.c, self.first,
                                                   mean, np.array([sd_E, sd, sd]))
-        return psi, precision, _finite(value + self.log_prior(x) - _log_normal(x[:, E_COLUMN], self.prior.E))
+        return psi, precision, _finite(value + self.log_prior(x) - log_normal(x[:, E_COLUMN], self.prior.E))
 
     def log_posterior(self, x: Array, psi: Array) -> Array:
         """Exact log joint density of (x, psi) and the data, group effects integrated out, shape (M,)."""
         losses = np.column_stack([x[:, E_COLUMN], psi])
         likelihood = log_likelihood(self.phi(x), losses, self.n, self.d, self.y, self.c, self.first)
-        terms = _log_normal(psi[:, 0], self.prior.t) + _log_normal(psi[:, 1], self.prior.t)
+        terms = log_normal(psi[:, 0], self.prior.t) + log_normal(psi[:, 1], self.prior.t)
         return _finite(likelihood + self.log_prior(x) + terms)
 
     def effects(self, x: Array, psi: Array, rng: np.random.Generator) -> Array:
@@ -136,7 +136,8 @@ def target(rows: Observations, spec: ModelSpec, N0: float, D0: float, bytes_per_
                   np.log10(rows.C / (6 * N0 * D0))[order], first.astype(np.int64), prior, tuple(free))
 
 
-def _log_normal(value: Array, mean_sd: tuple[float, float]) -> Array:
+def log_normal(value: Array, mean_sd: tuple[float, float]) -> Array:
+    """Log density of the normal."""
     mean, sd = mean_sd
     return np.asarray(-0.5 * ((value - mean) / sd) ** 2 - math.log(sd) - HALF_LN_2PI)
 

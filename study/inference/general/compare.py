@@ -8,8 +8,8 @@ import pandas as pd
 from scipy import special
 
 from study.inference.general.draws import LawPosterior, fit_law
-from study.inference.intervals import inside
 from study.inference.parameters import Array
+from study.inference.scores import Scores, score
 from study.laws.law import Law, LawError
 
 TOP = 0.2  # of the runs are forecast
@@ -53,11 +53,9 @@ class Forecast:
     """Rows beyond a limit, predicted from the rest."""
 
     fitted: int
-    predicted: int
     limit: float  # the largest fitted value of the column
-    inside: dict[float, int]  # how many lie in the central predictive interval of each level
-    z: float  # mean signed error of ln y, in predictive standard deviations
-    error: float  # root mean square of ln y less the predictive median
+    predicted: int
+    scores: Scores
 
 
 def forecast(law: Law, table: pd.DataFrame, by: str, *, seed: int, share: float = TOP, limit: float | None = None,
@@ -72,8 +70,4 @@ def forecast(law: Law, table: pd.DataFrame, by: str, *, seed: int, share: float 
     if below.empty or above.empty:
         raise LawError(f"no rows on both sides of {by} = {at:g}: nothing to forecast")
     predicted = fit_law(law, below, seed=seed, group=group).predict(above, seed=seed, group=group)
-    measured, logs = above[law.response].to_numpy(dtype=float), np.log(predicted)
-    error = np.log(measured) - np.median(logs, axis=0)
-    low, high = np.quantile(logs, [0.1587, 0.8413], axis=0)  # a normal's one s.d., and a Student-t may have none
-    return Forecast(len(below), len(above), at, inside(predicted, measured), float(np.mean(error / (0.5 * (high - low)))),
-                    float(np.sqrt(np.mean(error**2))))
+    return Forecast(len(below), at, len(above), score(predicted, above[law.response]))

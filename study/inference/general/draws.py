@@ -4,23 +4,23 @@ The gate is the study's own: k-hat <= 0.7 for importance draws, R-hat, ESS and d
 """
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import minimize
 
-from study.inference.fast.fit import smoothed
-from study.inference.fast.mixture import Mixture, effective, rebuild, resample
+from study.inference.fast.adapt import Adaptation, WeightedDraws, adapt, weigh
+from study.inference.fast.mixture import Mixture, rebuild
 from study.inference.general.density import Problem, coordinates, problem
 from study.inference.parameters import Array
-from study.inference.posterior import KHAT, Diagnostics, ImportanceDiagnostics
+from study.inference.posterior import Diagnostics, ImportanceDiagnostics
 from study.laws.law import Law
 
 STARTS, PRIOR_POINTS = 4, 600
 SPREAD = 1.3  # of the first proposal, in standard deviations of Laplace's approximation
-ROUND, ROUNDS, ENOUGH = 1500, 12, 0.3  # draws a round of adaptation, rounds, effective fraction that ends it
+RULE = Adaptation(round=1500, least=1, most=12, enough=0.3, growth=0.0)
 
 
 @dataclass(frozen=True)
@@ -79,43 +79,34 @@ def fit_law(law: Law, table: pd.DataFrame, *, seed: int, draws: int = 4000, refe
     """
     at = problem(law, table, reference=reference, scale=scale, group=group)
     rng = np.random.default_rng(seed)
-    x, log_weight, khat = importance(at, draws, rng)
-    found = ImportanceDiagnostics(khat, effective(log_weight), len(x))
-    if fallback and not found.converged:
+    found = importance(at, draws, rng)
+    if fallback and not found.diagnostics.converged:
         from study.inference.general.nuts import nuts
 
         return nuts(at, seed=seed, draws=max(1000, draws // 4))
-    keep = rng.permutation(resample(log_weight, draws, rng))
-    return LawPosterior(law, at, x[keep], at.effects(x[keep], rng), found, seed)
+    x = found.x[found.equal(draws, rng)]
+    return LawPosterior(law, at, x, at.effects(x, rng), found.diagnostics, seed)
 
 
-def importance(at: Problem, count: int, rng: np.random.Generator) -> tuple[Array, Array, float]:
-    """Draws (M, K), their smoothed log weights (M,) and k-hat."""
+def importance(at: Problem, count: int, rng: np.random.Generator) -> WeightedDraws:
+    """Weighted draws of the coordinates: from Laplace's approximation widened, or where that fails from an adapted mixture."""
     centre, factor = laplace(at, rng)
-    proposal = Mixture(centre[None], (SPREAD * factor, 2 * SPREAD * factor), np.zeros((1, 2)))
 
-    def draw(proposal: Mixture, count: int) -> tuple[Array, Array, Array]:
+    def evaluate(proposal: Mixture, count: int) -> tuple[Array, Array, Array]:
         y, _ = proposal.draw(count, rng)
         x, log_jacobian = widened(y, centre)
-        return y, x, at.log_posterior(x) + log_jacobian - proposal.log_density(y)
+        return y, np.zeros((count, 2)), at.log_posterior(x) + log_jacobian - proposal.log_density(y)
 
-    _, x, log_weight = draw(proposal, count)
-    smooth, khat = smoothed(log_weight)
-    if khat <= 0.5 and effective(smooth) >= 0.15 * count:
-        return x, smooth, khat
-    for attempt in (2, 8):
-        for _ in range(ROUNDS):
-            y, _, log_weight = draw(proposal, ROUND)
-            good = effective(log_weight) / ROUND > ENOUGH
-            proposal = rebuild(y, np.zeros((len(y), 2)), log_weight, rng)
-            if good:
+    proposal = Mixture(centre[None], (SPREAD * factor, 2 * SPREAD * factor), np.zeros((1, 2)))
+    found, _ = weigh(evaluate, proposal, count)
+    if found.diagnostics.khat > 0.5 or found.diagnostics.effective < 0.15 * count:
+        for larger in (2, 8):
+            proposal = adapt(evaluate, proposal, RULE, rng)
+            found, log_weight = weigh(evaluate, proposal, larger * count)
+            if found.diagnostics.converged:
                 break
-        y, x, log_weight = draw(proposal, attempt * count)
-        smooth, khat = smoothed(log_weight)
-        if khat <= KHAT:
-            break
-        proposal = rebuild(y, np.zeros((len(y), 2)), log_weight, rng)
-    return x, smooth, khat
+            proposal = rebuild(found.x, found.psi, log_weight, rng)
+    return replace(found, x=widened(found.x, centre)[0])
 
 
 def widened(y: Any, centre: Array, xp: Any = np) -> tuple[Any, Any]:

@@ -2,29 +2,29 @@
 
 The coordinates, the likelihood and the conditional draws of the two terms are `fast`'s. The prior of the law is the population's
 predictive density for a new study with the table's covariates (of a relative loss, only its part that no unit moves); the
-prior of the noise is that of `priors`. Rounds of draws begin at the prior and follow the tempered posterior by the mixture of
-`fast.mixture`; PSIS smooths the last weights, and k-hat says whether they can be trusted.
+prior of the noise is that of `priors`. The mixture of `fast.adapt` begins at draws of the prior.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from study.inference.fast.fit import importance, smoothed
+from study.inference.fast.adapt import Adaptation, Evaluate, adapt, settle
+from study.inference.fast.fit import importance
 from study.inference.fast.likelihood import log_likelihood
-from study.inference.fast.mixture import Mixture, effective, rebuild, resample
-from study.inference.fast.target import E_COLUMN, Target, target
-from study.inference.observations import observations
+from study.inference.fast.mixture import Mixture, rebuild
+from study.inference.fast.target import E_COLUMN, Target, log_normal, target
+from study.inference.observations import observations, reference
 from study.inference.parameters import Array
 from study.inference.pooled.coordinates import SCALE, WITHOUT_SCALE, from_coordinates, log_jacobian, to_coordinates
 from study.inference.pooled.population import BYTES, Population, covariates
-from study.inference.posterior import KHAT, ImportanceDiagnostics, Posterior
+from study.inference.posterior import Posterior
 from study.inference.spec import BYTES_PER_TOKEN, HEADLINE, ModelSpec
 
-ROUND, ROUNDS, FIRST = 1500, 40, 6000  # draws a round, rounds, draws of the first round
+FIRST = 6000  # draws of the prior that the first mixture is built on
 ENOUGH = 0.25  # effective fraction of a round's draws at which the mixture is good
+RULE = Adaptation(round=1500, least=1, most=40, enough=ENOUGH, growth=1.05)
 ATTEMPTS = (2, 4, 8, 8)  # proposals a draw that is asked for, until enough carry weight and k-hat is good
 
 
@@ -58,29 +58,17 @@ def fit_informed(table: pd.DataFrame, prior: Informed, spec: ModelSpec = HEADLIN
         BadValueError, SpecError: the table cannot be fitted.
     """
     rows = observations(table, spec)
-    N0, D0 = float(np.exp(np.log(rows.N).mean())), float(np.exp(np.log(rows.D).mean()))
+    N0, D0 = reference(rows)
     problem = _Problem(target(rows, spec, N0, D0, bytes_per_token), prior, N0, D0, bytes_per_token)
     rng = np.random.default_rng(seed)
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        x, psi, log_weight = problem.first(FIRST, rng)
-        before = 0.0
-        for _ in range(ROUNDS):
-            x, psi, log_weight = problem.importance(rebuild(x, psi, log_weight, rng), ROUND, rng)
-            fraction = effective(log_weight) / ROUND
-            if fraction > ENOUGH or ENOUGH / 3 < fraction < 1.05 * before:
-                break
-            before = fraction
-        for larger in ATTEMPTS:
-            x, psi, log_weight = problem.importance(rebuild(x, psi, log_weight, rng), larger * draws, rng)
-            smooth, khat = smoothed(log_weight)
-            if khat <= KHAT and effective(smooth) > ENOUGH * draws:
-                break
-    diagnostics = ImportanceDiagnostics(khat, effective(smooth), len(x))
-    keep = rng.permutation(resample(smooth, draws, rng))
-    x, psi = x[keep], psi[keep]
+        mixture = adapt(problem.importance(rng), rebuild(*problem.first(FIRST, rng), rng), RULE, rng)
+        found = settle(problem.importance(rng), mixture, [larger * draws for larger in ATTEMPTS], ENOUGH * draws, rng)
+    keep = found.equal(draws, rng)
+    x, psi = found.x[keep], found.psi[keep]
     values = problem.target.parameters(x, psi)
     u = problem.target.effects(x, psi, rng) if spec.group is not None else np.zeros((draws, len(rows.groups)))
-    return Posterior(values.surface(N0, D0), values, u, rows, spec, N0, D0, bytes_per_token, seed, diagnostics, None)
+    return Posterior(values.surface(N0, D0), values, u, rows, spec, N0, D0, bytes_per_token, seed, found.diagnostics, None)
 
 
 @dataclass(frozen=True)
@@ -91,15 +79,18 @@ class _Problem:
     D0: float
     bytes_per_token: float
 
-    def importance(self, mixture: Mixture, count: int, rng: np.random.Generator) -> tuple[Array, Array, Array]:
+    def importance(self, rng: np.random.Generator) -> Evaluate:
         # draws and weights for the default prior of the law, which the population's then replaces
-        x, psi, log_weight = importance(self.target, mixture, count, rng)
-        p, law = self.target.prior, self.target.parameters(x, psi)
-        default = sum(_log_normal(column, mean_sd) for column, mean_sd in (
-            (x[:, 0], p.exponent), (x[:, 1], p.exponent), (x[:, E_COLUMN], p.E), (psi[:, 0], p.t), (psi[:, 1], p.t)))
-        own = self.prior.log_density(to_coordinates(law, self.N0, self.D0, self.bytes_per_token))
-        log_weight = log_weight - default + own + log_jacobian(law.alpha, law.beta)
-        return x, psi, np.where(np.isfinite(log_weight), log_weight, -np.inf)
+        def evaluate(mixture: Mixture, count: int) -> tuple[Array, Array, Array]:
+            x, psi, log_weight = importance(self.target, mixture, count, rng)
+            p, law = self.target.prior, self.target.parameters(x, psi)
+            default = sum(log_normal(column, mean_sd) for column, mean_sd in (
+                (x[:, 0], p.exponent), (x[:, 1], p.exponent), (x[:, E_COLUMN], p.E), (psi[:, 0], p.t), (psi[:, 1], p.t)))
+            own = self.prior.log_density(to_coordinates(law, self.N0, self.D0, self.bytes_per_token))
+            log_weight = log_weight - default + own + log_jacobian(law.alpha, law.beta)
+            return x, psi, np.where(np.isfinite(log_weight), log_weight, -np.inf)
+
+        return evaluate
 
     def first(self, count: int, rng: np.random.Generator) -> tuple[Array, Array, Array]:
         # draws of the prior, weighed by the likelihood
@@ -118,6 +109,3 @@ class _Problem:
         value = log_likelihood(t.phi(x), np.column_stack([x[:, E_COLUMN], psi]), t.n, t.d, t.y, t.c, t.first)
         return x, psi, np.where(np.isfinite(value), value, -np.inf)
 
-
-def _log_normal(value: Array, mean_sd: tuple[float, float]) -> Array:
-    return np.asarray(-0.5 * ((value - mean_sd[0]) / mean_sd[1]) ** 2 - math.log(mean_sd[1] * math.sqrt(2 * math.pi)))

@@ -52,6 +52,15 @@ def test_making_goes_on_after_a_line_that_was_cut(tmp_path: Path) -> None:
     assert list(made(path, 1, play)) == GAMES[:1] and path.read_text() == "".join(map(write_line, GAMES))
 
 
+def test_making_goes_on_from_a_packed_file(tmp_path: Path) -> None:
+    write_games(tmp_path / "games.npz", GAMES[:1])
+    assert list(made(tmp_path / "games.txt", 2, lambda index: GAMES[index] if index else pytest.fail("made again"))) == GAMES
+    (tmp_path / "other.npz").write_bytes(b"no games")
+    with pytest.raises(GoError, match=r"other\.npz"):
+        list(made(tmp_path / "other.txt", 2, GAMES.__getitem__))
+    assert not (tmp_path / "other.txt").exists()
+
+
 @pytest.mark.parametrize("line", ["1 2 x 3\n", "\n", "1 9 3 4 5\n", "1 1 3 4 90\n", "1 -1 3 4 5\n"])
 def test_a_line_that_is_no_game_is_refused(line: str) -> None:
     with pytest.raises(GoError, match="here, line 2"):

@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from study.inference.calibration.designs import THREE
+from study.inference.fast import adapt
 from study.inference.fast import fit as fast
 from study.inference.fast.fit import fit_fast
 from study.inference.fast.target import target
@@ -103,7 +104,7 @@ def test_nuts_takes_over(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fast, "ENOUGH", 0.0)
     spec = ModelSpec(law="kaplan") if kind == "another law" else NORMAL
     if kind == "k-hat":
-        monkeypatch.setattr(fast, "smoothed", lambda log_weight: (log_weight, 0.9))
+        monkeypatch.setattr(adapt, "smoothed", lambda log_weight: (log_weight, 0.9))
     assert fit_fast(simulated(), spec, seed=5, N0=1e5, draws=200, bytes_per_token=2.5) == "a posterior"
     D0 = pytest.approx(np.exp(np.log(simulated()["D"]).mean()))  # the table's own, N0 being given
     assert asked[0][1] == {"seed": 5, "N0": 1e5, "D0": None if kind == "another law" else D0, "bytes_per_token": 2.5, "prior": None}

@@ -80,9 +80,9 @@ def test_a_forecast_sees_a_law_that_fails_beyond_its_data() -> None:
     right = forecast(power("N"), table, "N", seed=0, limit=1e6)
     wrong = forecast(pure_power("N"), table, "N", seed=0, limit=1e6)
     assert right.fitted == wrong.fitted == 8 and right.predicted == 8
-    assert right.inside[0.95] >= 6 and abs(right.z) < 2
-    assert wrong.inside[0.95] <= 2 and wrong.z > 3, "the pure law predicts too low a loss above the floor"
-    assert right.error < wrong.error
+    assert right.scores.inside[0.95] >= 6 and abs(right.scores.z) < 2
+    assert wrong.scores.inside[0.95] <= 2 and wrong.scores.z > 3, "the pure law predicts too low a loss above the floor"
+    assert right.scores.error_rms < wrong.scores.error_rms
 
 
 def test_a_shared_error_widens_what_a_curve_says() -> None:

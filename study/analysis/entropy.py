@@ -1,0 +1,147 @@
+"""Does the fitted E mean the entropy of the text? Grids on texts drawn from Markov chains, whose entropy is known exactly."""
+
+import json
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from study.analysis.study import SEED, TARGET_N, Study, once
+from study.grids import grid
+from study.inference.classical.huber import fit_huber
+from study.inference.forms import FormFit, fit_form
+from study.inference.intervals import central
+from study.inference.parameters import Array
+from study.inference.posterior import UnconvergedError
+from study.inference.priors import Priors, priors
+from study.inference.spec import ModelSpec
+from study.predictions import LAWS, read_prediction, scores
+from study.table import fit_rows, records_of, table
+
+SOURCES = ("markov-2", "markov-3")  # both the grid and the corpus
+FORMS = ("hoffmann", "nesting")
+HUBER = "huber"
+FEWEST_BUDGETS = 3
+PINNED = 1e-4  # s.d. of ln E where the entropy is given
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """The recorded runs on one text."""
+
+    name: str
+    entropy: float  # nats a token, exact
+    rows: pd.DataFrame  # the fitted runs
+    planned: int  # how many the design has
+    scores: pd.DataFrame  # of the held-out runs, `predictions.scores`; empty before they are trained
+
+    @property
+    def budgets(self) -> list[float]:
+        """The recorded budgets, ascending."""
+        return sorted(set(self.rows["budget"]))
+
+    def up_to(self, budget: float) -> pd.DataFrame:
+        """The fitted runs of at most so much compute."""
+        return self.rows[self.rows["budget"] <= budget].reset_index(drop=True)
+
+
+@dataclass(frozen=True)
+class Floor:
+    """E as one method has it from the budgets up to `largest`; a point estimate has no interval."""
+
+    form: str
+    largest: float
+    runs: int
+    E: float  # nats a token: the median, or the estimate
+    low: float
+    high: float  # of the central 95 % interval
+
+
+@once
+def sources(study: Study) -> list[Source]:
+    """The texts whose runs are recorded, `FEWEST_BUDGETS` budgets of them at the least."""
+    out = []
+    for name in SOURCES:
+        design, where = grid(name), next((f for f in study.folders if (f / name).exists()), None)
+        summary = study.find(f"corpora/{name}.json")
+        if where is None or summary is None:
+            continue
+        frame = table(design, records_of(design, where))
+        rows = fit_rows(frame)
+        if rows["budget"].nunique() < FEWEST_BUDGETS:
+            continue
+        said = read_prediction(where, name)
+        seen = scores(said, frame, LAWS[0]) if said else pd.DataFrame()
+        entropy = float(json.loads(summary.read_text())["markov"]["entropy"])
+        out.append(Source(name, entropy, rows, len(design.of("fit")), seen))
+    return out
+
+
+def floor(source: Source, form: str, largest: float) -> Floor | None:
+    """E by one of `FORMS`, or by Huber's fit, from the budgets up to `largest`; None where the fit did not converge."""
+    rows = source.up_to(largest)
+    if form == HUBER:
+        point = fit_huber(rows["N"], rows["D"], rows["loss"]).surface.E
+        return Floor(form, largest, len(rows), float(np.ravel(point)[0]), float("nan"), float("nan"))
+    try:
+        draws = fitted(rows, form).parameters.E
+    except UnconvergedError:
+        return None
+    low, high = central(draws)
+    return Floor(form, largest, len(rows), float(np.median(draws)), float(low), float(high))
+
+
+@once
+def floors(study: Study) -> list[tuple[Source, list[Floor]]]:
+    """For each text E by method and range of budgets."""
+    return [(source, [found for largest in source.budgets[FEWEST_BUDGETS - 1:] for form in (*FORMS, HUBER)
+                      if (found := floor(source, form, largest))])
+            for source in sources(study)]
+
+
+@once
+def last(study: Study) -> list[tuple[Source, Floor]]:
+    """For each text E by the headline's form from all budgets."""
+    found = [(source, floor(source, FORMS[0], source.budgets[-1])) for source in sources(study)]
+    return [(source, one) for source, one in found if one]
+
+
+def fitted(rows: pd.DataFrame, form: str, entropy: float | None = None) -> FormFit:
+    """The posterior of one form; with E held at `entropy` where that is given.
+
+    Raises:
+        UnconvergedError: the draws are not reliable.
+    """
+    bytes_per_token = float(rows["bytes_per_token"].mean())
+    prior: Priors = priors(ModelSpec(law=form), bytes_per_token)
+    if entropy is not None:
+        prior = replace(prior, E=(float(np.log(entropy)), PINNED))
+    return fit_form(rows, form, seed=SEED, bytes_per_token=bytes_per_token, prior=prior, group="width")
+
+
+@dataclass(frozen=True)
+class Worth:
+    """What knowing the entropy does to the answer: D_opt at the target, tokens, (median, low, high)."""
+
+    free: tuple[float, float, float]
+    given: tuple[float, float, float]
+
+    @property
+    def factor(self) -> float:
+        """The median with the entropy given over that without."""
+        return self.given[0] / self.free[0]
+
+
+def worth(source: Source, form: str = FORMS[0]) -> Worth | None:
+    """The answer of all recorded budgets with E free and with E at the entropy; None where a fit did not converge."""
+    try:
+        draws = [np.asarray(fitted(source.rows, form, entropy).draws.D_opt_at(TARGET_N)) for entropy in (None, source.entropy)]
+    except UnconvergedError:
+        return None
+    free, given = (_summary(part) for part in draws)
+    return Worth(free, given)
+
+
+def _summary(draws: Array) -> tuple[float, float, float]:
+    low, high = central(draws)
+    return float(np.median(draws)), float(low), float(high)

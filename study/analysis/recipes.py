@@ -1,0 +1,126 @@
+"""The two recipes of the study side by side: is there a step in the range, where is it, and what does it do to a prediction?"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from study.analysis import held_out
+from study.analysis.study import Study, load, once
+from study.analysis.tables import complete
+from study.grids import grid
+from study.inference.parameters import Array
+from study.predictions import LAWS, read_prediction, scores
+from study.record import Metric
+from study.table import held_out_rows, records_of, table
+
+FIRST, SECOND = "cpu", "cpu2"
+PARTS = {FIRST: "parts-source", SECOND: "parts"}  # grids whose loss is measured in parts
+KINDS = ("window", "text", "new")  # of tokens: `training.parts`
+
+
+@dataclass(frozen=True, eq=False)
+class Frontier:
+    """The lowest loss of each budget, ascending: compute C (exact FLOP) and loss, nats a token."""
+
+    grid: str
+    C: Array
+    loss: Array
+
+    @property
+    def slopes(self) -> Array:
+        """d ln L / d ln C between neighbouring budgets."""
+        return np.asarray(np.diff(np.log(self.loss)) / np.diff(np.log(self.C)))
+
+    @property
+    def beyond(self) -> float:
+        """The last loss over the line in logarithms through the others, less one; nan where fewer than four are there."""
+        if len(self.C) < 4:
+            return float("nan")
+        slope, level = np.polyfit(np.log(self.C[:-1]), np.log(self.loss[:-1]), 1)
+        return float(self.loss[-1] / np.exp(level + slope * np.log(self.C[-1])) - 1)
+
+
+def frame(study: Study, name: str) -> pd.DataFrame:
+    """The finished runs of a grid, from the first folder that has any."""
+    where = folder(study, name)
+    return table(grid(name), records_of(grid(name), where)) if where else pd.DataFrame()
+
+
+def folder(study: Study, name: str) -> Path | None:
+    """The folder of records that holds runs of the grid."""
+    return next((one for one in study.folders if (one / name).exists()), None)
+
+
+@once
+def frontiers(study: Study) -> list[Frontier]:
+    """Of each recipe's grid that is recorded: the lowest mean loss over seeds of each budget."""
+    out = []
+    for name in (FIRST, SECOND):
+        rows = frame(study, name)
+        if not len(rows):
+            continue
+        rows = complete(rows)
+        rows = rows[rows["role"].isin(["isoflop", "seed", "held-out"])]
+        means = rows.groupby(["budget", "N"], as_index=False)["loss"].mean().groupby("budget")["loss"].min()
+        out.append(Frontier(name, means.index.to_numpy(dtype=float), means.to_numpy(dtype=float)))
+    return out
+
+
+@once
+def seed_sds(study: Study) -> pd.DataFrame:
+    """grid, budget, sd of ln L between the seeds of a cell, pooled over the budget's cells, and its degrees of freedom."""
+    out = []
+    for name in (FIRST, SECOND):
+        rows = frame(study, name)
+        if not len(rows):
+            continue
+        rows = complete(rows).assign(log_loss=lambda one: np.log(one["loss"]))
+        cells = rows.groupby(["budget", "N", "D"])["log_loss"].agg(["size", "var"]).reset_index()
+        cells = cells[cells["size"] > 1]
+        for budget, group in cells.groupby("budget"):
+            freedom = int((group["size"] - 1).sum())
+            out.append({"grid": name, "budget": budget, "freedom": freedom,
+                        "sd": float(np.sqrt((group["var"] * (group["size"] - 1)).sum() / freedom))})
+    return pd.DataFrame(out, columns=["grid", "budget", "freedom", "sd"])
+
+
+@once
+def parts(study: Study) -> pd.DataFrame:
+    """grid, budget, part, share of the tokens, and mean loss on them; one row a part of a run that measured them."""
+    out = []
+    for recipe, name in PARTS.items():
+        where = folder(study, name)
+        if where is None:
+            continue
+        for run_id, record in records_of(grid(name), where).items():
+            if f"loss_{KINDS[0]}" not in record.metrics:
+                continue
+            out += [{"grid": recipe, "budget": grid(name).cell(run_id).budget, "part": kind,
+                     "share": _value(record.metrics[f"share_{kind}"]), "loss": _value(record.metrics[f"loss_{kind}"])}
+                    for kind in KINDS]
+    return pd.DataFrame(out, columns=["grid", "budget", "part", "share", "loss"])
+
+
+@once
+def tests(study: Study) -> pd.DataFrame:
+    """The held-out runs of both grids beside what was predicted of them: `held_out.scored`'s columns and grid.
+
+    Of another grid than the study's own by the prediction that was committed before its runs, else by the fast fit.
+    """
+    out = []
+    for name in (FIRST, SECOND):
+        where = folder(study, name)
+        said = read_prediction(where, name) if where else None
+        if name == study.grid.name:
+            out.append(held_out.scored(study).assign(grid=name))
+        elif said:
+            out.append(scores(said, frame(study, name), LAWS[0]).assign(grid=name))
+        elif where and len(held_out_rows(frame(study, name))):
+            out.append(held_out.scored(load(name, where, nuts=False)).assign(grid=name))
+    return pd.concat(out, ignore_index=True) if out else pd.DataFrame(columns=["grid", "error", "inside_95", "inside_50"])
+
+
+def _value(metric: Metric) -> float:
+    return float(metric.value)

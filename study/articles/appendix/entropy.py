@@ -1,0 +1,97 @@
+"""Two texts of known entropy: what the fitted E is of them, and what knowing it would be worth."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from study.analysis import entropy
+from study.analysis.study import Study
+from study.articles.shared import style, text, words
+from study.articles.shared.page import callout
+
+if TYPE_CHECKING:
+    from IPython.display import Markdown
+
+NONE = "No grid on a text of known entropy is recorded."
+NAMES = {"hoffmann": "Hoffmann's law", "nesting": "the nesting law", entropy.HUBER: "approach 3"}
+MARKERS = {"hoffmann": "o", "nesting": "s", entropy.HUBER: "x"}
+
+
+def missing(study: Study) -> None:
+    """A note that names the grids that are not recorded, or not whole."""
+    whole = {source.name for source in entropy.sources(study) if len(source.rows) == source.planned}
+    if left := [name for name in entropy.SOURCES if name not in whole]:
+        commands = words.enumeration([f"`study run --grid {name}`" for name in left])
+        callout("warning", "Runs are missing", f"Still to train: {commands}.")
+
+
+def recorded(study: Study) -> str:
+    """Texts of which there are runs."""
+    return words.number_word(len(entropy.sources(study)))
+
+
+def held(study: Study) -> str:
+    """In how many of the texts the 95 % interval of E from all budgets holds the entropy."""
+    return words.none_or(sum(floor.low <= source.entropy <= floor.high for source, floor in entropy.last(study)))
+
+
+def off(study: Study) -> str:
+    """By how much the median of E from all budgets misses, percent of the entropy, a text each."""
+    found = entropy.last(study)
+    return words.enumeration([f"{text.signed(100 * (floor.E / source.entropy - 1), 0)}{text.NBSP}% on `{source.name}`"
+                              for source, floor in found]) or text.ABSENT
+
+
+def worth(study: Study) -> str:
+    """The answer with E held at the entropy over that with E free, a text each."""
+    found = [(source.name, entropy.worth(source)) for source in entropy.sources(study)]
+    factors = [f"{text.two(value.factor)} times as many on `{name}`" for name, value in found if value]
+    return words.enumeration(factors) or text.ABSENT
+
+
+def inside(study: Study) -> str:
+    """Held-out runs inside their 95 % predictive interval, of how many."""
+    scored = [source.scores for source in entropy.sources(study) if len(source.scores)]
+    if not scored:
+        return "none yet"
+    hits = sum(int(frame["inside_95"].sum()) for frame in scored)
+    return f"{words.none_or(hits)} of {words.number_word(sum(map(len, scored)))}"
+
+
+@style.drawn
+def by_range(study: Study) -> Figure:
+    """E by the largest budget that is fitted, by method, against the entropy."""
+    found = entropy.floors(study)
+    if not found:
+        return style.note(NONE)
+    figure, axes = style.canvas(7.2, 3.4, 1, len(found), squeeze=False)
+    colours = dict(zip(NAMES, style.size_colours(range(len(NAMES))).values(), strict=True))
+    for ax, (source, floors) in zip(axes[0], found, strict=True):
+        for k, form in enumerate(NAMES):
+            some = [floor for floor in floors if floor.form == form]
+            x = np.array([floor.largest for floor in some]) * 1.12 ** (k - 1)
+            ax.vlines(x, [floor.low for floor in some], [floor.high for floor in some], color=colours[form], lw=2.5, alpha=0.6)
+            ax.plot(x, [floor.E for floor in some], MARKERS[form], color=colours[form], ms=5, label=NAMES[form])
+        ax.axhline(source.entropy, color=style.MUTED, ls="--", lw=1)
+        ax.text(0.02, source.entropy, "the entropy", transform=ax.get_yaxis_transform(), color=style.MUTED, va="bottom")
+        ax.set_xlim(source.budgets[entropy.FEWEST_BUDGETS - 1] / 1.6, source.budgets[-1] * 1.6)
+        style.log_axis(ax, "x", style.power)
+        style.panel(ax, source.name, "largest budget fitted (FLOP)", "$E$ (nats/token)")
+    axes[0][0].legend(loc="best")
+    return figure
+
+
+def table(study: Study) -> "Markdown":
+    """E by text, method and range of budgets."""
+    rows = []
+    for source, floors in entropy.floors(study):
+        for floor in floors:
+            point = floor.form == entropy.HUBER
+            rows.append({
+                "text": source.name, "entropy": f"{source.entropy:.4f}", "method": NAMES[floor.form],
+                "budgets up to (FLOP)": text.power(floor.largest), "runs": str(floor.runs), "E (nats/token)": f"{floor.E:.3f}",
+                "95 %": text.ABSENT if point else text.interval(floor.low, floor.high, lambda x: f"{x:.3f}"),
+                "holds the entropy": "" if point else "yes" if floor.low <= source.entropy <= floor.high else "no",
+            })
+    return text.table(rows, left=("text", "method")) if rows else text.absent(NONE)

@@ -1,0 +1,138 @@
+"""Two recipes, one question: is there a step in the range of the runs, where does it lie, and what does it do to a prediction?"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from study.analysis import recipes
+from study.analysis.misfit import rms
+from study.analysis.recipes import FIRST, KINDS, PARTS, SECOND
+from study.analysis.study import Study
+from study.analysis.tables import groups
+from study.articles.shared import style, text, words
+from study.articles.shared.page import callout
+
+if TYPE_CHECKING:
+    from IPython.display import Markdown
+
+COLOURS = {FIRST: style.HELD_OUT, SECOND: style.PREDICTIVE}
+NAMES = {FIRST: "first recipe", SECOND: "second recipe"}
+MARKERS = {"window": "o", "text": "s", "new": "^"}
+SAYS = {"window": "copied from the window", "text": "seen in the training text", "new": "neither"}
+
+
+def missing(study: Study) -> None:
+    """A warning that names the grids of this chapter that are not recorded."""
+    found = {one.grid for one in recipes.frontiers(study)}
+    measured = set(recipes.parts(study)["grid"])
+    left = [name for name in (FIRST, SECOND) if name not in found] + [grid for name, grid in PARTS.items() if name not in measured]
+    if left:
+        callout("warning", "Runs are missing", f"Still to train: {words.enumeration([f'`{name}`' for name in left])}.")
+
+
+def _beyond(study: Study, name: str) -> str:
+    found = [one.beyond for one in recipes.frontiers(study) if one.grid == name]
+    return f"{text.signed(100 * found[0], 1)}{text.NBSP}%" if found and np.isfinite(found[0]) else text.ABSENT
+
+
+def beyond_first(study: Study) -> str:
+    """How far the lowest loss of the largest budget lies off the line of the others, by the first recipe."""
+    return _beyond(study, FIRST)
+
+
+def beyond_second(study: Study) -> str:
+    """The same by the second."""
+    return _beyond(study, SECOND)
+
+
+def _error(study: Study, name: str) -> str:
+    rows = recipes.tests(study)
+    rows = rows[rows["grid"] == name]
+    return f"{100 * rms(rows['error'].to_numpy(dtype=float)):.1f}{text.NBSP}%" if len(rows) else text.ABSENT
+
+
+def error_first(study: Study) -> str:
+    """The r.m.s. error of the predictions of the held-out runs, by the first recipe."""
+    return _error(study, FIRST)
+
+
+def error_second(study: Study) -> str:
+    """The same by the second."""
+    return _error(study, SECOND)
+
+
+def _fall(study: Study, name: str, kind: str) -> str:
+    rows = recipes.parts(study)
+    rows = rows[(rows["grid"] == name) & (rows["part"] == kind)].sort_values("budget")
+    return text.two(float(rows["loss"].iloc[-2] - rows["loss"].iloc[-1])) if len(rows) > 1 else text.ABSENT
+
+
+def fall_window(study: Study) -> str:
+    """By how many nats the loss on copied tokens falls in the last step of the first recipe's path."""
+    return _fall(study, FIRST, "window")
+
+
+def fall_new(study: Study) -> str:
+    """The same on tokens that neither the window nor the training text could have told."""
+    return _fall(study, FIRST, "new")
+
+
+@style.drawn
+def frontiers(study: Study) -> Figure:
+    """The lowest loss of each budget by recipe, with the line through all but the last, and the noise between seeds."""
+    found = recipes.frontiers(study)
+    if not found:
+        return style.note("Neither grid is recorded.")
+    figure, (left, right) = style.canvas(7.2, 3.3, 1, 2)
+    for one in found:
+        colour = COLOURS[one.grid]
+        left.plot(one.C, one.loss, "o", color=colour, ms=5, label=NAMES[one.grid])
+        if len(one.C) > 3:
+            slope, level = np.polyfit(np.log(one.C[:-1]), np.log(one.loss[:-1]), 1)
+            left.plot(one.C, np.exp(level + slope * np.log(one.C)), color=colour, lw=1)
+        rows = recipes.seed_sds(study)
+        rows = rows[rows["grid"] == one.grid]
+        right.plot(rows["budget"], 100 * rows["sd"], "o-", color=colour, ms=5, lw=1)
+    for ax in (left, right):
+        style.log_axis(ax, "x", style.power, most=5)
+    style.log_axis(left, "y")
+    right.set_ylim(bottom=0)
+    left.legend(loc="best")
+    style.panel(left, "lowest loss", "compute (FLOP)", "validation loss (nats/token)")
+    style.panel(right, "between seeds", "compute (FLOP)", "s.d. of ln L (%)")
+    return figure
+
+
+@style.drawn
+def parts(study: Study) -> Figure:
+    """Loss on three kinds of tokens along the optimum, a panel a recipe."""
+    rows = recipes.parts(study)
+    if not len(rows):
+        return style.note("No run has its loss in parts recorded.")
+    names = [name for name in (FIRST, SECOND) if name in set(rows["grid"])]
+    figure, axes = style.canvas(7.2, 3.3, 1, len(names), squeeze=False, sharey=True)
+    for ax, name in zip(axes[0], names, strict=True):
+        mine = rows[rows["grid"] == name].sort_values("budget")
+        for kind in KINDS:
+            one = mine[mine["part"] == kind]
+            ax.plot(one["budget"], one["loss"], MARKERS[kind] + "-", color=COLOURS[name], ms=5, lw=1,
+                    label=f"{SAYS[kind]} ({text.percent(float(one['share'].mean()))})")
+        style.log_axis(ax, "x", style.power, most=5)
+        ax.legend(loc="best")
+        style.panel(ax, NAMES[name], "compute (FLOP)", "loss (nats/token)")
+    return figure
+
+
+def table(study: Study) -> "Markdown":
+    """The held-out runs of both grids, each with what was predicted of it."""
+    rows = recipes.tests(study)
+    if not len(rows):
+        return text.absent("No held-out run is recorded.")
+    return text.table([
+        {"recipe": NAMES[str(name)].removesuffix(" recipe"), "held-out runs": str(len(mine)),
+         "inside 95 %": str(int(mine["inside_95"].sum())), "inside 50 %": str(int(mine["inside_50"].sum())),
+         "r.m.s. error of ln L": f"{100 * rms(mine['error'].to_numpy(dtype=float)):.1f} %",
+         "measured over predicted": text.interval(float(np.exp(mine["error"].min())), float(np.exp(mine["error"].max())),
+                                                  lambda x: f"{x:.3f}")}
+        for name, mine in groups(rows, "grid")])

@@ -1,0 +1,74 @@
+"""Texts of known entropy: a planted law whose E is the entropy is found, and one whose E is not is not."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from study.analysis import entropy
+from study.analysis.study import Study
+from study.articles.appendix import entropy as section
+from study.articles.main import verdicts
+from study.counts import config_counts
+from study.grids import grid
+from study.laws.hoffmann import LossSurface
+from study.record import write_record
+from tests.given import given
+from tests.makers import record
+
+H = 2.8
+LAW = LossSurface(E=H, A=40.0, B=300.0, alpha=0.42, beta=0.42)
+
+
+def recorded(folder: Path, *, law: LossSurface = LAW, largest: float = 1e14) -> Path:
+    """Runs of `markov-2` by a planted law with noise of 0.1 %, and the corpus's summary."""
+    rng = np.random.default_rng(3)
+    for cell in grid("markov-2").of("fit"):
+        loss = float(law.loss(config_counts(cell.config).multiplying, cell.config.tokens) * np.exp(1e-3 * rng.standard_normal()))
+        if cell.budget <= largest:
+            write_record(folder / "markov-2" / cell.config.run_id, record(cell.config, loss))
+    (folder / "corpora").mkdir(parents=True)
+    (folder / "corpora" / "markov-2.json").write_text(json.dumps({"markov": {"entropy": H}}))
+    return folder
+
+
+def study(quick: Study, folder: Path) -> Study:
+    return given(quick, {}, folders=(folder,))
+
+
+def test_a_floor_that_is_the_entropy_is_found(quick: Study, tmp_path: Path) -> None:
+    planted = study(quick, recorded(tmp_path))
+    ((source, floors),) = entropy.floors(planted)
+    assert source.entropy == H and len(source.rows) == source.planned == 25 and source.scores.empty
+    found = {(floor.form, floor.largest): floor for floor in floors}
+    last = found["hoffmann", 3e13]
+    assert last.low < H < last.high and last.high - last.low < 0.5
+    assert found["hoffmann", 3e12].high - found["hoffmann", 3e12].low > last.high - last.low
+    assert abs(found["huber", 3e13].E / H - 1) < 0.1 and np.isnan(found["huber", 3e13].low)
+    assert found["nesting", 3e13].runs == 25
+    assert verdicts.lab_entropy(planted).word == "reproduced"
+    assert section.held(planted) == "one" and section.inside(planted) == "none yet"
+    assert section.off(planted).endswith("on `markov-2`") and "times as many" in section.worth(planted)
+    rows = str(section.table(planted).data).splitlines()
+    assert len(rows) == 2 + len(floors) and sum("| yes" in row for row in rows) >= 3
+    (axes,) = section.by_range(planted).axes
+    assert axes.get_lines()[-1].get_ydata()[0] == H
+    worth = entropy.worth(source)
+    assert worth is not None
+    assert worth.given[2] / worth.given[1] < worth.free[2] / worth.free[1]  # a given E leaves less open
+
+
+def test_another_floor_is_not_taken_for_the_entropy(quick: Study, tmp_path: Path) -> None:
+    lower = LossSurface(E=1.9, A=LAW.A, B=LAW.B, alpha=LAW.alpha, beta=LAW.beta)
+    planted = study(quick, recorded(tmp_path, law=lower))
+    ((source, floor),) = entropy.last(planted)
+    assert floor.high < source.entropy == H
+    assert verdicts.lab_entropy(planted).word == "contradicted"
+
+
+@pytest.mark.parametrize("largest", [0.0, 1e12])
+def test_texts_without_enough_budgets_are_left_out(largest: float, quick: Study, tmp_path: Path) -> None:
+    planted = study(quick, recorded(tmp_path, largest=largest))
+    assert entropy.sources(planted) == []
+    assert verdicts.lab_entropy(planted).word == "not run yet"

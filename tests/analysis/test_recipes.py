@@ -1,0 +1,79 @@
+"""Two recipes side by side: a planted step is seen where it was planted, and nowhere else."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from study.analysis import recipes
+from study.analysis.study import Study
+from study.articles.appendix import recipes as section
+from study.counts import config_counts
+from study.grids import grid
+from study.laws.hoffmann import LossSurface
+from study.record import Metric, write_record
+from tests.given import given
+from tests.makers import record
+
+ROOT = Path(__file__).resolve().parents[2]
+LAW = LossSurface(E=1.1, A=40.0, B=300.0, alpha=0.35, beta=0.35)
+STEP = 0.8  # what the largest budget of the first grid's losses are multiplied by
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Runs of both grids by one law with noise of 0.3 %, the first with a step; three losses in parts."""
+    out, rng = tmp_path_factory.mktemp("runs"), np.random.default_rng(5)
+    for name in (recipes.FIRST, recipes.SECOND):
+        for cell in grid(name).of("fit"):
+            loss = float(LAW.loss(config_counts(cell.config).multiplying, cell.config.tokens))
+            loss *= float(np.exp(3e-3 * rng.standard_normal()))
+            loss *= STEP if name == recipes.FIRST and cell.budget == 3e13 else 1.0
+            write_record(out / name / cell.config.run_id, record(cell.config, loss))
+    for k, cell in enumerate(grid("parts-source").cells):
+        metrics = {f"share_{kind}": Metric(0.2, 0.01, "share", 100) for kind in recipes.KINDS}
+        metrics |= {f"loss_{kind}": Metric(3.0 - 0.1 * i * k, 0.01, "nats", 100) for i, kind in enumerate(recipes.KINDS)}
+        write_record(out / "parts-source" / cell.config.run_id, record(cell.config, 3.0, metrics=metrics))
+    return out
+
+
+@pytest.fixture
+def planted(quick: Study, folder: Path) -> Study:
+    return given(quick, {}, folders=(folder,))
+
+
+def test_a_step_is_seen_in_the_grid_that_has_one(planted: Study) -> None:
+    first, second = recipes.frontiers(planted)
+    assert first.grid == recipes.FIRST and second.grid == recipes.SECOND
+    assert -0.25 < first.beyond < -0.15  # the step of -0.2, less the law's own curvature
+    assert 0 < second.beyond < 0.06
+    assert section.beyond_first(planted).startswith("−") and len(first.slopes) == len(first.C) - 1
+    assert first.slopes[-1] < 2 * first.slopes[0] < 0
+
+
+def test_the_noise_between_seeds_is_that_planted(planted: Study) -> None:
+    rows = recipes.seed_sds(planted)
+    pooled = float(np.sqrt((rows["sd"] ** 2 * rows["freedom"]).sum() / rows["freedom"].sum()))
+    assert 2e-3 < pooled < 4.5e-3 and set(rows["grid"]) == {recipes.FIRST, recipes.SECOND}
+
+
+def test_the_loss_in_parts_is_that_recorded(planted: Study) -> None:
+    rows = recipes.parts(planted)
+    assert set(rows["grid"]) == {recipes.FIRST} and set(rows["part"]) == set(recipes.KINDS)
+    assert section.fall_window(planted) == "0" and section.fall_new(planted) == "0.20"
+    assert len(section.parts(planted).axes) == 1
+
+
+def test_what_is_missing_is_named(planted: Study, quick: Study, capsys: pytest.CaptureFixture[str]) -> None:
+    section.missing(planted)
+    assert "Still to train: `parts`." in capsys.readouterr().out
+    section.missing(given(quick, {}, folders=()))
+    assert "`cpu`, `cpu2`, `parts-source` and `parts`" in capsys.readouterr().out
+    assert recipes.tests(planted).empty and section.error_second(planted) == "—"
+
+
+def test_held_out_runs_of_the_first_grid_stand_beside_the_study_s_own(planted: Study) -> None:
+    rows = recipes.tests(given(planted, {}, folders=(ROOT / "runs",)))
+    assert list(rows["grid"].unique()) == [recipes.FIRST] and len(rows) == 5
+    assert (rows["error"] < 0).all() and rows["inside_95"].sum() <= 2  # the step: measured far below the law
+    assert section.error_first(given(planted, {}, folders=(ROOT / "runs",))).endswith("%")
