@@ -96,7 +96,8 @@ def _sample(layout: Layout, data: tuple[Any, ...], *, seed: int, draws: int, tun
 
         def logp(theta: Array) -> tuple[float, Array]:
             gradient = np.empty(layout.size)
-            value = log_density(theta, *data, gradient)
+            given: list[Any] = [theta, *data, gradient]
+            value = log_density(*given)
             return (value, gradient) if np.isfinite(value) and np.isfinite(gradient).all() else (-np.inf, np.zeros(layout.size))
 
         def start(seed: int) -> Array:
@@ -122,8 +123,9 @@ def _marginal(summary: Summary, mean: Array, cov: Array) -> tuple[Array, Array, 
     # of each component: ln(weight Normal(mean_j; mean, cov_j + cov)), (S, J), but for a constant; that covariance; its inverse
     # times the residual
     total, away = summary.cov + cov[:, None], summary.mean - mean[:, None]
-    solved = np.linalg.solve(total, away[..., None])[..., 0]
-    return summary.log_weight - 0.5 * (away * solved).sum(axis=-1) - 0.5 * np.linalg.slogdet(total)[1], total, solved
+    solved = np.asarray(np.linalg.solve(total, away[..., None])[..., 0])
+    density = np.asarray(summary.log_weight - 0.5 * (away * solved).sum(axis=-1) - 0.5 * np.linalg.slogdet(total)[1])
+    return density, total, solved
 
 
 def _conditional(summary: Summary, mean: Array, cov: Array, rng: np.random.Generator) -> Array:
