@@ -4,6 +4,7 @@ Reading order, which is also the order data flows:
 
     grids -> config -> counts        which runs, and what each is
     data -> training -> launch       text, the model, the workers that train the grid
+    kit                              the same on a machine that reaches nothing: packed here, trained there, brought back
     record -> table                  what a run leaves behind, and the table every fit starts from
     published                        other people's tables, to compare with
     laws -> inference -> fit         L(N, D), its posterior, the answers and their checks; one table fitted and answered

@@ -9,13 +9,16 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from study.config import Config, RunConfig
 from study.counts import GO_PLANES, GO_POINTS, config_counts, config_flops_per_token, exact_flops
 from study.errors import StudyError
-from study.grids.design import Grid
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from study.grids.design import Grid
 
 NOISE_BATCHES = 4  # whose gradients estimate the noise scale at a curve point (training/loop.py)
 FILL = 0.9  # of a device's memory that a run may be planned to use: allocators fragment
@@ -204,8 +207,10 @@ class Plan:
         """Of the hours worked; the devices idle at the end cost (count x makespan - hours worked) more."""
         return None if self.price is None else self.device_hours * self.price
 
-    def frame(self) -> pd.DataFrame:
+    def frame(self) -> "pd.DataFrame":
         """One row a run, for a table or a figure: sizes in bytes, times in seconds, `device` and `start` of the schedule."""
+        import pandas as pd
+
         placed = {run_id: (which, start) for run_id, which, start in self.starts}
         return pd.DataFrame([{
             "run_id": run.run_id, "role": run.role, "N": run.N, "D": run.D, "flops": run.flops,
@@ -216,7 +221,7 @@ class Plan:
             "reason": run.reason} for run in self.runs])
 
 
-def plan(grid: Grid, on: Device, count: int, *, price: float | None = None, mfu: float = ASSUMED_MFU,
+def plan(grid: "Grid", on: Device, count: int, *, price: float | None = None, mfu: float = ASSUMED_MFU,
          set_up: float = SET_UP_SECONDS) -> Plan:
     """Memory, seconds and dollars of every run of a grid, one run a device, and the schedule that takes the longest first.
 

@@ -1,14 +1,17 @@
 """Predictions of runs before they are trained: written once to runs/predictions/<grid>.json and committed before them.
 
-    {"grid", "made", "git_commit", "seed", "fitted": {"runs", "sha256", "N0", "D0"}, "models": {law: diagnostics or "unconverged"},
+    {"grid", "made", "git_commit", "seed", "response", "fitted": {"grid", "runs", "sha256", "N0", "D0"},
+     "models": {law: diagnostics or "unconverged"},
      "runs": {run_id: {"N", "D", "budget", model: {"median", "50", "80", "95"}}},      losses, nats a token
      "optima": {budget: {model: {"N": {...}, "D": {...}}}}}
 
-The models are the laws of `LAWS`, the first of which is the headline, and "mixture": as many draws of each that converged.
+The models are the laws of `LAWS`, the first of which is the headline, and "mixture": as many draws of each that converged. Of
+runs that go through their data more than once the early-stopped loss is predicted, by the laws of `analysis.repeated`.
 """
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -19,6 +22,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from study.analysis import repeated
+from study.analysis.runs import runs as with_best_loss
+from study.analysis.tables import each
 from study.errors import StudyError
 from study.grids.design import Grid
 from study.inference.answers import summarise
@@ -50,37 +56,60 @@ class Fitted:
     diagnostics: dict[str, Any]
 
 
+Fits = dict[str, Fitted | None]  # by law; None where it did not converge
+
+
 def path_of(runs: Path, grid: str) -> Path:
     """Where a grid's prediction is."""
     return runs / "predictions" / f"{grid}.json"
 
 
-def predict(grid: Grid, runs: Path, *, seed: int) -> Path:
+def predict(grid: Grid, runs: Path, *, seed: int, source: Grid | None = None) -> Path:
     """Fit the grid's fit split under each law of `LAWS` and write what each says of the held-out cells.
 
+    With a `source`, that grid's fit split is fitted, and all cells of `grid` are predicted.
+
     Raises:
-        PredictionError: a fitted run is missing, a held-out one is there already, or the prediction is written.
+        PredictionError: a fitted run is missing, a predicted one is there already, or the prediction is written.
         UnconvergedError: the headline did not converge. Another law that does not is left out by name.
     """
     path = path_of(runs, grid.name)
     if path.exists():
         raise PredictionError(f"{path} is written already: a prediction is made once")
-    held_out, records = grid.of("held-out"), records_of(grid, runs)
-    if not held_out:
+    of, cells = source or grid, grid.planned if source else grid.of("held-out")
+    if not cells:
         raise PredictionError(f"the grid {grid.name} holds no run out")
-    if early := [cell.config.run_id for cell in held_out if cell.config.run_id in records]:
+    trained, records = records_of(grid, runs), records_of(of, runs)
+    if early := [cell.config.run_id for cell in cells if cell.config.run_id in trained]:
         raise PredictionError(f"{early[0]} is trained already: a prediction is made before its runs")
-    missing = [cell for cell in grid.of("fit") if cell.config.run_id not in records]
+    missing = [cell for cell in of.of("fit") if cell.config.run_id not in records]
     if missing:
-        raise PredictionError(f"{len(missing)} of the fitted runs are missing: `study run --grid {grid.name}` first")
-    rows, ahead = fit_rows(table(grid, records)), planned(held_out)
-    fits = {LAWS[0]: fitted(rows, ahead, HEADLINE, grid, seed)}
+        raise PredictionError(f"{len(missing)} of the fitted runs are missing: `study run --grid {of.name}` first")
+    ahead = planned(cells)
+    if (ahead["D"] > ahead["unique"]).all():
+        rows = repeated.of_the_law(with_best_loss(of, records))
+        body = _body(grid, of, rows, ahead, *_of_repeated(rows, ahead, seed), seed, repeated.RESPONSE)
+    else:
+        rows = fit_rows(table(of, records))
+        body = _body(grid, of, rows, ahead, *_of_budgets(rows, ahead, of, seed), seed, "loss")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, body)
+    return path
+
+
+def _of_budgets(rows: pd.DataFrame, ahead: pd.DataFrame, grid: Grid, seed: int) -> tuple[Fits, dict[str, float]]:
+    fits: Fits = {LAWS[0]: fitted(rows, ahead, HEADLINE, grid, seed)}
     for law in LAWS[1:]:
+        fits[law] = None
         with suppress(UnconvergedError):
             fits[law] = fitted(rows, ahead, replace(HEADLINE, law=law), grid, seed)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(path, _body(grid, rows, ahead, fits, seed))
-    return path
+    return fits, dict(zip(("N0", "D0"), grid_reference(grid, HEADLINE), strict=True))
+
+
+def _of_repeated(rows: pd.DataFrame, ahead: pd.DataFrame, seed: int) -> tuple[Fits, dict[str, float]]:
+    fits = {law: Fitted(losses, {}, seen) for law, (losses, seen) in repeated.foretold(rows, ahead, seed=seed).items()}
+    at = repeated.reference(rows)
+    return {**fits}, {"N0": at["N"], "D0": at["D"]}
 
 
 def fitted(rows: pd.DataFrame, ahead: pd.DataFrame, spec: ModelSpec, grid: Grid, seed: int) -> Fitted:
@@ -99,9 +128,12 @@ def read_prediction(runs: Path, grid: str) -> dict[str, Any] | None:
 
 
 def scores(prediction: dict[str, Any], frame: pd.DataFrame, model: str = LAWS[0]) -> pd.DataFrame:
-    """Each predicted run that is trained: run_id, budget, N, D, loss, predicted (median), error of ln L, inside_50/80/95."""
-    rows = []
-    for row in frame[frame["status"] == "complete"].itertuples():
+    """Each predicted run that is trained: run_id, budget, N, D, loss, predicted (median), error of ln L, inside_50/80/95.
+
+    The loss is the prediction's response; `frame` must have it.
+    """
+    rows, measured = [], frame[frame["status"] == "complete"]
+    for row in measured.assign(loss=measured[prediction.get("response", "loss")]).itertuples():
         said = prediction["runs"].get(row.run_id, {}).get(model)
         if said:
             inside = {f"inside_{key}": said[key][0] <= row.loss <= said[key][1] for key in PERCENT.values()}
@@ -111,18 +143,21 @@ def scores(prediction: dict[str, Any], frame: pd.DataFrame, model: str = LAWS[0]
                                        *(f"inside_{key}" for key in PERCENT.values())])
 
 
-def _body(grid: Grid, rows: pd.DataFrame, ahead: pd.DataFrame, fits: dict[str, Fitted], seed: int) -> dict[str, Any]:
-    losses = _with_mixture({law: fit.losses for law, fit in fits.items()})
-    optima = {budget: _with_mixture({law: fit.N_opt[budget] for law, fit in fits.items()}) for budget in fits[LAWS[0]].N_opt}
-    content = json.dumps(rows[["run_id", "loss"]].to_numpy().tolist())
-    N0, D0 = grid_reference(grid, HEADLINE)
+def _body(grid: Grid, of: Grid, rows: pd.DataFrame, ahead: pd.DataFrame, fits: Fits, reference: dict[str, float],
+          seed: int, response: str) -> dict[str, Any]:
+    found = {law: fit for law, fit in fits.items() if fit}
+    losses = _with_mixture({law: fit.losses for law, fit in found.items()})
+    budgets = next(iter(found.values())).N_opt
+    optima = {budget: _with_mixture({law: fit.N_opt[budget] for law, fit in found.items()}) for budget in budgets}
+    content = json.dumps(rows[["run_id", response]].to_numpy().tolist())
     return {
         "grid": grid.name, "made": datetime.now(UTC).isoformat(timespec="seconds"), "git_commit": git_state()[0], "seed": seed,
-        "fitted": {"runs": len(rows), "sha256": hashlib.sha256(content.encode()).hexdigest(), "N0": N0, "D0": D0},
-        "models": {law: fits[law].diagnostics if law in fits else "unconverged" for law in LAWS},
-        "runs": {row.run_id: {"N": row.N, "D": row.D, "budget": row.budget,
+        "response": response,
+        "fitted": {"grid": of.name, "runs": len(rows), "sha256": hashlib.sha256(content.encode()).hexdigest(), **reference},
+        "models": {law: fit.diagnostics if fit else "unconverged" for law, fit in fits.items()},
+        "runs": {row.run_id: {"N": row.N, "D": row.D, "budget": None if math.isnan(row.budget) else row.budget,
                               **{model: _summary(draws[:, i]) for model, draws in losses.items()}}
-                 for i, row in enumerate(ahead.itertuples())},
+                 for i, row in enumerate(each(ahead))},
         "optima": {f"{budget:g}": {model: {"N": _summary(N), "D": _summary(budget / (6 * N))} for model, N in by_model.items()}
                    for budget, by_model in optima.items()},
     }

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from study.config import Config, config_from
 from study.counts import ParameterCounts
 from study.errors import StudyError
+from study.numbers_csv import from_csv, to_csv
 from study.provenance import ROOT
 
 SCHEMA = 1  # of a record without metrics
@@ -159,15 +159,15 @@ def write_record(directory: Path, record: RunRecord) -> None:
         raise RecordError(f"{directory} already holds a record: records are written once")
     body = asdict(record)
     points = [{**point.pop("metrics"), **point} for point in body.pop("curve")]
-    curve = pd.DataFrame(points, columns=[*CURVE, *(record.curve[0].metrics if record.curve else ())])
+    columns = [*CURVE, *(record.curve[0].metrics if record.curve else ())]
     body["config"] = record.config.to_dict()
     body["parameters"]["total"] = record.parameters.total
-    body["schema"] = METRICS_SCHEMA if body["metrics"] or len(curve.columns) > len(CURVE) else SCHEMA
+    body["schema"] = METRICS_SCHEMA if body["metrics"] or len(columns) > len(CURVE) else SCHEMA
     if body["schema"] == SCHEMA:
         del body["metrics"]
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        write_atomic(directory / "curve.csv", curve.to_csv(index=False).encode())
+        write_atomic(directory / "curve.csv", to_csv(columns, points))
         write_atomic(directory / "record.json", (json.dumps(body, indent=1) + "\n").encode())
     except OSError as error:
         raise RecordError(f"cannot write {directory}: {error.strerror or error}; nothing was recorded, run again") from None
@@ -185,7 +185,7 @@ def read_record(directory: Path) -> RunRecord:
         if (schema := body.pop("schema", None)) not in (SCHEMA, METRICS_SCHEMA):
             raise RecordError(f"{path} has schema {schema}, this version reads {SCHEMA} and {METRICS_SCHEMA}: "
                               "use another --runs directory")
-        curve = pd.read_csv(directory / "curve.csv")
+        curve = tuple(map(_point, from_csv(directory / "curve.csv")))
         body["parameters"].pop("total")
         record = RunRecord(
             config=config_from(body.pop("config")),
@@ -193,7 +193,7 @@ def read_record(directory: Path) -> RunRecord:
             losses={name: _loss(loss) for name, loss in body.pop("losses").items()},
             metrics={name: Metric(**{**metric, "cluster_means": tuple(metric["cluster_means"])})
                      for name, metric in body.pop("metrics", {}).items()},
-            curve=tuple(_point(row) for row in curve.to_dict("records")),
+            curve=curve,
             timing=Timing(**body.pop("timing")),
             provenance=Provenance(**body.pop("provenance")),
             **body,
@@ -277,9 +277,9 @@ def _loss(body: dict[str, Any]) -> Loss:
     return Loss(**{**body, "cluster_means": tuple(body["cluster_means"]), "cluster_tokens": tuple(body["cluster_tokens"])})
 
 
-def _point(row: dict[Any, Any]) -> CurvePoint:
-    known: dict[str, Any] = {name: int(row[name]) if name in ("step", "tokens") else float(row[name]) for name in CURVE}
-    return CurvePoint(**known, metrics={str(name): float(value) for name, value in row.items() if name not in CURVE})
+def _point(numbers: dict[str, float]) -> CurvePoint:
+    known: dict[str, Any] = {name: int(numbers[name]) if name in ("step", "tokens") else numbers[name] for name in CURVE}
+    return CurvePoint(**known, metrics={name: value for name, value in numbers.items() if name not in CURVE})
 
 
 CURVE = tuple(each.name for each in fields(CurvePoint) if each.name != "metrics")  # columns of every curve.csv

@@ -6,6 +6,7 @@ Columns (one row a finished run of the grid, in the design's order):
     N                   the headline count: non-embedding + unembedding parameters
     N_non_embedding  N_total
     D                   training tokens;  bytes: the same in bytes of text;  bytes_per_token
+    unique              of them, those that are distinct
     C                   6 N D;  C_exact: FLOPs with attention
     loss  loss_se       validation, nats a token;  bits_per_byte
     train_loss  ood_loss  seconds  cpu_seconds  dollars
@@ -19,6 +20,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from study.config import Config
 from study.counts import config_counts, exact_flops, six_nd
 from study.grids.design import Cell, Grid
 from study.record import RunRecord, read_record, run_directory
@@ -44,7 +46,7 @@ def table(grid: Grid, records: dict[str, RunRecord]) -> pd.DataFrame:
             "budget": cell.budget, "factor": cell.factor, "seed": config.seed, "width": config.width, "layers": config.layers,
             "batch_tokens": config.batch_tokens, "learning_rate": config.learning_rate, "status": record.status,
             "N": counts.multiplying, "N_non_embedding": counts.non_embedding, "N_total": counts.total,
-            "D": config.tokens, "bytes_per_token": record.bytes_per_token or math.nan,
+            "D": config.tokens, "unique": unique_tokens(config), "bytes_per_token": record.bytes_per_token or math.nan,
             "bytes": config.tokens * (record.bytes_per_token or math.nan),
             "C": record.flops_6nd, "C_exact": record.flops_exact,
             "loss": validation.nats_per_token if validation else math.nan,
@@ -58,6 +60,11 @@ def table(grid: Grid, records: dict[str, RunRecord]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
+def unique_tokens(config: Config) -> int:
+    """Distinct tokens, or positions, that a run sees."""
+    return min(config.unique_tokens, config.tokens) or config.tokens
+
+
 def planned(cells: Sequence[Cell]) -> pd.DataFrame:
     """The columns that a design alone knows, one row a cell: what a prediction is made of."""
     rows = []
@@ -68,7 +75,7 @@ def planned(cells: Sequence[Cell]) -> pd.DataFrame:
             "factor": cell.factor, "seed": config.seed, "width": config.width, "layers": config.layers,
             "batch_tokens": config.batch_tokens, "learning_rate": config.learning_rate, "N": counts.multiplying,
             "N_non_embedding": counts.non_embedding, "N_total": counts.total, "D": config.tokens,
-            "C": six_nd(config), "C_exact": exact_flops(config),
+            "unique": unique_tokens(config), "C": six_nd(config), "C_exact": exact_flops(config),
         })
     return pd.DataFrame(rows)
 
@@ -84,5 +91,5 @@ def held_out_rows(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 COLUMNS = ["run_id", "arm", "split", "role", "budget", "factor", "seed", "width", "layers", "batch_tokens", "learning_rate",
-           "status", "N", "N_non_embedding", "N_total", "D", "bytes_per_token", "bytes", "C", "C_exact", "loss", "loss_se",
-           "bits_per_byte", "train_loss", "ood_loss", "seconds", "cpu_seconds", "dollars"]
+           "status", "N", "N_non_embedding", "N_total", "D", "unique", "bytes_per_token", "bytes", "C", "C_exact", "loss",
+           "loss_se", "bits_per_byte", "train_loss", "ood_loss", "seconds", "cpu_seconds", "dollars"]

@@ -18,6 +18,7 @@ BAD_INPUT = {
     "plan": ["plan", "--grid", "no-such-grid", "--device", "h100"],
     "verify": ["verify", "no-such-runs", "--against", "no-such-runs"],
     "render": ["render", "--to", "docx"],
+    "kit": ["kit", "unpack", "no-such-archive.tar.gz"],
     "reproduce": ["reproduce", "--grid", "no-such-grid"],
     "predict": ["predict", "--grid", "no-such-grid"],
     "readme": ["readme", "--grid", "no-such-grid"],

@@ -46,6 +46,9 @@ def test_the_grid_spans_the_document_s_range_of_sizes() -> None:
     assert arms.count(("size", "", "fit")) == 12 and arms.count(("symmetries", "without", "fit")) == 4
     assert {arm: arms.count(arm) for arm in set(arms) if arm[0] == "data"} == {
         ("data", "quarter", "fit"): 4, ("data", "half", "fit"): 4, ("data", "double", "held-out"): 4}
+    assert {(cell.factor, cell.config.positions, cell.config.epochs) for cell in of.cells if cell.arm == "epochs"} == {
+        ("all, one epoch", 65_536, 1), ("a quarter, sixteen epochs", 16_384, 16)}
+    assert [cell.split for cell in of.cells] == sorted(cell.split for cell in of.cells)  # the held-out runs come last
     assert sorted({cell.config.positions for cell in of.cells}) == [16_384, 32_768, 65_536, 131_072]
 
 

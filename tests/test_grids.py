@@ -1,7 +1,11 @@
 """The designs: inside their corpora, on their budgets, stable."""
 
+import json
 import math
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,6 +13,7 @@ from study.config import ConfigError
 from study.counts import exact_flops, parameter_counts
 from study.grids import GRIDS, grid
 from study.grids.design import Cell, Grid, GridError
+from study.grids.files import written
 from study.grids.ladder import PYTHON, SOTU, at, checked
 
 
@@ -105,3 +110,29 @@ def test_epochs_are_enough_for_the_unique_text() -> None:
         if config.unique_tokens:
             once = (config.unique_tokens - 1) // config.context * config.context
             assert once * config.epochs >= config.tokens > once * (config.epochs - 1), config.run_id
+
+
+def test_a_grid_in_a_file_is_the_grid(tmp_path: Path) -> None:
+    whole = grid("quick")
+    (tmp_path / "some.json").write_text(written(replace(whole, cells=whole.cells[3:5])))
+    read = grid(str(tmp_path / "some.json"))
+    assert read.name == "quick" and read.source == str(tmp_path / "some.json") and read.corpus == whole.corpus
+    assert [cell.config for cell in read.cells] == [cell.config for cell in whole.cells[3:5]]
+    assert [cell.budget for cell in read.cells] == [cell.budget for cell in whole.cells[3:5]] and whole.source == "quick"
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    (lambda body: body.pop("cells"), "it needs name, corpus and cells"), (lambda body: body.update(cells=[]), "no cells"),
+    (lambda body: body.update(name="../x"), "no name of a folder"), (lambda body: body["cells"][0].pop("arm"), "check arm"),
+    (lambda body: body["cells"][0]["config"].pop("width"), "check"), (lambda body: body["cells"].append(body["cells"][0]), "twice"),
+    (lambda body: body["cells"][0].update(split="all"), "unknown split")])
+def test_a_file_that_is_no_grid_says_so(tmp_path: Path, change: Callable[[dict[str, Any]], object], words: str) -> None:
+    whole = grid("smoke")
+    body = json.loads(written(whole))
+    change(body)
+    (tmp_path / "bad.json").write_text(json.dumps(body))
+    with pytest.raises(GridError, match=words) as caught:
+        grid(str(tmp_path / "bad.json"))
+    assert "\n" not in str(caught.value)
+    with pytest.raises(GridError, match="No such file"):
+        grid(str(tmp_path / "absent.json"))

@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 
 from study import predictions
+from study.analysis import repeated
+from study.analysis.runs import runs as with_best_loss
 from study.counts import config_counts
 from study.grids import grid as named
 from study.grids.design import Cell, Grid
@@ -21,6 +23,7 @@ from study.laws.hoffmann import LossSurface
 from study.predictions import LAWS, MIXTURE, PredictionError, predict, read_prediction, scores, started_before
 from study.record import write_record
 from study.table import fit_rows, held_out_rows, planned, records_of, table
+from tests import planted_go
 from tests.makers import record
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -79,6 +82,27 @@ def test_planted_runs_fall_inside_and_shifted_ones_outside(tmp_path: Path) -> No
 
 
 @pytest.mark.usefixtures("fast")
+def test_a_larger_grid_is_predicted_from_a_smaller_one(tmp_path: Path) -> None:
+    small = design()
+    larger = Grid("larger", "sotu", tuple(
+        Cell(at(BASE, budget, width, learning_rate=0.8 / width, batch_tokens=1024), "isoflop", split, budget)
+        for budget, split in ((2e12, "fit"), (4e12, "held-out")) for width in (48, 64, 96)))
+    with pytest.raises(PredictionError, match="study run --grid planted"):
+        predict(larger, tmp_path, seed=3, source=small)
+    train(small, tmp_path, "fit")
+    predict(larger, tmp_path, seed=3, source=small)
+    said = read_prediction(tmp_path, "larger")
+    assert said is not None and (said["fitted"]["grid"], said["fitted"]["runs"]) == ("planted", 12)
+    assert set(said["optima"]) == {"2e+12", "4e+12"}
+    train(larger, tmp_path, "fit", "held-out")
+    rows = table(larger, records_of(larger, tmp_path))
+    assert len(scores(said, rows)) == 6 and scores(said, rows)["inside_95"].all()
+    (tmp_path / "predictions" / "larger.json").unlink()
+    with pytest.raises(PredictionError, match="trained already"):
+        predict(larger, tmp_path, seed=3, source=small)
+
+
+@pytest.mark.usefixtures("fast")
 def test_a_prediction_is_made_once_and_before_its_runs(tmp_path: Path) -> None:
     grid = design()
     with pytest.raises(PredictionError, match="12 of the fitted runs are missing"):
@@ -98,7 +122,7 @@ def test_planned_rows_are_those_of_the_records(tmp_path: Path) -> None:
     grid = design()
     train(grid, tmp_path, "fit")
     done, ahead = fit_rows(table(grid, records_of(grid, tmp_path))), planned(grid.of("fit"))
-    assert len(ahead.columns) == 17
+    assert len(ahead.columns) == 18
     for column in ahead.columns:
         assert ahead[column].tolist() == done[column].tolist(), column
 
@@ -125,3 +149,19 @@ def test_the_committed_predictions_were_made_and_committed_before_their_runs() -
             added = subprocess.run(log, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
             assert len(added) <= 1, f"{path.name} was written more than once"
             assert started_before({**said, "made": (added or [said["made"]])[0]}, records) == []
+
+
+def test_what_doubling_the_positions_gives_is_predicted_by_the_law_of_repeated_data(tmp_path: Path) -> None:
+    grid = named("go")
+    planted_go.write(grid, tmp_path, grid.of("fit"))
+    predict(grid, tmp_path, seed=0)
+    said = read_prediction(tmp_path, "go")
+    assert said is not None and said["response"] == "best_loss" and said["optima"] == {}
+    assert set(said["runs"]) == {cell.config.run_id for cell in grid.of("held-out")}
+    assert list(said["models"]) == [repeated.REPEATED, repeated.EARLY_STOPPED]
+    planted_go.write(grid, tmp_path, grid.of("held-out"))
+    rows = held_out_rows(with_best_loss(grid, records_of(grid, tmp_path)))
+    found = scores(said, rows, repeated.REPEATED)
+    assert len(found) == 4 and found["inside_95"].all() and found["error"].abs().max() < 0.02
+    assert all(high / low < 1.1 for low, high in (body[MIXTURE]["95"] for body in said["runs"].values()))
+    assert not scores(said, rows.assign(best_loss=1.1 * rows["best_loss"]), repeated.REPEATED)["inside_95"].any()

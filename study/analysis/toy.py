@@ -23,7 +23,7 @@ import pandas as pd
 from scipy import stats
 
 from study.errors import StudyError
-from study.inference.calibration.coverage import TRUTHS
+from study.inference.calibration.coverage import COVERED, TRUTHS, outcomes
 from study.inference.calibration.designs import Design
 from study.inference.calibration.runs import CalibrationError, Progress, chunks, write_study
 from study.inference.classical.bootstrap import row_bootstrap
@@ -85,14 +85,11 @@ def replicate(number: int) -> pd.DataFrame:
 
 def summary(rows: pd.DataFrame) -> pd.DataFrame:
     """By noise, runs, estimator and decades: quantiles of the error, real coverage, median width, failures."""
-    groups = rows.groupby(["noise", "runs", "estimator", "decades"], sort=False)
-    result = groups[[f"covered_{round(100 * level)}" for level in LEVELS]].mean()
+    by = ["noise", "runs", "estimator", "decades"]
+    result, groups = outcomes(rows, by), rows.groupby(by, sort=False)
     for name, q in (("low", 0.025), ("lower", 0.25), ("median", 0.5), ("upper", 0.75), ("high", 0.975)):
         result[f"error_{name}"] = groups["error"].quantile(q)
     result["factor"] = groups["error"].agg(lambda error: float(10 ** np.sqrt(np.mean(np.square(error.dropna())))))
-    result["log_width_95"] = groups["log_width_95"].median()
-    result["replicates"] = groups.size()
-    result["failed"] = groups["status"].agg(lambda status: int((status != "ok").sum()))
     return result.reset_index()
 
 
@@ -180,7 +177,7 @@ def _of_draws(surface: Surface) -> Ends:
 
 
 def _outcomes(make: Callable[[], Estimate], truth: LossSurface, largest: float) -> list[dict[str, object]]:
-    covered = [f"covered_{round(100 * level)}" for level in LEVELS]
+    covered = list(COVERED.values())
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)

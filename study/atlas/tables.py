@@ -17,7 +17,8 @@ from study.inference.spec import ModelSpec
 from study.published import entries, load_entry
 from study.published.entry import RELATIVE, Entry, runs
 
-OWN = {"cpu": "python-source", "quick": "sotu"}  # grids of this study with complete profiles, and their corpora
+# Tables of this study's own grids with complete profiles: the grid and its corpus.
+OWN = {"own-cpu": ("cpu", "python-source"), "own-quick": ("quick1", "sotu")}
 OWN_LABORATORY = "this study"
 SPEC = ModelSpec(group=None)  # of every entry: rows count as independent given the law, with Student-t noise
 TYPICAL = 3.0  # nats a token of a usual loss: where a loss has no unit, the prior of E is moved by its ratio to this
@@ -70,8 +71,7 @@ def gather(folder: Path) -> tuple[Mapping[str, AtlasTable], Mapping[str, str]]:
             found[name] = AtlasTable(entry, load_entry(name))
         except StudyError as error:
             left_out[name] = str(error)
-    for grid, corpus in OWN.items():
-        name = f"own-{grid}"
+    for name, (grid, corpus) in OWN.items():
         try:
             found[name] = own(name, grid, corpus, folder)
         except StudyError as error:

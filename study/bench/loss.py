@@ -24,7 +24,7 @@ from torch import Tensor
 from study.bench.machine import machine
 from study.bench.train import gpt2
 from study.config import RunConfig, whole_batches
-from study.data.tokens import TokenSet, batch, train_order, windows
+from study.data.stream import TokenSet, batch, train_order, windows
 from study.grids.cpu2 import TUNED
 from study.grids.ladder import DEDUP, LADDER, heads
 from study.training.device import describe

@@ -25,8 +25,7 @@ from study.training.device import describe, functions, matmul_peak
 from study.training.gpt import GPT, initialise
 from study.training.optim import build_optimiser, clip_gradients
 
-LAYERS = {**LADDER, 256: 6}
-SHAPES = {width: (LAYERS[width], heads(width)) for width in (32, 48, 64, 96, 128, 192, 256)}  # the cpu grid's, and one wider
+SHAPES = {width: (LADDER[width], heads(width)) for width in (32, 48, 64, 96, 128, 192, 256)}  # the cpu grid's, and one wider
 ARMS = ("study_eager", "study_compiled", "transformers_eager", "transformers_compiled")
 Step = Callable[[Tensor], None]
 

@@ -7,15 +7,20 @@ import typer
 
 
 def command(
-    what: Annotated[Literal["train", "loss", "fit", "render", "launch"],
+    what: Annotated[Literal["train", "loss", "fit", "render", "launch", "next", "coverage"],
                     typer.Argument(help="train (tokens a second beside transformers), loss (CPU-seconds to a loss "
-                                        "beside nanoGPT's recipe), fit, render or launch (Ray).")],
+                                        "beside nanoGPT's recipe), fit, render, launch (Ray), next (replays) or coverage "
+                                        "(of intervals after an adaptive choice).")],
     out: Annotated[Path, typer.Option(help="Where WHAT.json goes.")] = Path("runs/bench"),
     device: Annotated[str, typer.Option(help="train: cpu, cuda or auto.")] = "cpu",
     threads: Annotated[int, typer.Option(min=1, help="train: threads of compute.")] = 1,
     widths: Annotated[str, typer.Option(help="train: widths, separated by commas.")] = "32,48,64,96,128,192,256",
     precision: Annotated[str, typer.Option(help="train: float32 or bfloat16.")] = "float32",
     turns: Annotated[int, typer.Option(min=1, help="train, render: how often each arm takes its turn.")] = 5,
+    table: Annotated[str, typer.Option(help="next: an own grid or an open table to replay.")] = "cpu",
+    starts: Annotated[int, typer.Option(min=1, help="next: from so many starts.")] = 50,
+    simulations: Annotated[int, typer.Option(min=1, help="coverage: simulated studies.")] = 200,
+    rules: Annotated[str, typer.Option(help="next: rules to replay, separated by commas; all by default.")] = "",
 ) -> None:
     """Measure on an idle machine what the report says of speed. The file says how busy the machine was.
 
@@ -26,6 +31,16 @@ def command(
     from study.bench.machine import BenchError, write
 
     errors = Console(stderr=True, highlight=False)
+    if what == "next":
+        from study.bench.next_run import replayed
+        from study.commands.next import report_replay
+        from study.inference.replay import RULES
+
+        with errors.status("") as status:
+            found = replayed(table, starts, out, rules=tuple(filter(None, rules.split(","))) or RULES,
+                             say=lambda step: status.update(f"{table}: {step} ..."))
+        report_replay(found, Console(highlight=False))
+        return
     with errors.status("") as status:
         def progress(line: str) -> None:
             status.update(f"{line} ...")
@@ -53,6 +68,11 @@ def command(
             from study.bench.render import bench_render
 
             body = bench_render(Path.cwd(), repeats=turns, progress=progress)
+        elif what == "coverage":
+            from study.bench.coverage import bench_coverage
+            from study.bench.machine import machine
+
+            body = bench_coverage(simulations, progress=progress) | {"machine": machine("numpy", "scipy", "numba")}
         else:
             from study.bench.launch import bench_launch
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from study.fit.job import Job
 
-GROUPINGS = ("auto", "width", "budget", "none")
+GROUPINGS = ("auto", "width", "budget", "run", "none")
 SIZE = {"parser": size, "metavar": "SIZE"}  # 1e9, 1B, 1.4T
 
 
@@ -26,6 +26,8 @@ def command(
     predict_c: Annotated[float, typer.Option(help="FLOP (6 N D) to find the model and the tokens for.", **SIZE)] = 5.76e23,
     inference_tokens: Annotated[float | None, typer.Option(help="Tokens to serve: the least training plus inference FLOPs.",
                                                            show_default=False, **SIZE)] = None,
+    overtrain: Annotated[float | None, typer.Option(help="Tokens a parameter: what such a model costs at --predict-c, in loss and "
+                                                         "compute.", show_default=False)] = None,
     bytes_per_token: Annotated[float | None, typer.Option(help="Bytes of text a token: 4.3 for a table that does not say.")] = None,
     drop_highest: Annotated[int, typer.Option(help="Leave out so many of the highest losses; they are listed.")] = 0,
     columns: Annotated[str, typer.Option(help="Names of the columns: N=params,D=tokens,loss=val_loss.")] = "",
@@ -34,7 +36,7 @@ def command(
     rows: Annotated[str, typer.Option(help="auto (repeats once, last checkpoints, repeated text apart), best (of each N, D) or "
                                            "all.")] = "auto",
     group: Annotated[str, typer.Option(help="What runs share an error: auto (their width, where a column says it), width, "
-                                            "budget (a column, or nine bins of log C) or none.")] = "auto",
+                                            "budget (a column, or nine bins of log C), run or none.")] = "auto",
     prior: Annotated[str, typer.Option(help="default; or atlas: beside it, the same runs with every open study as the prior.")
                      ] = "default",
     out: Annotated[Path | None, typer.Option(help="Where to write; build/fit/NAME by default.", show_default=False)] = None,
@@ -49,14 +51,14 @@ def command(
     """
     from rich.console import Console
 
-    job = _job(table, grid, runs, predict_n, predict_c, inference_tokens, bytes_per_token, drop_highest, columns, loss_unit, rows,
-               group, out, seed)
+    job = _job(table, grid, runs, predict_n, predict_c, inference_tokens, overtrain, bytes_per_token, drop_highest, columns,
+               loss_unit, rows, group, out, seed)
     _report(job, prior, Console())
 
 
 def _job(table: Path | None, grid: str | None, runs: Path, predict_n: float, predict_c: float, inference_tokens: float | None,
-         bytes_per_token: float | None, drop_highest: int, columns: str, loss_unit: str, rows: str, group: str, out: Path | None,
-         seed: int) -> "Job":
+         overtrain: float | None, bytes_per_token: float | None, drop_highest: int, columns: str, loss_unit: str, rows: str,
+         group: str, out: Path | None, seed: int) -> "Job":
     from study.errors import StudyError
 
     if (table is None) == (grid is None):
@@ -64,7 +66,7 @@ def _job(table: Path | None, grid: str | None, runs: Path, predict_n: float, pre
     if group not in GROUPINGS:
         raise StudyError(f"unknown --group {group!r}: one of {', '.join(GROUPINGS)}")
     for option, value in (("--predict-n", predict_n), ("--predict-c", predict_c), ("--bytes-per-token", bytes_per_token),
-                          ("--inference-tokens", inference_tokens)):
+                          ("--inference-tokens", inference_tokens), ("--overtrain", overtrain)):
         if value is not None and not 0 < value < 1e100:
             raise StudyError(f"{option} must be a positive finite number, not {value:g}")
 
@@ -77,7 +79,7 @@ def _job(table: Path | None, grid: str | None, runs: Path, predict_n: float, pre
     else:
         assert table is not None
         job = fit.table_job(table, columns, group, drop_highest, rows=rows, loss_unit=loss_unit, bytes_per_token=bytes_per_token)
-    return fit.complete(job, predict_n, predict_c, bytes_per_token, out, seed, inference_tokens)
+    return fit.complete(job, predict_n, predict_c, bytes_per_token, out, seed, inference_tokens, overtrain)
 
 
 def _report(job: "Job", prior: str, console: "Console") -> None:
@@ -119,6 +121,10 @@ def _report(job: "Job", prior: str, console: "Console") -> None:
         served = words.count(result.serving.inference_tokens)
         for name, draws in (("N", result.serving.N), ("D", result.serving.D)):
             view.add_row(f"{name}, with {served} served", words.with_interval(estimate(posterior, draws)), "")
+    if (over := result.overtrained) is not None:
+        above = words.with_interval(summarise(over.loss_above), words.short)
+        view.add_row(f"loss at {words.plain(over.ratio)} tokens a parameter", f"+{above} nats", "")
+        view.add_row("compute over the optimum's", words.with_interval(summarise(over.compute), words.short), "")
     if other is not None:
         informed = other.posterior
         view.add_row(f"D_opt({N}), atlas prior", words.with_interval(estimate(informed, other.answers.at_N.D)),

@@ -1,7 +1,7 @@
 """`study next`: which runs to add to a table or a grid, by what they are expected to tell about D_opt for their price."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -32,7 +32,7 @@ def command(
 ) -> None:
     """Rank the runs that could be trained next by the expected information about D_opt for their price, and choose a batch.
 
-    Writes next.json and next.png. For a grid the chosen runs are named as `study run --only` takes them.
+    Writes next.json and next.png; for a grid also grid.json, the chosen runs as `study run --grid` takes them.
 
     Example: `study next runs.csv --budget 1e20 --predict-n 7B`
     """
@@ -42,6 +42,7 @@ def command(
     from study.errors import StudyError
     from study.fit import following
     from study.fit import job as fit
+    from study.grids import grid as named
 
     if (table is None) == (grid is None):
         raise StudyError("give a table of runs or --grid NAME, one of the two: study next runs.csv --budget 1e20")
@@ -59,17 +60,17 @@ def command(
     if replay:
         with console.status("") as status:
             body = following.prove(job, predict_n, replay, where, lambda step: status.update(f"replaying: {step}"))
-        _report_replay(body, console)
+        report_replay(body, console)
         return
     planned = None if grid is None else _left(grid, runs)
+    chosen = None if grid is None else named(grid)
     with console.status("fitting and ranking ..."):
         found = following.follow(job, predict_n, budget, price, most=most, seed=seed, planned=planned)
-        files = following.write(found, where)
+        files = following.write(found, where, chosen)
     _report(found, console)
     console.print(f"wrote {', '.join(files)} to {where}", soft_wrap=True)
     if grid is not None:
-        for choice in found.plan.choices:
-            console.print(f"study run --grid {grid} --only {found.candidates.label[choice.index]}", soft_wrap=True)
+        console.print(f"train them with study run --grid {where / 'grid.json'}", soft_wrap=True)
 
 
 def _left(name: str, runs: Path) -> "pd.DataFrame":
@@ -105,19 +106,21 @@ def _report(found: "Following", console: "Console") -> None:
                      words.scientific(choice.information / float(c.price[k]), 2))
     console.print(view)
     why = {"budget": "no other run fits the budget", "runs": "as many as --most, or all there are",
-           "weights": "train these, then ask again: the draws cannot weigh more", "information": "no other tells more"}
+           "information": "no other tells more"}
     console.print(f"{len(found.plan.choices)} runs: {why[found.plan.ended]}")
 
 
-def _report_replay(body: "dict[str, object]", console: "Console") -> None:
+def report_replay(body: "dict[str, Any]", console: "Console") -> None:
+    """What a replay found: FLOP to each width as a share of the own order's, medians over starts."""
     from rich.table import Table
 
-    view = Table("rule", "reached", "FLOP of own order's", "holds the answer", title_justify="left",
-                 title=f"{body['starts']} starts, to the width of all {body['rows']} runs")
-    rules = body["rules"]
-    assert isinstance(rules, dict)
-    for rule, found in rules.items():
-        share = found["median_share_of_own_order"]
-        view.add_row(rule, f"{found['reached']:.0%}", "" if share is None else f"{share:.2f}",
+    names = [f"{slack:g}" for slack in body["slack"]]
+    view = Table("rule", *(f"{name} x width" for name in names), "holds", title_justify="left",
+                 title=f"FLOP to a width over the own order's, {body['rows']} runs, medians over starts")
+    for rule, found in body["rules"].items():
+        shares = (found["to"][name]["median_share_of_own_order"] for name in names)
+        view.add_row(f"{rule} ({found['starts']})", *("never" if share is None else f"{share:.2f}" for share in shares),
                      f"{found['final_interval_holds_the_answer']:.0%}")
+    known = (body["known_law"].get(name) for name in names)
+    view.add_row("with the law known", *("" if share is None else f"{share:.2f}" for share in known), "")
     console.print(view)

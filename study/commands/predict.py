@@ -8,12 +8,16 @@ import typer
 
 def command(
     grid: Annotated[str, typer.Option(help="The grid whose held-out runs are predicted.")],
+    source: Annotated[str | None, typer.Option("--from", help="Fit this grid instead and predict all runs of the other.")] = None,
     runs: Annotated[Path, typer.Option(help="Where its records are.")] = Path("runs"),
     seed: Annotated[int, typer.Option(min=0, help="Of all sampling.")] = 0,
 ) -> None:
     """Fit a grid's fit split under each law and write runs/predictions/GRID.json: losses of the held-out runs, with intervals.
 
-    Commit the file, then train the held-out runs: a prediction is refused when one of them is there already.
+    Of runs that go through their data more than once, as those of `go`, the early-stopped loss is predicted.
+
+    Commit the file, then train the held-out runs: a prediction is refused when one of them is there already. With --from,
+    the runs of a larger grid are predicted from those of a smaller one: `study predict --grid gpu-mini --from cpu2`.
 
     Example: `study predict --grid cpu2`
     """
@@ -21,18 +25,19 @@ def command(
     from rich.table import Table
 
     from study.grids import grid as named
-    from study.predictions import LAWS, MIXTURE, predict, read_prediction
+    from study.predictions import MIXTURE, predict, read_prediction
 
     chosen = named(grid)
     console = Console(highlight=False, soft_wrap=True)
-    console.print(f"fitting the runs of {grid} under {len(LAWS)} laws: a minute or two")
-    path = predict(chosen, runs, seed=seed)
+    console.print(f"fitting the runs of {source or grid} under every law: a minute or two")
+    path = predict(chosen, runs, seed=seed, source=named(source) if source else None)
     said = read_prediction(runs, grid) or {}
-    shown = Table("run", title=f"losses of {grid} held out, nats/token", title_justify="left")
-    for model in (LAWS[0], MIXTURE):
+    shown = Table("run", title=f"predicted losses of {grid}, nats/token", title_justify="left")
+    models = (next(iter(said["models"])), MIXTURE)
+    for model in models:
         shown.add_column(f"{model}, 95 %", justify="right")
     for run_id, body in said["runs"].items():
-        cells = (f"{body[m]['median']:.3f} [{body[m]['95'][0]:.3f}, {body[m]['95'][1]:.3f}]" for m in (LAWS[0], MIXTURE))
+        cells = (f"{body[m]['median']:.3f} [{body[m]['95'][0]:.3f}, {body[m]['95'][1]:.3f}]" for m in models)
         shown.add_row(run_id, *cells)
     console.print(shown)
     console.print(f"written to {path}: commit it before the runs")

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 
 def command(
-    grid: Annotated[str, typer.Option(help="The grid to train: quick, sweep, cpu, seeds, lab01, gpu, go.")],
+    grid: Annotated[str, typer.Option(help="The grid to train: quick, sweep, cpu, seeds, lab01, gpu, go; or a file, "
+                                         "as `study next --grid` writes it.")],
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes (default: one a core, or one a GPU).")] = None,
     runs: Annotated[Path, typer.Option(help="Where records go: RUNS/GRID/RUN_ID/.")] = Path("runs"),
     only: Annotated[list[str] | None, typer.Option(help="Train only this run_id (repeatable).")] = None,
@@ -67,7 +68,7 @@ def command(
     else:
         state = run_grid(chosen, runs, options, only=only or (), console=console, mlflow_uri=mlflow_uri)
     unfinished = len([r for r in state.done.values() if r.status != "complete"])
-    console.print(f"{len(state.done)} of {len(chosen.cells)} runs of {grid} recorded in {runs / grid}"
+    console.print(f"{len(state.done)} of {len(chosen.cells)} runs of {chosen.name} recorded in {runs / chosen.name}"
                   + (f", {unfinished} of them diverged or failed" if unfinished else ""), highlight=False)
     _say_costs(chosen, state.done, console)
 

@@ -1,9 +1,14 @@
 """`study status`: how far a grid is."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from study.grids.design import Grid
+    from study.record import RunRecord
 
 
 def command(
@@ -11,10 +16,11 @@ def command(
     runs: Annotated[Path, typer.Option(help="Where its records are.")] = Path("runs"),
     workers: Annotated[int, typer.Option(min=1, help="Worker processes to reckon the hours left for.")] = 2,
     price: Annotated[float | None, typer.Option(min=0, help="Dollars an hour of one worker.")] = None,
+    log: Annotated[Path | None, typer.Option(help="Also write every point of the recorded runs' curves to this CSV file.")] = None,
 ) -> None:
     """Count a grid's runs: done, running, diverged or failed, left, with FLOPs, hours and dollars left.
 
-    Example: `study status --grid cpu`
+    Example: `study status --grid cpu`; the training log of all runs, `study status --grid go --log combined_training_log.csv`
     """
     from rich.console import Console
     from rich.table import Table
@@ -25,6 +31,8 @@ def command(
 
     chosen = named(grid)
     state = grid_state(chosen, runs)
+    if log is not None:
+        _write_log(chosen, state.done, log)
     view = Table("role", title=f"grid {grid} in {runs / grid}", title_justify="left")
     for column in ("complete", "diverged or failed", "running", "left", "FLOP left"):
         view.add_column(column, justify="right")
@@ -46,3 +54,17 @@ def command(
         line += f": {hours:.1f} hours with {workers} workers at {speed / 1e9:.0f} GFLOP/s each, evaluations included"
         line += f", {price * hours * workers:.2f} dollars" if price is not None else ""
     console.print(line, highlight=False)
+
+
+def _write_log(of: "Grid", records: "Mapping[str, RunRecord]", path: Path) -> None:
+    from study.analysis.runs import log_of
+    from study.errors import StudyError
+    from study.record import write_atomic
+
+    rows = log_of(of, records)
+    if rows.empty:
+        raise StudyError(f"no complete run of {of.name} is recorded, so there is no log: `study run --grid {of.name}` first")
+    try:
+        write_atomic(path, rows.to_csv(index=False).encode())
+    except OSError as error:
+        raise StudyError(f"cannot write {path}: {error.strerror or error}") from None

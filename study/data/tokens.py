@@ -1,9 +1,9 @@
-"""Token sets: a corpus tokenised once into memory-mapped 16-bit streams, and the windows a model is trained on."""
+"""Corpora tokenised once into memory-mapped 16-bit streams: built on the first call, opened afterwards."""
 
 import hashlib
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,10 @@ import pooch
 from study.data import build, hub, sizes
 from study.data.corpora import FORMAT, Corpus, CorpusError, as_documents, corpus, packaged_documents
 from study.data.overlap import ngram_overlap
+from study.data.stream import TokenSet as TokenSet
+from study.data.stream import batch as batch
+from study.data.stream import train_order as train_order
+from study.data.stream import windows as windows
 from study.data.tokenizer import gpt2_tokenizer, load_tokenizer, train_tokenizer
 from study.data.wheels import read_pins
 
@@ -21,31 +25,6 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 _TOKENIZER_TEXT = 2**28  # characters of a streamed corpus that its own tokenizer is trained on
-
-
-@dataclass(frozen=True, eq=False)
-class TokenSet:
-    """A tokenised corpus. Streams are 1-D memory maps: documents one after another, each ended by `vocabulary - 1`.
-
-    Packaged corpora hold their documents in the order of their sha256, hub corpora in the data set's order.
-    """
-
-    name: str
-    directory: Path
-    vocabulary: int
-    bytes_per_token: float  # UTF-8 bytes of text / tokens (the end-of-text tokens count), train split
-    validation_bytes_per_token: float
-    sha256: str  # of the manifest, which holds the sha256 of every file: the corpus's identity
-    train: npt.NDArray[np.uint16]
-    validation: npt.NDArray[np.uint16]
-    train_groups: npt.NDArray[np.uint8]  # document group (0..127) of the first 2^21 train tokens, or of all
-    validation_groups: npt.NDArray[np.uint8]  # document group of each validation token; a document has one group
-
-    @property
-    def manifest(self) -> dict[str, Any]:
-        """Counts, overlap, line repetition, sha256 of the files and where the text is from."""
-        body: dict[str, Any] = json.loads((self.directory / "manifest.json").read_text())
-        return body
 
 
 def cache_directory(cache: Path | None = None) -> Path:
@@ -144,23 +123,6 @@ def open_tokens(name: str, directory: Path, *, verify: bool = False) -> TokenSet
     return TokenSet(name=name, directory=directory, vocabulary=manifest["vocabulary"],
                     bytes_per_token=ratio["train"] or ratio["validation"], validation_bytes_per_token=ratio["validation"],
                     sha256=hashlib.sha256(text).hexdigest(), **streams)
-
-
-def windows(tokens: npt.NDArray[np.uint16], context: int) -> int:
-    """How many windows of `context + 1` tokens a stream holds, each beginning `context` after the one before."""
-    return max(0, (len(tokens) - 1) // context)
-
-
-def train_order(count: int, seed: int) -> npt.NDArray[np.int64]:
-    """A permutation of `count` windows: the ranks of PCG64's raw output, which NumPy keeps the same for ever."""
-    raw: npt.NDArray[np.uint64] = np.random.PCG64(np.random.SeedSequence([seed, 1])).random_raw(count)
-    return np.asarray(np.argsort(raw, kind="stable"), np.int64)
-
-
-def batch(stream: npt.NDArray[np.uint16], starts: npt.NDArray[np.int64], context: int) -> npt.NDArray[np.int64]:
-    """Windows `starts` of a stream, shape (B, context + 1): inputs are [:, :-1], targets [:, 1:]."""
-    places = np.asarray(starts, np.int64)[:, None] * context + np.arange(context + 1)
-    return np.asarray(stream)[places].astype(np.int64)
 
 
 def unique_tokens(name: str) -> int:

@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 
 def fit_table(table: str | Path, *, predict_n: float = 1e9, predict_c: float = 5.76e23, columns: str = "", loss_unit: str = "",
               rows: str = "auto", group: str = "auto", drop_highest: int = 0, bytes_per_token: float | None = None,
-              inference_tokens: float | None = None, out: str | Path | None = None, seed: int = 0) -> "Result":
+              inference_tokens: float | None = None, overtrain: float | None = None, out: str | Path | None = None,
+              seed: int = 0) -> "Result":
     """Fit the law to a table of runs as `study fit` does, and write the same files to `out` (build/fit/NAME by default).
 
     Args:
         predict_n, predict_c: parameters, and FLOP (6 N D), that the optimum is asked for.
         columns: "N=params,loss=val_loss" where the names are not recognised. loss_unit, rows, group: see `study fit --help`.
         inference_tokens: also find the least training plus inference FLOPs for the loss of the optimum at predict_c.
+        overtrain: tokens a parameter: also what such a model costs at predict_c, in loss and in compute.
 
     Raises:
         StudyError: the table cannot be read or fitted; the message is one line that says what to do.
@@ -31,4 +33,5 @@ def fit_table(table: str | Path, *, predict_n: float = 1e9, predict_c: float = 5
     from study.fit.job import complete, run, table_job  # PyMC and matplotlib take seconds to import
 
     job = table_job(Path(table), columns, group, drop_highest, rows=rows, loss_unit=loss_unit, bytes_per_token=bytes_per_token)
-    return run(complete(job, predict_n, predict_c, bytes_per_token, None if out is None else Path(out), seed, inference_tokens))
+    where = None if out is None else Path(out)
+    return run(complete(job, predict_n, predict_c, bytes_per_token, where, seed, inference_tokens, overtrain))

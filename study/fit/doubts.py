@@ -7,16 +7,21 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy import stats
 
 from study.errors import StudyError
 from study.inference.parameters import Array
 
+TRAINED = (2e7, 1e9)  # parameters and tokens after which any language model is below `UNTRAINED`
+UNTRAINED = 5.5  # nats a token
+LOW = (1.0, 1.4)  # nats a token: the lowest and the highest loss of a table below which it may be by the byte
 LARGEST_VOCABULARY = 1e6  # entries: ln of it is 13.8 nats, what a uniform guess loses
 RATIOS = (1e-2, 1e5)  # tokens a parameter between which runs of language models lie
 SIZES = (3e2, 1e14)  # parameters of any model that was trained
 SLIPS = ((1e3, "thousands"), (1e6, "millions"), (1e9, "billions"), (1e12, "trillions"))
 USUAL_N, USUAL_D = (1e6, 1e12), (1e7, 1e14)
+GAP = 1e3  # between neighbours in D/N: two units in one table
 USUAL = 20.0  # tokens a parameter that a slip is measured against
 NARROW = 3.0  # largest over smallest D/N below which a design hardly tells the two terms apart
 SIGNIFICANT = 4.0  # standard errors
@@ -38,20 +43,27 @@ class Doubt:
 def refuse_no_loss(frame: pd.DataFrame) -> None:
     """Refuse a column that rises both with N and with D, as an accuracy does.
 
-    Least squares of ln loss on ln N and ln D: both slopes positive, one by more than `SIGNIFICANT` standard errors.
+    Least squares of ln loss on ln N and ln D: both slopes positive, one by more than `SIGNIFICANT` standard errors; on ln ND
+    where N and D cannot be told apart.
 
     Raises:
         NotALossError: it does.
     """
-    slopes = _slopes(frame)
-    if slopes is not None and min(slopes[0]) > 0 and max(slopes[0] / slopes[1]) > SIGNIFICANT:
-        raise NotALossError(f"the loss grows with D and with N (as D^{slopes[0][1]:+.2f} N^{slopes[0][0]:+.2f}): an accuracy or a "
-                            "score is no loss; name the loss with --columns loss=...")
+    slopes, along = _slopes(frame), _slope_in_compute(frame)
+    both = slopes is not None and min(slopes[0]) > 0 and max(slopes[0] / slopes[1]) > SIGNIFICANT
+    if slopes is not None and both:
+        grows = f"with D and with N (as D^{slopes[0][1]:+.2f} N^{slopes[0][0]:+.2f})"
+    elif slopes is None and along is not None and along[0] > SIGNIFICANT * along[1]:
+        grows = f"with compute (as (ND)^{along[0]:+.2f})"
+    else:
+        return
+    raise NotALossError(f"the loss grows {grows}: an accuracy or a score is no loss; name the loss with --columns loss=...")
 
 
 def doubts(frame: pd.DataFrame, vocabulary: Array | None = None) -> tuple[Doubt, ...]:
     """All doubts about a table of N, D, loss (nats a token) and perhaps C, in the order of their weight."""
-    found = [_sizes(frame), _loss_is_high(frame["loss"].to_numpy(), vocabulary), _loss_is_low(frame["loss"].to_numpy()),
+    loss = frame["loss"].to_numpy()
+    found = [_sizes(frame), _loss_is_high(loss, vocabulary), _loss_is_late(frame), _loss_is_low(loss),
              _grows_with_tokens(frame), _compute(frame), _one_ratio(frame)]
     return tuple(doubt for doubt in found if doubt is not None)
 
@@ -60,11 +72,9 @@ def _sizes(frame: pd.DataFrame) -> Doubt | None:
     N, D = frame["N"].to_numpy(), frame["D"].to_numpy()
     ratio = D / N
     low, high = float(ratio.min()), float(ratio.max())
-    outside = high < RATIOS[0] or low > RATIOS[1]
-    if not outside and SIZES[0] <= float(np.median(N)) <= SIZES[1]:
-        if high / low > 1e8:
-            return Doubt("mixed units", f"D/N runs from {low:.2g} to {high:.2g}: some rows may be in another unit", True)
-        return None
+    out = (ratio < RATIOS[0]) | (ratio > RATIOS[1])
+    if not out.all() and SIZES[0] <= float(np.median(N)) <= SIZES[1]:
+        return _mixed(ratio, out)
     scales = (1.0, *(scale for scale, _ in SLIPS))
     middle_N, middle_D = float(np.median(N)), float(np.median(D))
     best = min(((_unlikely(middle_N * n, middle_D * d, n, d), n, d) for n in scales for d in scales if n * d > 1), default=None)
@@ -75,6 +85,20 @@ def _sizes(frame: pd.DataFrame) -> Doubt | None:
     named = " and ".join(f"{name} in {dict(SLIPS)[scale]}" for name, scale in slips)
     full = " and ".join(f"{name} times 1e{round(np.log10(scale))}" for name, scale in slips)
     return Doubt("units", f"{where}: {named}? Write {full}", True)
+
+
+def _mixed(ratio: Array, out: NDArray[np.bool_]) -> Doubt | None:
+    """Rows of another unit among the others: a gap in D/N that no design has, or D/N that no language model has."""
+    order = np.sort(ratio)
+    gaps = order[1:] / order[:-1]
+    if len(gaps) and float(gaps.max()) > GAP:
+        at = int(np.argmax(gaps))
+        return Doubt("mixed units", f"D/N runs from {order[0]:.2g} to {order[-1]:.2g}, with nothing between {order[at]:.2g} and "
+                     f"{order[at + 1]:.2g}: some rows may be in another unit", True)
+    if not out.any():
+        return None
+    return Doubt("mixed units", f"{int(out.sum())} of {len(out)} rows have a D/N outside {RATIOS[0]:g} to {RATIOS[1]:g}, from "
+                 f"{order[0]:.2g} to {order[-1]:.2g}: check the units of N and D")
 
 
 def _unlikely(N: float, D: float, n: float, d: float) -> float:
@@ -95,10 +119,22 @@ def _loss_is_high(loss: Array, vocabulary: Array | None) -> Doubt | None:
                  "If a perplexity, --loss-unit perplexity", True)
 
 
-def _loss_is_low(loss: Array) -> Doubt | None:
-    if float(np.max(loss)) >= 1.4:
+def _loss_is_late(frame: pd.DataFrame) -> Doubt | None:
+    """Losses that no model of so many parameters has after so many tokens: perplexities below ln of the vocabulary."""
+    trained = frame[(frame["N"] > TRAINED[0]) & (frame["D"] > TRAINED[1])]
+    if not len(trained) or float(trained["loss"].min()) < UNTRAINED or (frame["loss"] > np.log(LARGEST_VOCABULARY)).any():
         return None
-    return Doubt("loss unit", f"no loss is above {float(np.max(loss)):.2g} nats a token: is it by the byte? Say --loss-unit")
+    least = float(trained["loss"].min())
+    return Doubt("loss unit", f"no run of more than {TRAINED[0]:.0e} parameters and {TRAINED[1]:.0e} tokens has a loss below "
+                 f"{least:.2g} nats a token: a perplexity? Then --loss-unit perplexity".replace("e+0", "e"), True)
+
+
+def _loss_is_low(loss: Array) -> Doubt | None:
+    low, high = float(np.min(loss)), float(np.max(loss))
+    if low >= LOW[0] and high >= LOW[1]:
+        return None
+    return Doubt("loss unit", f"the losses are {low:.2g} to {high:.2g} nats a token, which is low: are they by the byte? Say "
+                 "--loss-unit")
 
 
 def _grows_with_tokens(frame: pd.DataFrame) -> Doubt | None:
@@ -154,7 +190,20 @@ def _slopes(frame: pd.DataFrame) -> tuple[Array, Array] | None:
     if len(frame) < 5 or min(np.ptp(n), np.ptp(d)) < 1e-9 or abs(stats.pearsonr(n, d)[0]) > 0.98:
         return None
     design = np.column_stack([np.ones_like(n), n, d])
+    return _least_squares(design, y)
+
+
+def _slope_in_compute(frame: pd.DataFrame) -> tuple[float, float] | None:
+    """The slope of ln loss in ln ND and its standard error; None for fewer than four rows, or one N D."""
+    c, y = np.log(frame["N"].to_numpy() * frame["D"].to_numpy()), np.log(frame["loss"].to_numpy())
+    if len(frame) < 4 or np.ptp(c) < 0.5:
+        return None
+    slopes, se = _least_squares(np.column_stack([np.ones_like(c), c]), y)
+    return float(slopes[0]), float(se[0])
+
+
+def _least_squares(design: Array, y: Array) -> tuple[Array, Array]:
     coefficients, *_ = np.linalg.lstsq(design, y, rcond=None)
-    variance = float(np.sum((y - design @ coefficients) ** 2)) / (len(y) - 3)
+    variance = float(np.sum((y - design @ coefficients) ** 2)) / (len(y) - design.shape[1])
     se = np.sqrt(variance * np.diag(np.linalg.inv(design.T @ design)))
-    return coefficients[1:], np.maximum(se[1:], 1e-12)
+    return np.asarray(coefficients[1:]), np.maximum(se[1:], 1e-12)

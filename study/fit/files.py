@@ -21,8 +21,9 @@ import pandas as pd
 
 from study.errors import StudyError
 
-SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
-MOST = 5_000_000  # rows that are read at all
+SPACES = " "
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", SPACES: "spaces"}
+MOST = 200_000  # rows that are read at all
 MAGIC = {b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ\x00": lzma.decompress}
 MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))  # byte-order marks
 
@@ -65,8 +66,7 @@ def read_cells(path: Path) -> RawTable:
             data = inside.read(_only_member(name, inside))
         if data.startswith(b"PAR1"):
             return _from_frame(name, _parquet(name, data), "Parquet")
-        encoding = next((encoding for mark, encoding in MARKS if data.startswith(mark)), "utf-8")
-        text = data.decode(encoding)
+        text = _decoded(data)
     except (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, UnicodeError) as error:
         raise TableError(f"{name} is not a readable CSV, JSON lines, Parquet or XLSX table: {str(error).splitlines()[0]}") from None
     if not text.strip("\ufeff \t\r\n"):
@@ -76,14 +76,37 @@ def read_cells(path: Path) -> RawTable:
     return _from_text(name, text)
 
 
+def _decoded(data: bytes) -> str:
+    """The text of a file: by its byte-order mark, UTF-16 where every other byte is 0, UTF-8, or Windows-1252.
+
+    Raises:
+        UnicodeError: it is binary.
+    """
+    marked = next((encoding for mark, encoding in MARKS if data.startswith(mark)), "")
+    if not marked and b"\0" in data[:200]:
+        marked = "utf-16-le" if data[1:2] == b"\0" else "utf-16-be"
+    try:
+        return data.decode(marked or "utf-8")
+    except UnicodeError:
+        if marked or any(byte < 9 for byte in data[:1000]):
+            raise
+        return data.decode("cp1252")
+
+
 def _from_text(name: str, text: str) -> RawTable:
-    lines = text.splitlines()
+    lines = [_plain_line(line) for line in _records(text)]
     first = _first_line(lines)
     if len(lines) - first > MOST:
-        raise TableError(f"{name} has {len(lines) - first - 1:,} rows, more than the {MOST:,} that are read: keep one row a run")
+        raise TableError(f"{name} has {len(lines) - first - 1:,} rows, more than the {MOST:,} that are read: keep one row a run, "
+                         "its last checkpoint, or a random sample")
     separator = _separator(lines[first:first + 20])
+    if separator == SPACES:
+        lines = [SPACES.join(line.split()) for line in lines]
     header = next(csv.reader([lines[first]], delimiter=separator, skipinitialspace=True))
     header = [column.strip() for column in header]
+    if all(_is_number(column) for column in header):
+        raise TableError(f"{name} has no header: its first line is {', '.join(header)}; name the columns in a line above it, "
+                         "such as N,D,loss")
     header[0] = header[0].removeprefix("#").strip() if header[0].startswith("# ") else header[0]
     rows = [index for index in range(first + 1, len(lines)) if lines[index].strip() and not lines[index].startswith("#")]
     if not rows:
@@ -100,12 +123,49 @@ def _from_text(name: str, text: str) -> RawTable:
     if len(cells.columns) > len(header):
         raise TableError(f"{name} is not a readable CSV table: its rows have more fields than its header names")
     cells = cells.reindex(columns=range(len(header)))
+    if len(cells) != len(rows):
+        raise TableError(f"{name} is not a readable CSV table: its quotes do not match")
     if cells[len(header) - 1].isna().all() and not header[-1]:
         cells, header = cells.iloc[:, :-1], header[:-1]  # every line ends with a separator
     full = cells.notna().any(axis=1)
     numbers = pd.Series(np.array(rows, dtype=np.int64) + 1)[full.to_numpy()]
     return RawTable(cells[full].reset_index(drop=True), tuple(header), numbers.reset_index(drop=True),
                     "CSV" if separator == "," else f"CSV, {SEPARATORS[separator]}")
+
+
+def _records(text: str) -> list[str]:
+    """Lines, those inside a quoted cell joined; the joined ones stay as empty lines, so that numbers of lines hold."""
+    lines = text.splitlines()
+    if text.count('"') % 2 or not any(line.count('"') % 2 for line in lines):
+        return lines
+    out: list[str] = []
+    open_at = None
+    for line in lines:
+        odd = line.count('"') % 2
+        if open_at is None:
+            open_at = len(out) if odd else None
+            out.append(line)
+        else:
+            out[open_at] += f" {line}"
+            open_at = None if odd else open_at
+            out.append("")
+    return out
+
+
+def _plain_line(line: str) -> str:
+    """A row of a Markdown table as one of bars; its rule as an empty line."""
+    if not line.startswith("|"):
+        return line
+    inside = line.strip().strip("|")
+    return "" if not inside.strip(" |:-") else inside
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _first_line(lines: list[str]) -> int:
@@ -120,6 +180,13 @@ def _first_line(lines: list[str]) -> int:
         same = lines[before[-1]].count(separator) == lines[rows[0]].count(separator) > 0
         if same and any(character.isdigit() for character in lines[rows[0]].split(separator)[0]):
             return before[-1]
+    # prose before the header: skip to the first line of as many fields as most lines have
+    if not any(separator in lines[rows[0]] for separator in SEPARATORS if separator != SPACES):
+        separator = _separator([lines[index] for index in rows[1:21]])
+        counts = [len(row) for row in csv.reader((lines[index] for index in rows[:100]), delimiter=separator)]
+        most = max(set(counts), key=counts.count)
+        if separator != SPACES and most > 2 and counts.count(most) > len(counts) / 2:
+            return rows[counts.index(most)]
     return rows[0]
 
 
@@ -127,9 +194,15 @@ def _separator(lines: list[str]) -> str:
     # the one that cuts the header into the most fields, and the next lines into as many
     best, most = ",", 0
     for separator in SEPARATORS:
+        if separator == SPACES:
+            continue
         fields = [len(row) for row in csv.reader((line for line in lines if line.strip()), delimiter=separator)]
         if fields and fields[0] > 1 and fields[0] > most and sum(count >= fields[0] for count in fields) > len(fields) / 2:
             best, most = separator, fields[0]
+    if most == 0:  # columns aligned by spaces
+        counts = [len(line.split()) for line in lines if line.strip()]
+        if len(counts) > 1 and min(counts) == max(counts) > 2:
+            return SPACES
     return best
 
 
@@ -141,13 +214,7 @@ def _from_json(name: str, text: str) -> RawTable:
         elif "\n" in text and text.split("\n", 1)[0].rstrip().endswith("}"):
             rows, understood = [json.loads(line) for line in text.splitlines() if line.strip()], "JSON lines"
         else:
-            whole = json.loads(text)
-            lists = [value for value in whole.values() if isinstance(value, list)]
-            understood = "JSON"
-            if len(lists) == len(whole):  # columns
-                rows = pd.DataFrame(whole).to_dict("records")
-            else:
-                rows = next((value for value in lists if value and isinstance(value[0], dict)), [whole])
+            rows, understood = _json_rows(json.loads(text)), "JSON"
         if not rows or not all(isinstance(row, dict) for row in rows):
             raise ValueError("it is not a list of objects")
     except ValueError as error:
@@ -155,9 +222,27 @@ def _from_json(name: str, text: str) -> RawTable:
     return _from_frame(name, pd.json_normalize(rows), understood)
 
 
+def _json_rows(whole: dict[str, Any]) -> list[Any]:
+    """The rows of one object: under a key, as columns, by row or by column of an index, or as pandas splits a frame."""
+    values = list(whole.values())
+    lists = [value for value in values if isinstance(value, list)]
+    if records := next((value for value in lists if value and isinstance(value[0], dict)), None):
+        return records
+    if {"columns", "data"} <= whole.keys():
+        return [dict(zip(whole["columns"], row, strict=True)) for row in whole["data"]]
+    if values and len(lists) == len(values):
+        return pd.DataFrame(whole).to_dict("records")
+    if len(values) > 1 and all(isinstance(value, dict) and value.keys() == values[0].keys() for value in values):
+        if all(key.isdigit() for key in values[0]):  # columns of rows
+            return pd.DataFrame(whole).to_dict("records")
+        return values
+    return [whole]
+
+
 def _from_frame(name: str, frame: pd.DataFrame, understood: str) -> RawTable:
     if len(frame) > MOST:
-        raise TableError(f"{name} has {len(frame):,} rows, more than the {MOST:,} that are read: keep one row a run")
+        raise TableError(f"{name} has {len(frame):,} rows, more than the {MOST:,} that are read: keep one row a run, "
+                         "its last checkpoint, or a random sample")
     cells = pd.DataFrame({index: frame.iloc[:, index].map(_text) for index in range(len(frame.columns))})
     full = cells.notna().any(axis=1)
     lines = pd.Series(range(1, len(cells) + 1))[full.to_numpy()].reset_index(drop=True)
@@ -188,8 +273,15 @@ def _parquet(name: str, data: bytes) -> pd.DataFrame:
 
 def _excel(name: str, data: bytes) -> pd.DataFrame:
     try:
-        return pd.read_excel(io.BytesIO(data))
+        sheets = pd.read_excel(io.BytesIO(data), sheet_name=None, header=None)
     except ImportError:
         raise TableError(f"{name} is XLSX, and no reader is installed: pip install openpyxl, or save it as CSV") from None
     except (OSError, ValueError, KeyError) as error:
         raise TableError(f"{name} is not a readable XLSX table: {str(error).splitlines()[0]}") from None
+    for sheet in sheets.values():  # the first that holds a table: titles above it and empty columns beside it are left out
+        filled = sheet.dropna(axis=1, how="all")
+        for row in range(min(len(filled), 50)):
+            header = filled.iloc[row].dropna()
+            if sum(isinstance(cell, str) for cell in header) > 2 and len(filled) > row + 1:
+                return filled.iloc[row + 1:][header.index].set_axis([str(cell) for cell in header], axis=1)
+    raise TableError(f"{name} has no sheet with a header of at least three columns and a row below it")

@@ -3,8 +3,9 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,21 @@ import pandas as pd
 from study.errors import StudyError
 from study.fit.fits import Drawn, draw_posterior
 from study.fit.job import Job
+from study.grids.design import Grid
+from study.grids.files import written
+from study.inference.known_law import known_law
 from study.inference.next_run import Candidates, Plan, plan
-from study.inference.observations import group_labels, observations
-from study.inference.parameters import Array
+from study.inference.observations import group_labels
 from study.inference.posterior import Posterior
-from study.inference.replay import RULES, Replay, replay
+from study.inference.replay import RULES, ground, replay
 from study.record import finite
 
 SIZES, RATIOS = 14, 12  # of the candidates, in N and in D/N
 BEYOND = 3.0  # times the largest N of the table
 WIDER = 2.0  # times its range of D/N, to each side
+SLACK = (1.0, 1.1, 1.25, 1.5, 2.0)  # times the width of all rows: what a replay is asked how soon it reached
+EQUAL = 1 + 1e-6  # two fits of the same rows in two processes may differ by a rounding
+KNOWN_STARTS = 20  # of the comparison with a known law
 DOLLARS_PER = 1e18  # FLOP: what `price` is the price of
 
 
@@ -97,8 +103,8 @@ def among(posterior: Posterior, planned: pd.DataFrame, unit: float) -> Candidate
                       tuple(map(str, planned["run_id"])))
 
 
-def write(found: Following, out: Path) -> tuple[str, ...]:
-    """next.json and next.png, moved into `out` when both are whole.
+def write(found: Following, out: Path, grid: Grid | None = None) -> tuple[str, ...]:
+    """next.json, next.png and, of a grid's planned runs, grid.json with the chosen ones; moved into `out` when all are whole.
 
     Raises:
         StudyError: the disk refused.
@@ -112,40 +118,78 @@ def write(found: Following, out: Path) -> tuple[str, ...]:
                  "C": 6 * c.N[choice.index] * c.D[choice.index], "price": c.price[choice.index]} for choice in p.choices],
             "candidates": [dict(zip(("label", "N", "D", "price", "information"), row, strict=True))
                            for row in zip(c.label, c.N, c.D, c.price, p.information, strict=True)]}
-    return _put(out, {"next.json": lambda path: path.write_text(json.dumps(finite(body), indent=1, allow_nan=False) + "\n"),
-                      "next.png": lambda path: next_run(found.drawn.posterior, c, p).savefig(path, dpi=200)})
+    files: dict[str, Callable[[Path], object]] = {
+        "next.json": partial(_write, json.dumps(finite(body), indent=1, allow_nan=False) + "\n"),
+        "next.png": lambda path: next_run(found.drawn.posterior, c, p).savefig(path, dpi=200)}
+    if grid is not None:
+        cells = tuple(grid.cell(c.label[choice.index]) for choice in p.choices)
+        files["grid.json"] = partial(_write, written(replace(grid, cells=cells)))
+    return _put(out, files)
 
 
-def prove(job: Job, target: float, starts: int, out: Path,
-          say: Callable[[str], None] = lambda _: None) -> dict[str, Any]:
-    """Replay the finished table by every rule from so many starts, to the width of all rows; write replay.json.
+def prove(job: Job, target: float | None, starts: int, out: Path, say: Callable[[str], None] = lambda _: None, *,
+          file: str = "replay.json", rules: Sequence[str] = RULES) -> dict[str, Any]:
+    """Replay the finished table by every rule from so many starts, to the width of all rows; `file` is written after each.
 
-    Returns what it holds: for each rule the median over starts of FLOP to that width over those of the own order, the share
-    of final intervals that hold the answer of all rows, and the trajectories.
+    Returns what it holds. For each rule and each of `SLACK`, times the width of all rows: the share of starts that reach it,
+    the median FLOP to it, and the median over starts of FLOP to it over those of the own order; the share of final intervals
+    that hold the answer of all rows; and the trajectories. What the file holds of the same question is not done again.
     """
-    rows = observations(job.frame, job.spec)
-    whole = float(replay(job.frame, job.spec, target, "own order", 0, first=len(rows), batch=1).width[-1])
-    found: dict[str, list[Replay]] = {rule: [] for rule in RULES}
-    for start in range(starts):
-        say(f"start {start + 1} of {starts}")
-        for rule in RULES:
-            found[rule].append(replay(job.frame, job.spec, target, rule, start, until=whole))
-    own = np.array([each.flops_to(whole) for each in found["own order"]])
-    body = {"source": job.source, "rows": len(rows), "target_N": target, "starts": starts, "width_of_all": whole,
-            "flops_of_all": float(rows.C.sum()),
-            "rules": {rule: _summary(each, own, whole) for rule, each in found.items()}}
-    _put(out, {"replay.json": lambda path: path.write_text(json.dumps(finite(body), indent=1, allow_nan=False) + "\n")})
+    field = ground(job.frame, job.spec, target, job.bytes_per_token)
+    low, _, high = field.answer(range(len(field.rows)))
+    body: dict[str, Any] = {
+        "source": job.source, "rows": len(field.rows), "target_N": field.target, "width_of_all": float(high - low),
+        "flops_of_all": float(field.rows.C.sum()), "slack": list(SLACK), "known_law": known_law(field, SLACK, KNOWN_STARTS)}
+    paths = _recorded(out / file, body)
+    for rule in rules:
+        for start in range(starts):
+            if any(path["start"] == start for path in paths[rule]):
+                continue
+            say(f"{rule}, start {start + 1} of {starts}")
+            found = replay(field, rule, start, until=body["width_of_all"] * EQUAL)
+            paths[rule].append({"start": start, "flops": found.flops.tolist(), "width": found.width.tolist(),
+                                "error": found.error.tolist(), "inside": bool(found.inside[-1])})
+            body["rules"] = {name: _summary(paths[name], paths["own order"], body["width_of_all"]) for name in RULES if paths[name]}
+            text = json.dumps(finite(body), indent=1, allow_nan=False) + "\n"
+            _put(out, {file: partial(_write, text)})
     return body
 
 
-def _summary(replays: list[Replay], own: Array, whole: float) -> dict[str, Any]:
-    flops = np.array([each.flops_to(whole) for each in replays])
-    reached = np.isfinite(flops) & np.isfinite(own)
+def _write(text: str, path: Path) -> None:
+    path.write_text(text)
+
+
+def _recorded(path: Path, body: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """The trajectories of a record of the same question, by rule."""
+    paths: dict[str, list[dict[str, Any]]] = {rule: [] for rule in RULES}
+    if path.is_file():
+        seen = json.loads(path.read_text())
+        if all(seen.get(name) == body[name] for name in ("source", "rows", "target_N", "flops_of_all")):
+            paths |= {rule: found["paths"] for rule, found in seen.get("rules", {}).items()}
+            body["rules"] = seen.get("rules", {})
+    return paths
+
+
+def _summary(paths: list[dict[str, Any]], own: list[dict[str, Any]], whole: float) -> dict[str, Any]:
+    base = {path["start"]: path for path in own}
+    to = {f"{slack:g}": _to(paths, base, slack * whole) for slack in SLACK}
+    return {"starts": len(paths), "to": to, "final_interval_holds_the_answer": float(np.mean([path["inside"] for path in paths])),
+            "median_final_error": float(np.median([abs(path["error"][-1]) for path in paths])), "paths": paths}
+
+
+def _to(paths: list[dict[str, Any]], base: dict[int, dict[str, Any]], width: float) -> dict[str, Any]:
+    flops = np.array([_flops_to(path, width) for path in paths])
+    own = np.array([_flops_to(base[path["start"]], width) if path["start"] in base else np.inf for path in paths])
+    both = np.isfinite(flops) & np.isfinite(own)
+    shares = flops[both] / own[both]
     return {"reached": float(np.isfinite(flops).mean()), "median_flops": float(np.median(flops)),
-            "median_share_of_own_order": float(np.median((flops / own)[reached])) if reached.any() else None,
-            "final_interval_holds_the_answer": float(np.mean([each.inside[-1] for each in replays])),
-            "median_final_error": float(np.median([abs(each.error[-1]) for each in replays])),
-            "paths": [{"flops": list(each.flops), "width": list(each.width), "error": list(each.error)} for each in replays]}
+            "median_share_of_own_order": float(np.median(shares)) if len(shares) else None,
+            "quartiles_of_share": np.quantile(shares, [0.25, 0.75]).tolist() if len(shares) else None}
+
+
+def _flops_to(path: dict[str, Any], width: float) -> float:
+    return next((flops for flops, now in zip(path["flops"], path["width"], strict=True) if now <= width * EQUAL),
+                float("inf"))
 
 
 def _group_of(posterior: Posterior, size: float, fresh: int) -> int:

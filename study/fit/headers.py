@@ -1,7 +1,7 @@
 """Which column of a file is N, D, C or the loss, and in which unit its header says it is written."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 
 from study.fit.files import TableError
@@ -13,26 +13,32 @@ ALIASES = {
           "parameter_count", "model_size", "size", "model_params", "model_parameters", "params_active",
           "active_params", "active_parameters", "n_active", "params_total", "total_params", "total_parameters", "n_total",
           "params_non_embedding", "non_embedding_params", "non_embedding_parameters", "non_embedding_size", "n_non_embedding",
-          "params_no_embedding", "trainable_params", "trainable_parameters"),
+          "params_no_embedding", "params_no_embed", "non_emb_params", "non_emb_parameters", "params_non_emb", "n_non_emb",
+          "nonembedding_params", "trainable_params", "trainable_parameters", "numel", "model_numel", "model"),
     "D": ("d", "tokens", "training_tokens", "train_tokens", "n_tokens", "num_tokens", "ntokens", "total_tokens", "token_count",
           "tokens_trained", "tokens_seen", "seen_tokens", "tokens_consumed", "consumed_tokens", "n_train_tokens",
-          "num_train_tokens", "training_data", "data_size", "dataset_size", "dataset_tokens", "data_tokens"),
+          "num_train_tokens", "training_data", "data_size", "dataset_size", "dataset_tokens", "data_tokens", "toks", "n_toks",
+          "num_toks", "train_toks", "total_training_tokens", "total_train_tokens", "data"),
     "C": ("c", "flops", "flop", "compute", "training_flops", "training_flop", "train_flops", "total_flops", "n_flops", "num_flops",
           "training_compute", "train_compute", "compute_budget", "flop_budget", "flops_budget", "compute_flops", "budget"),
-    "loss": ("loss", "val_loss", "validation_loss", "valid_loss", "eval_loss", "test_loss", "dev_loss", "final_loss",
+    "loss": ("loss", "l", "val_loss", "validation_loss", "valid_loss", "eval_loss", "test_loss", "dev_loss", "final_loss",
              "final_val_loss", "final_eval_loss", "final_validation_loss", "loss_val", "loss_eval", "lm_loss", "val_lm_loss",
              "cross_entropy", "cross_entropy_loss", "ce", "ce_loss", "xent", "nll", "log_loss", "bpb", "val_bpb", "bits_per_byte",
              "bits_per_token", "ppl", "perplexity", "val_ppl", "val_perplexity", "eval_ppl", "eval_perplexity", "valid_ppl",
              "nats_per_token", "val_ce", "eval_ce", "val_nll", "val_cross_entropy", "valid_cross_entropy", "eval_cross_entropy"),
 }
-LAST = {"N": ("size",), "D": ("dataset_size", "data_size", "training_data", "dataset_tokens"), "C": ("budget",),
-        "loss": ()}  # names that count where there is no better one
+LAST = {"N": ("size", "model"), "D": ("dataset_size", "data_size", "training_data", "dataset_tokens", "data"), "C": ("budget",),
+        "loss": ("l",)}  # names that count where there is no better one
 KEPT = ("bytes_per_token", "width", "budget")  # what a prior or a group effect reads
 ROLES = {
-    "run": ("run", "run_id", "runid", "run_name", "name", "id", "uid", "wandb_id", "experiment", "experiment_id", "exp_name"),
+    "run": ("run", "run_id", "runid", "run_name", "name", "id", "uid", "wandb_id", "experiment", "experiment_id", "exp_name",
+            "experiment_name", "job", "job_id", "job_name", "model_name", "curve", "model"),
     "unique": ("unique", "unique_tokens", "tokens_unique", "d_unique", "unique_d", "n_unique_tokens", "num_unique_tokens",
-               "unique_data"),
-    "epochs": ("epochs", "epoch", "n_epochs", "num_epochs"),
+               "unique_data", "unique_train_tokens", "unique_training_tokens", "distinct_tokens", "dataset_tokens",
+               "corpus_tokens"),
+    "epochs": ("epochs", "epoch", "n_epochs", "num_epochs", "train_epochs", "data_epochs", "passes", "n_passes", "num_passes",
+               "data_passes", "repeats", "n_repeats", "num_repeats", "data_repeats", "repetitions", "n_repetitions"),
+    "status": ("status", "state", "run_status", "run_state"),
     "seed": ("seed", "random_seed", "rng_seed", "data_seed", "init_seed", "replicate", "repeat", "rep", "trial"),
     "vocabulary": ("vocab", "vocab_size", "vocabulary", "vocabulary_size", "n_vocab"),
 }
@@ -41,7 +47,12 @@ UNIT_WORDS = {"nats": "nats", "nat": "nats", "nats_token": "nats", "nats_per_tok
               "bits_token": "bits", "bits_per_token": "bits", "bpt": "bits", "bits_byte": "bits-per-byte",
               "bits_per_byte": "bits-per-byte", "bpb": "bits-per-byte", "nats_byte": "nats-per-byte",
               "nats_per_byte": "nats-per-byte", "ppl": "perplexity", "perplexity": "perplexity"}
-PREFIXES = ("metrics", "metric", "params", "config", "summary", "data", "eval", "validation", "val", "valid", "test")
+PREFIXES = ("metrics", "metric", "params", "config", "summary", "data", "eval", "validation", "val", "valid", "test", "model",
+            "args", "hparams", "hyperparameters", "cfg")
+FLOP = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "p": 1e15, "e": 1e18, "z": 1e21, "y": 1e24, "kilo": 1e3, "mega": 1e6,
+        "giga": 1e9, "tera": 1e12, "peta": 1e15, "exa": 1e18, "zetta": 1e21, "yotta": 1e24}
+DAY = 86400.0  # seconds: of a PF-day
+SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 
 
 @dataclass(frozen=True)
@@ -59,13 +70,19 @@ def read_header(name: str) -> Header:
     text, scale, unit = name.strip(), 1.0, ""
     for found in re.findall(r"[(\[{]([^)\]}]*)[)\]}]", text):
         word = _plain(found).removeprefix("in_")
-        power = re.fullmatch(r"(?:1e|10_?)(3|6|9|12)", word)
-        scale = 10.0 ** int(power[1]) if power else SCALES.get(word.split("_")[0], scale)
+        power = re.fullmatch(r"x?_?(?:1e|10_?)(\d{1,2})", word)
+        scale = 10.0 ** int(power[1]) if power else _flop(word) or SCALES.get(word.split("_")[0], scale)
         unit = UNIT_WORDS.get(word, unit)
     plain = _plain(re.sub(r"[(\[{][^)\]}]*[)\]}]", "", text))
     plain = re.sub(r"^(?:number_of_|no_of_|count_of_)", "", plain)
     if ending := re.match(r"^(.+?)_(?:in_)?(millions?|billions?|trillions?|bn|m|b|t|k)$", plain):
         plain, scale = ending[1], SCALES[ending[2]]
+    elif power := re.match(r"^(.+?)_(?:x_?)?(?:1e|10_)(\d{1,2})$", plain):  # N/1e6
+        plain, scale = power[1], 10.0 ** int(power[2])
+    elif before := re.match(r"^([kmbgt])_?(tokens|toks|params|parameters)$", plain):  # GTokens
+        plain, scale = before[2], SCALES[before[1]]
+    elif (flop := _flop(plain)) is not None:
+        plain, scale = "flops", flop if flop > 1 else scale
     if not unit:
         tail = next((word for word in sorted(UNIT_WORDS, key=len, reverse=True) if plain == word or plain.endswith(f"_{word}")), "")
         unit = UNIT_WORDS.get(tail, "")
@@ -90,10 +107,12 @@ def parse_columns(text: str) -> dict[str, str]:
     return pairs
 
 
-def match(path: object, names: Sequence[str], given: dict[str, str], keep: Iterable[str]) -> dict[str, int]:
+def match(path: object, names: Sequence[str], given: dict[str, str], keep: Iterable[str],
+          text: Container[int] = ()) -> dict[str, int]:
     """Which column (by position) is which of ours: N, D, C, loss, those of `keep`, and the roles of `ROLES` that are there.
 
-    An exact name wins over an alias, and `given` over both. N = C / (6 D) or D = C / (6 N) where C is there.
+    An exact name wins over an alias, and `given` over both. N = C / (6 D) or D = C / (6 N) where C is there. `text` are the
+    columns without a number: names of models, not their sizes.
 
     Raises:
         TableError: a column is missing, named twice or ambiguous.
@@ -111,6 +130,7 @@ def match(path: object, names: Sequence[str], given: dict[str, str], keep: Itera
         if ours in found or (ours == "D" and "C" in given and "N" not in given):
             continue
         matches = _matches(headers, ours, set(found.values()))
+        matches = [index for index in matches if headers[index].plain != "model" or index not in text]
         if ours == "loss" and not matches:  # loss_c4, c4/loss; a training loss where there is no other
             losses = [index for index, header in enumerate(headers) if "loss" in header.plain.split("_")]
             matches = [index for index in losses if "train" not in headers[index].plain] or losses
@@ -163,7 +183,16 @@ def _stripped(plain: str) -> str:
     return _stripped(rest) if sign and head in PREFIXES and rest else plain
 
 
+def _flop(word: str) -> float | None:
+    """FLOP in one of `EFLOP`, `exaflops` or `PF-days`; None for another word."""
+    if days := re.fullmatch(r"(p|peta)_?f(?:lops?)?(?:_s)?_?days?", word):
+        return FLOP[days[1]] * DAY
+    found = re.fullmatch(r"([a-z]*?)_?flops?", word)
+    return FLOP.get(found[1]) if found else None
+
+
 def _plain(text: str) -> str:
-    text = re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z]|[KMBT]$)", "_", text.strip())  # trainTokens, paramsM
+    text = text.strip().translate(SUPERSCRIPTS)
+    text = re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z]|[KMBT]$)", "_", text)  # trainTokens, paramsM
     text = text.lower().replace("#", " ")
     return re.sub(r"[^a-z0-9]+", "_", text).strip("_")

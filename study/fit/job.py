@@ -24,7 +24,7 @@ from study.fit.usertable import drop_highest_losses, read_table
 from study.inference.observations import PriorDominatedWarning, bytes_per_token_of, check_design, grid_reference, observations
 from study.inference.posterior import Posterior, inference_data
 from study.inference.priors import Priors
-from study.inference.serving import Serving, serving
+from study.inference.serving import Overtraining, Serving, overtraining, serving
 from study.inference.spec import HEADLINE, ModelSpec
 from study.laws.hoffmann import LossSurface
 from study.record import finite
@@ -52,6 +52,7 @@ class Job:
     predict_n: float = math.nan
     predict_c: float = math.nan
     inference_tokens: float | None = None
+    overtrain: float | None = None  # tokens a parameter
     out: Path = Path()
     seed: int = 0
 
@@ -64,6 +65,7 @@ class Result:
     answers: Answers
     argument: Argument
     serving: Serving | None
+    overtrained: Overtraining | None
     files: tuple[str, ...]
 
 
@@ -77,7 +79,7 @@ def table_job(path: Path, columns: str, group: str, drop_highest: int, *, rows: 
     """
     if rows not in CHOICES:
         raise StudyError(f"unknown --rows {rows!r}: one of {', '.join(CHOICES)}")
-    keep = {"auto": ("width",), "none": ()}.get(group, (group,))
+    keep = {"auto": ("width",), "none": (), "run": ()}.get(group, (group,))
     read = read_table(path, columns=parse_columns(columns), keep=("bytes_per_token", *keep), loss_unit=loss_unit,
                       bytes_per_token=bytes_per_token)
     where = "standard input" if str(path) == "-" else str(path)
@@ -87,10 +89,16 @@ def table_job(path: Path, columns: str, group: str, drop_highest: int, *, rows: 
     arranged = arrange(read.frame, read.other, rows)
     kept, dropped = drop_highest_losses(arranged.frame, drop_highest)
     vocabulary = kept["vocabulary"].to_numpy(dtype=float) if "vocabulary" in kept.columns else None
-    chosen = {"auto": "width" if "width" in kept.columns else None, "none": None}.get(group, group)
-    if group == "width" and "width" not in kept.columns:
-        raise StudyError(f"--group width needs a width column, which {where} lacks: use --group budget or none")
-    if chosen is None:
+    along = any(doubt.kind == "checkpoints" and doubt.severe for doubt in arranged.doubts)
+    if along and "run" not in kept.columns:
+        kept = kept.assign(run=kept["N"].map("{:g}".format))  # a curve of each size
+    usual = "width" if "width" in kept.columns else "run" if along else None
+    chosen = {"auto": usual, "none": None}.get(group, group)
+    if group in ("width", "run") and group not in kept.columns:
+        raise StudyError(f"--group {group} needs a {group} column, which {where} lacks: use --group budget or none")
+    if chosen == "run":
+        notes.append("run effect: the rows of one run share an error")
+    elif chosen is None:
         notes.append("no group effect: runs count as independent given the law" + (
             " (a width column, or --group budget, would let runs share errors)" if group == "auto" else ""))
     elif chosen == "budget" and "budget" not in kept.columns:
@@ -126,7 +134,7 @@ def grid_job(name: str, runs: Path, group: str, drop_highest: int) -> Job:
 
 
 def complete(job: Job, predict_n: float, predict_c: float, bytes_per_token: float | None, out: Path | None, seed: int,
-             inference_tokens: float | None = None) -> Job:
+             inference_tokens: float | None = None, overtrain: float | None = None) -> Job:
     """The job with its questions and its directory. The design is checked here, before anything is computed.
 
     Raises:
@@ -145,7 +153,7 @@ def complete(job: Job, predict_n: float, predict_c: float, bytes_per_token: floa
     except OSError as error:
         raise StudyError(f"cannot write to {where}: {error.strerror or error}") from None
     return replace(job, predict_n=predict_n, predict_c=predict_c, out=where, seed=seed, inference_tokens=inference_tokens,
-                   bytes_per_token=bytes_per_token or bytes_per_token_of(job.frame))
+                   overtrain=overtrain, bytes_per_token=bytes_per_token or bytes_per_token_of(job.frame))
 
 
 def run(job: Job, say: Callable[[str], None] = lambda _: None) -> Result:
@@ -163,20 +171,22 @@ def run(job: Job, say: Callable[[str], None] = lambda _: None) -> Result:
     say("deriving the answers")
     answers = answer(fits.posterior, job.predict_n, job.predict_c, seed=job.seed)
     law = fits.posterior.draws
-    found = None
+    found, overtrained = None, None
     if job.inference_tokens is not None and isinstance(law, LossSurface):
         found = serving(law, job.predict_c, job.inference_tokens)
+    if job.overtrain is not None and isinstance(law, LossSurface):
+        overtrained = overtraining(law, job.predict_c, job.overtrain)
     say("looking for what speaks against them")
     argument = argue(job.frame, fits, job.predict_n, job.doubts, seed=job.seed, prior=job.prior)
     say("drawing and writing")
     budgets = job.frame["budget"].to_numpy(dtype=float) if "budget" in job.frame.columns else None
     figure = iso_flop(fits.posterior, job.predict_n, job.predict_c, budgets)
     text = prediction(fits, answers, argument, job.predict_n, source=job.source, dropped=len(job.dropped),
-                      bytes_per_token=job.bytes_per_token, serving=found)
+                      bytes_per_token=job.bytes_per_token, serving=found, overtrained=overtrained)
     scratch = None
     try:
         scratch = _scratch(job.out)
-        body = finite(fit_json(job, fits, answers, argument, found))
+        body = finite(fit_json(job, fits, answers, argument, found, overtrained))
         (scratch / "fit.json").write_text(json.dumps(body, indent=1, allow_nan=False) + "\n")
         (scratch / "prediction.md").write_text(text)
         figure.savefig(scratch / "iso-flop.png", dpi=200)
@@ -192,7 +202,7 @@ def run(job: Job, say: Callable[[str], None] = lambda _: None) -> Result:
     finally:
         if scratch is not None:
             shutil.rmtree(scratch, ignore_errors=True)
-    return Result(fits, answers, argument, found, tuple(files))
+    return Result(fits, answers, argument, found, overtrained, tuple(files))
 
 
 def stored_inference_data(posterior: Posterior) -> Any:

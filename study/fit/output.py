@@ -19,7 +19,7 @@ from study.inference.intervals import percent_key
 from study.inference.parameters import Array
 from study.inference.posterior import Posterior
 from study.inference.priors import free_parameters
-from study.inference.serving import Serving
+from study.inference.serving import Overtraining, Serving
 
 if TYPE_CHECKING:
     from study.fit.job import Job
@@ -28,7 +28,8 @@ SURFACE = ("E", "A", "B", "alpha", "beta", "a", "b")
 PACKAGES = ("numpy", "scipy", "pandas", "pymc", "nutpie", "arviz")
 
 
-def fit_json(job: "Job", fits: Fits, answers: Answers, argument: Argument, serving: Serving | None) -> dict[str, Any]:
+def fit_json(job: "Job", fits: Fits, answers: Answers, argument: Argument, serving: Serving | None,
+             overtrained: Overtraining | None = None) -> dict[str, Any]:
     """The verdict; three fits apart, each {"alpha": {"point": ..., "ci95": [lo, hi], ...}, ...}; the answers; the tests.
 
     Points are posterior medians, and `mcse` is the relative Monte Carlo standard error of each quantile; the Huber fit's
@@ -54,6 +55,7 @@ def fit_json(job: "Job", fits: Fits, answers: Answers, argument: Argument, servi
                                                 for factor, draws in answers.penalties.items()},
                      "least_expected_loss": asdict(answers.allocation)},
             **({} if serving is None else {"serving": _serving_json(serving)}),
+            **({} if overtrained is None else {"overtraining": _overtraining_json(overtrained)}),
         },
         "doubts": [asdict(doubt) for doubt in argument.doubts],
         "forecast": _forecast_json(argument), "trends": [asdict(trend) for trend in argument.trends],
@@ -120,6 +122,12 @@ def _serving_json(serving: Serving) -> dict[str, Any]:
     draws = {"loss": serving.loss, "N": serving.N, "D": serving.D, "tokens_per_parameter": serving.D / serving.N, "FLOP": serving.C,
              "FLOP_of_the_compute_optimal": serving.C_chinchilla}
     return {"inference_tokens": serving.inference_tokens, **{name: as_json(values) for name, values in draws.items()}}
+
+
+def _overtraining_json(found: Overtraining) -> dict[str, Any]:
+    draws = {"loss_above_the_optimum": found.loss_above, "compute_over_the_optimum_of_the_same_loss": found.compute}
+    return {"tokens_per_parameter": found.ratio, "N": float(found.N[0]), "D": float(found.D[0]),
+            **{name: as_json(values) for name, values in draws.items()}}
 
 
 def _listed(frame: pd.DataFrame) -> list[dict[str, Any]]:

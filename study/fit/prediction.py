@@ -4,13 +4,13 @@ import numpy as np
 
 from study.fit.argument import Argument
 from study.fit.fits import HUGE, Answers, Fits
-from study.fit.words import count, decimals, plain, roughly, scientific, with_interval
+from study.fit.words import count, decimals, plain, roughly, scientific, short, with_interval
 from study.inference.answers import summarise
 from study.inference.digits import Estimate, estimate
 from study.inference.forms import FormFit
 from study.inference.intervals import central
 from study.inference.parameters import Array
-from study.inference.serving import Serving
+from study.inference.serving import Overtraining, Serving
 from study.laws.published import RULE, published_law
 
 HOFFMANN_POINTS = ("besiroglu", "hoffmann", "hoffmann-rounded")
@@ -19,7 +19,7 @@ FORM_NAMES = {"hoffmann": "Hoffmann's", "kaplan": "Kaplan's", "nesting": "nestin
 
 
 def prediction(fits: Fits, answers: Answers, argument: Argument, N: float, *, source: str, dropped: int, bytes_per_token: float,
-               serving: Serving | None = None) -> str:
+               serving: Serving | None = None, overtrained: Overtraining | None = None) -> str:
     """The Markdown of prediction.md: the verdict first."""
     posterior, at = fits.posterior, answers.at_N
     found = {name: estimate(posterior, draws) for name, draws in (
@@ -51,6 +51,8 @@ def prediction(fits: Fits, answers: Answers, argument: Argument, N: float, *, so
     ]
     if serving is not None:
         parts.extend(["## With inference counted", _serving(serving)])
+    if overtrained is not None:
+        parts.extend(["## At another ratio", _overtrained(overtrained)])
     return "\n\n".join(parts) + "\n"
 
 
@@ -93,6 +95,14 @@ def _serving(found: Serving) -> str:
             f"asked for, the fewest FLOPs are spent by {with_interval(N, roughly)} parameters on {with_interval(D, roughly)} "
             f"tokens, {with_interval(summarise(found.D / found.N), plain)} a parameter: {saved.median:.2g} % "
             f"[{saved.ci95[0]:.2g}, {saved.ci95[1]:.2g}] fewer than by that model (6 N D + 2 N T; Sardana et al. 2024).")
+
+
+def _overtrained(found: Overtraining) -> str:
+    above, compute = summarise(found.loss_above), summarise(found.compute)
+    N, D = (count(float(values[0]), 2) for values in (found.N, found.D))
+    return (f"At the compute asked for, {plain(found.ratio)} tokens a parameter are {N} parameters on {D} tokens. Their loss is "
+            f"{with_interval(above, short)} nats above the optimum's, which reaches it with the compute divided by "
+            f"{with_interval(compute, short)}.")
 
 
 def _new_experiment(at_edge: float) -> str:

@@ -13,15 +13,22 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import optimize
 
 from study.fit.doubts import Doubt
+from study.inference.parameters import Array
 
 CHOICES = ("auto", "best", "all")
 FRESH = 1.02  # passes over the text above which it counts as repeated
 CELLS = 3  # distinct (N, D) that must be left before rows are set apart
 ALONG = 8  # points of one N in even steps of D that look like one curve
 MANY = 10  # values of D at one N that may be one
+STEPS = 4  # the same, where most sizes have so many
 EVEN = 0.05  # of a step: how far it may be from a whole number of the median step
+COPIES = 0.5  # share of the rows of shared cells that repeat a loss, above which it is no chance of rounding
+SAME = 0.005  # relative distance in D below which two runs are of one cell
+SEEDS = 0.02  # spread of ln L within cells that repeats under other seeds do not have
+SIGNIFICANT, LEAST = 5.0, 0.005  # standard errors, and ln L, of what unfinished runs lack
 
 
 @dataclass(frozen=True)
@@ -58,7 +65,7 @@ def arrange(frame: pd.DataFrame, other: pd.DataFrame, choice: str = "auto") -> A
         aside.append(named.loc[rows].assign(why=why))
         named = left
     if choice == "best":
-        best = named.sort_values("loss", kind="stable").drop_duplicates(["N", "D"]).index
+        best = named.sort_values("loss", kind="stable").groupby(cells_of(named), sort=False).head(1).index
         if len(best) < len(named):
             notes.append(f"the best of each cell: {len(best)} of {len(named)} rows")
             aside.append(named.drop(index=best).assign(why="best"))
@@ -78,11 +85,17 @@ NONE: Found = (pd.Index([]), "", "", "")
 
 def _repeated_rows(table: pd.DataFrame, names: Sequence[str]) -> Found:
     del names
-    again = table.drop(columns="line").duplicated()
-    if not again.any():
-        return NONE
-    return (table.index[again], "repeats", "each counts once",
-            f"{int(again.sum())} rows repeat another in every column, to the last digit")
+    whole = table.drop(columns="line").duplicated()
+    if not whole.any():
+        # an id or a seed differs, and N, D and the loss do not: repeats, where they are more than rounding makes by chance
+        same = table.duplicated(["N", "D", "loss"])
+        several = table.groupby(["N", "D"])["loss"].transform("size") > 1
+        if int(same.sum()) < COPIES * int(several.sum()):
+            return NONE
+        return (table.index[same], "repeats", "each counts once",
+                f"{int(same.sum())} rows repeat the N, D and loss of another, to the last digit")
+    return (table.index[whole], "repeats", "each counts once",
+            f"{int(whole.sum())} rows repeat another in every column, to the last digit")
 
 
 def _curves(table: pd.DataFrame, names: Sequence[str]) -> Found:
@@ -90,7 +103,8 @@ def _curves(table: pd.DataFrame, names: Sequence[str]) -> Found:
         grouped: Any = table.groupby(["run", "N"], dropna=True)
         what = "checkpoints of one run (the same run and N, other D)"
     else:
-        grouped = table[table["N"].map(_even(table))].groupby("N")
+        along = _along(table)
+        grouped = table[along.notna()].assign(curve=along).groupby("curve")
         what = f"checkpoints along one curve (one N, {ALONG} or more D in even steps)"
         if not grouped.ngroups:
             return NONE
@@ -110,18 +124,40 @@ def _names_runs(table: pd.DataFrame) -> bool:
     if not len(sizes) or float((sizes == 1).mean()) < 0.9:
         return False
     runs_of_a_size = table.groupby("N")["run"].nunique()
-    return bool(runs_of_a_size.max() > 1) or sum(_even(table).values()) > len(runs_of_a_size) / 2
+    if not len(many := table[table.groupby("N")["D"].transform("size") >= ALONG]):
+        return bool(runs_of_a_size.max() > 1)
+    even = many.groupby("N")["D"].agg(lambda D: _even(D.to_numpy(), ALONG))
+    return bool(runs_of_a_size.max() > 1) or int(even.sum()) > len(runs_of_a_size) / 2
 
 
-def _even(table: pd.DataFrame) -> dict[float, bool]:
-    """Which N have many D in even steps."""
-    out = {}
-    for N, group in table.groupby("N"):
-        steps = np.diff(np.unique(group["D"].to_numpy()))
-        whole = steps / np.median(steps) if len(steps) else steps  # a checkpoint may be missing: twice the step, or thrice
-        even = bool(np.all((np.abs(whole - np.round(whole)) < EVEN) & (whole > 0.5) & (whole < 5)))
-        out[float(N)] = len(steps) >= ALONG - 1 and even  # type: ignore[arg-type]
-    return out
+def _along(table: pd.DataFrame) -> "pd.Series[Any]":
+    """The curve of each row, without a column that says it; nan for a row of none.
+
+    Rows of one N in the order of the file, D rising, are a curve where there are many in even steps; else all rows of an N.
+    Where most sizes have such a curve, so have the others.
+    """
+    new = (table["N"] != table["N"].shift()) | (table["D"] <= table["D"].shift())
+    segment = new.cumsum()
+    found = pd.Series(np.nan, index=table.index)
+    for at in (segment, table["N"]):
+        free = found.isna() & (table.groupby(at)["D"].transform("size") >= ALONG)  # many short groups would take minutes
+        even = table[free].groupby(at[free])["D"].transform(lambda D: _even(D.to_numpy(), ALONG)).astype(bool)
+        rows = even.index[even]
+        found[rows] = pd.factorize(at[rows])[0] + (0 if found.isna().all() else found.max() + 1)
+    sizes = table.groupby("N")["D"].nunique()
+    if found.notna().any() and table.loc[found.notna(), "N"].nunique() > len(sizes) / 2:
+        rest = table.index[found.isna() & table["N"].map(sizes >= ALONG)]
+        found[rest] = pd.factorize(table.loc[rest, "N"])[0] + found.max() + 1
+    return found
+
+
+def _even(D: Array, least: int) -> bool:
+    """Whether these are `least` or more values in even steps. A checkpoint may be missing: twice the step, or thrice."""
+    steps = np.diff(np.unique(D))
+    if len(steps) < least - 1:
+        return False
+    whole = steps / np.median(steps)
+    return bool(np.all((np.abs(whole - np.round(whole)) < EVEN) & (whole > 0.5) & (whole < 5)))
 
 
 def _repeated_text(table: pd.DataFrame, names: Sequence[str]) -> Found:
@@ -143,7 +179,8 @@ def _repeated_text(table: pd.DataFrame, names: Sequence[str]) -> Found:
 
 
 def _sweep(table: pd.DataFrame, others: "pd.Index[str]") -> Doubt | None:
-    cells = table.groupby(["N", "D"])
+    cell = cells_of(table)
+    cells = table.groupby(cell)
     if cells.ngroups == len(table):
         return None
     varying = []
@@ -152,23 +189,61 @@ def _sweep(table: pd.DataFrame, others: "pd.Index[str]") -> Doubt | None:
         recurs = column.nunique() <= len(table) / 2  # a setting that recurs over cells, not an outcome
         if recurs and (cells[name].nunique(dropna=False) > 1).any():
             varying.append(str(name))
-    if not varying:
+    ln_loss = np.log(table["loss"])
+    spread = float(ln_loss.groupby(cell).agg(np.ptp).max())
+    within = float(np.sqrt(((ln_loss - ln_loss.groupby(cell).transform("mean"))**2).sum() / max(len(table) - cells.ngroups, 1)))
+    if not varying and within < SEEDS:
         return None
-    spread = cells["loss"].agg(lambda loss: float(np.log(loss.max() / loss.min()))).max()
     repeated = int((cells.size() > 1).sum())
-    what = f"{repeated} cells (N, D) hold several runs that differ in {', '.join(varying)}"
-    return Doubt("sweep", f"{what}, by up to {100 * float(np.expm1(spread)):.2g} % of the loss: all are fitted as equals; "
-                 "--rows best fits the best of each cell", True)
+    why = f"that differ in {', '.join(varying)}," if varying else "that no column tells apart, and differ"
+    what = f"{repeated} cells (N, D) hold several runs {why} by up to {100 * float(np.expm1(spread)):.2g} % of the loss"
+    more = "" if varying else ", more than seeds do"
+    return Doubt("sweep", f"{what}{more}: all are fitted as equals; --rows best fits the best of each cell", True)
+
+
+def cells_of(table: pd.DataFrame) -> "pd.Series[Any]":
+    """The (N, D) cell of each row: D within `SAME` of the next are one, as whole numbers of batches make them."""
+    order = table.sort_values(["N", "D"], kind="stable")
+    new = (order["N"] != order["N"].shift()) | (order["D"] > (1 + SAME) * order["D"].shift())
+    return new.cumsum().reindex(table.index)
 
 
 def _maybe_curves(table: pd.DataFrame, names: Sequence[str]) -> Doubt | None:
     if "run" in names and table["run"].nunique() == len(table):
         return None
-    per_size = table.groupby("N")["D"].nunique()
-    if float(per_size.median()) < MANY:
+    D = table.groupby(cells_of(table))["D"].transform("first")
+    per_size = D.groupby(table["N"]).nunique()
+    middle = float(per_size.median())
+    if middle < STEPS:
         return None
-    return Doubt("checkpoints", f"a size has {per_size.median():.0f} values of D at the median: if they are checkpoints of a run, "
+    steps = D.groupby(table["N"]).agg(lambda values: _even(values.to_numpy(), STEPS))
+    if middle < MANY and steps.mean() <= 0.5:
+        return None
+    rise, se = _unfinished(table)
+    if rise > SIGNIFICANT * se and rise > LEAST:
+        return Doubt("checkpoints", f"a size has {middle:.0f} values of D at the median, and along them the loss falls "
+                     f"{100 * rise:.2g} % more than a law in N and D does, as for checkpoints of a run whose rate decays: fit "
+                     "their ends alone (a column `run` says which)", True)
+    return Doubt("checkpoints", f"a size has {middle:.0f} values of D at the median: if they are checkpoints of a run, "
                  "fit their ends alone (a column `run` says which)")
+
+
+def _unfinished(table: pd.DataFrame) -> tuple[float, float]:
+    """c of ln L = ln(E + A/N^alpha + B/D^beta) + c (1 - D / D_last(N)) by least squares, and its standard error."""
+    n, d, y = (np.log(table[name].to_numpy(dtype=float)) for name in ("N", "D", "loss"))
+    n, d = n - n.mean(), d - d.mean()
+    left = 1 - (table["D"] / table.groupby("N")["D"].transform("max")).to_numpy()
+
+    def residual(x: Array) -> Array:
+        terms = np.exp(x[1] - np.exp(x[3]) * n) + np.exp(x[2] - np.exp(x[4]) * d)
+        return np.asarray(np.log(np.exp(x[0]) + terms) + x[5] * left - y)
+
+    start = np.array([y.min() - 0.3, y.min() - 1.5, y.min() - 1.5, -1.0, -1.0, 0.0])
+    found = optimize.least_squares(residual, start, bounds=([-20.0] * 3 + [-4.0] * 2 + [-1.0], [5.0] * 3 + [1.5] * 2 + [1.0]),
+                                   loss="soft_l1", f_scale=0.01)
+    free = max(len(y) - 6, 1)
+    covariance = np.linalg.pinv(found.jac.T @ found.jac) * 2 * found.cost / free
+    return float(found.x[5]), float(np.sqrt(covariance[5, 5]))
 
 
 def _enough(table: pd.DataFrame) -> bool:

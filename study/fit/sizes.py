@@ -16,6 +16,7 @@ SCALE = "|".join(sorted(SCALES, key=len, reverse=True))
 NUMBER = re.compile(rf"^([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*({SCALE})?\s*{THINGS}?$")
 POWER = re.compile(r"^(?:([+-]?[\d.]+)\s*[x×*·]\s*)?10(?:\^|\*\*)\{?([+-]?\d+)\}?$")
 GROUPED = re.compile(r"^[+-]?\d{1,3}(?:,\d{3})+(?![\d,])")  # 1,000 and 1,234,567.8
+DOTTED = re.compile(r"^[+-]?\d{1,3}(?:\.\d{3}){2,}(?:,\d+)?$")  # 1.000.000: dots that separate thousands
 DECIMAL_COMMA = re.compile(r"^[+-]?\d+,\d+(?![\d,.])")  # 3,41
 
 
@@ -37,12 +38,15 @@ def numbers(column: "pd.Series[str]", *, decimal_comma: bool = False) -> "Array"
     """A column of text as floats, shape (R,); nan where a cell is not a number.
 
     Args:
+        column: where one cell is 1.000.000 or longer, dots separate thousands in all.
         decimal_comma: a single comma is a decimal point (a loss of 3,412); else a comma before exactly three digits
             separates thousands, and any other single comma is a decimal point.
     """
     import numpy as np
     import pandas as pd
 
+    if column.astype(str).str.strip().str.match(DOTTED).any():
+        column = column.str.replace(".", "", regex=False)
     values = np.asarray(pd.to_numeric(column, errors="coerce"), dtype=float).copy()
     for index in np.flatnonzero(np.isnan(values)):
         cell = column.iloc[index]

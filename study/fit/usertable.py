@@ -13,6 +13,7 @@ from study.fit.sizes import numbers
 from study.inference.parameters import Array
 from study.inference.spec import BYTES_PER_TOKEN
 
+UNFINISHED = ("crashed", "failed", "killed", "running", "pending", "preempted", "preempting", "scheduled", "diverged", "cancelled")
 LN2 = float(np.log(2.0))
 
 
@@ -45,10 +46,14 @@ def read_table(path: Path, *, columns: dict[str, str] | None = None, keep: Seque
     if loss_unit not in ("", *UNITS):
         raise TableError(f"unknown --loss-unit {loss_unit!r}: one of {', '.join(UNITS)}")
     raw = read_cells(path)
-    found = match(path, raw.header, columns or {}, keep)
+    if not len(raw.cells):
+        raise TableError(f"{path} has no rows: it is {', '.join(raw.header)} and nothing below")
+    text = [index for index in range(len(raw.header)) if np.isnan(numbers(raw.cells[index].head(20))).all()]
+    found = match(path, raw.header, columns or {}, keep, text)
     checked = "C" in found and {"N", "D"} <= found.keys()  # C beside both is compared with 6ND, not read
     values: dict[str, Array] = {}
-    notes = [raw.understood]
+    raw, unfinished = _finished(raw, found.get("status"))
+    notes = [raw.understood, *unfinished]
     for name, index in found.items():
         if name in ROLES or (name == "C" and checked):
             continue
@@ -63,12 +68,25 @@ def read_table(path: Path, *, columns: dict[str, str] | None = None, keep: Seque
     ours = [name for name in ("N", "D", "loss", *KEPT) if name in values]
     frame = pd.DataFrame({"line": raw.lines.to_numpy(), **{name: values[name] for name in ours}})
     for name in ("C", *ROLES) if checked else ROLES:
-        if name in found:
-            text = raw.cells[found[name]]
-            frame[name] = text.to_numpy() if name in ("run", "seed") else _scaled(raw, found[name])
+        if name in found and name != "status":
+            cells = raw.cells[found[name]]
+            frame[name] = cells.to_numpy() if name in ("run", "seed") else _scaled(raw, found[name])
     others = [index for index in range(len(raw.header)) if index not in found.values()]
     rest = raw.cells[others].set_axis([raw.header[index] for index in others], axis=1)
     return UserTable(frame, {name: raw.header[index] for name, index in found.items()}, rest, tuple(notes))
+
+
+def _finished(raw: RawTable, status: int | None) -> tuple[RawTable, list[str]]:
+    """Without the rows that an export marks as crashed, failed, killed or still running, and a note of them."""
+    if status is None:
+        return raw, []
+    words = raw.cells[status].astype(str).str.strip().str.lower()
+    out = words.isin(UNFINISHED)
+    if not out.any() or out.all():
+        return raw, []
+    which = " and ".join(f"{count} {word}" for word, count in words[out].value_counts().items())
+    kept = RawTable(raw.cells[~out].reset_index(drop=True), raw.header, raw.lines[~out].reset_index(drop=True), raw.understood)
+    return kept, [f"without unfinished runs ({which})"]
 
 
 def drop_highest_losses(frame: pd.DataFrame, count: int) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -110,5 +128,6 @@ def _positive(path: Path, raw: RawTable, index: int, *, decimal_comma: bool) -> 
             first = int(np.flatnonzero(wrong)[0])
             shown = "an empty cell" if pd.isna(column.iloc[first]) else repr(str(column.iloc[first]))
             more = f" ({int(wrong.sum())} such values)" if wrong.sum() > 1 else ""
-            raise TableError(f"{path}, line {int(line[first])}, column {raw.header[index]}: {shown} {why}{more}")
+            raise TableError(f"{path}, line {int(line[first])}, column {raw.header[index]}: {shown} {why}{more}; correct or remove "
+                             "the row")
     return values

@@ -41,6 +41,11 @@ def decimals(value: float, digits: int = MOST) -> str:
     return f"{rounded(value, digits):.{digits}f}" if abs(value) < 1 else _general(value, digits)
 
 
+def short(value: float, digits: int = 2) -> str:
+    """A number of any size to two digits at the most."""
+    return _general(rounded(value, min(digits, 2)), min(digits, 2))
+
+
 def with_interval(found: Estimate | Summary, form: Form = count) -> str:
     """`21.4B [19.5B, 23.8B]`, each rounded to the digits that hold."""
     middle, low, high = found.digits if isinstance(found, Estimate) else (MOST, MOST, MOST)

@@ -49,6 +49,7 @@ class Grid:
     name: str
     corpus: str
     cells: tuple[Cell, ...]
+    file: str = ""  # that it was read from, where it is none of the named ones
 
     def __post_init__(self) -> None:
         ids = [cell.config.run_id for cell in self.cells]
@@ -60,6 +61,11 @@ class Grid:
     def of(self, *splits: str) -> tuple[Cell, ...]:
         """The cells of the given splits, in the design's order."""
         return tuple(cell for cell in self.cells if cell.split in splits)
+
+    @property
+    def source(self) -> str:
+        """What `grids.grid` builds it from again: its file or its name."""
+        return self.file or self.name
 
     @property
     def planned(self) -> tuple[Cell, ...]:

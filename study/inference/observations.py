@@ -76,14 +76,16 @@ def group_labels(table: pd.DataFrame, spec: ModelSpec, C: Array) -> NDArray[np.s
     """The label of each row's group. A budget effect without a budget column uses nine equal bins of log10 C.
 
     Raises:
-        SpecError: a width effect without a width column.
+        SpecError: a width or a run effect without its column.
     """
     if spec.group is None:
         return np.full(len(table), "all")
+    if spec.group == "run" and "run" in table.columns:
+        return np.asarray(table["run"].astype(str), dtype=np.str_)
     if spec.group in table.columns:
         return np.asarray([f"{value:g}" for value in _numbers(table, spec.group)])
-    if spec.group == "width":
-        raise SpecError("a width effect needs a width column: add one, or fit with group=None")
+    if spec.group in ("width", "run"):
+        raise SpecError(f"a {spec.group} effect needs a {spec.group} column: add one, or fit with group=None")
     edges, bins = budget_bins(C)
     # named by their ends: the bins of another table are other groups
     return np.asarray([f"bin {index + 1}, {edges[index]:.4g} to {edges[index + 1]:.4g} FLOP" for index in bins])

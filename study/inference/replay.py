@@ -1,7 +1,12 @@
 """The proof of `next_run`: replay a finished table, letting a rule choose the next runs among its rows.
 
 From a few runs, add one batch after another by each rule, refit, and record the width of the 95 % interval of ln D_opt and its
-error against the answer of all rows, by cumulative FLOP.
+error against the answer of all rows, by cumulative FLOP. The rules:
+
+    information    `next_run.plan` for each batch: information about ln D_opt for its FLOP
+    own order      the table's, which for a grid is by budget, cheapest first
+    D-optimal      information about all parameters together, for its FLOP
+    random         any row left
 """
 
 import warnings
@@ -14,15 +19,16 @@ from numpy.typing import NDArray
 
 from study.errors import StudyError
 from study.inference.fast.fit import fit_fast
-from study.inference.intervals import central
 from study.inference.next_run import Candidates, plan, variance_gain
-from study.inference.observations import PriorDominatedWarning, group_labels, observations
+from study.inference.observations import Observations, PriorDominatedWarning, geometric_mean, group_labels, observations
 from study.inference.parameters import Array
 from study.inference.posterior import Posterior
 from study.inference.spec import ModelSpec
 
-RULES = ("information", "own order", "random", "D-optimal")
+RULES = ("information", "own order", "D-optimal", "random")
 DRAWS = 2000
+GROWTH = 0.25  # of the runs chosen so far: a batch is no smaller, so that a long table takes no more steps than it must
+BEYOND = 10.0  # times the largest compute of a table: where its D_opt is asked for
 
 
 @dataclass(frozen=True)
@@ -43,39 +49,73 @@ class Replay:
         return float(self.flops[reached[0]]) if len(reached) else float("inf")
 
 
-def replay(table: pd.DataFrame, spec: ModelSpec, target: float, rule: str, start: int, *, first: int = 6, batch: int = 3,
-           until: float | None = None) -> Replay:
-    """Replay one rule from one start until all rows are used, or the width is `until`.
+@dataclass(frozen=True)
+class Ground:
+    """A finished table to replay: its rows, and the posterior of all of them. Fits of the same rows are done once."""
 
-    The first runs are random rows of the cheaper half, of at least two N and two D; (N0, D0) are those of all rows, so that
-    all fits share one prior. `start` is the seed of the first runs and of the rule.
+    table: pd.DataFrame
+    spec: ModelSpec
+    target: float
+    bytes_per_token: float | None
+    rows: Observations
+    labels: NDArray[np.str_]
+    fits: dict[tuple[int, ...], Posterior]
+
+    @property
+    def whole(self) -> Posterior:
+        return self.fit(range(len(self.table)))
+
+    def fit(self, chosen: Sequence[int]) -> Posterior:
+        """The posterior of these rows. (N0, D0) are those of all rows, so that all fits share one prior."""
+        key = tuple(sorted(chosen))
+        if key not in self.fits:
+            N0, D0 = geometric_mean(self.rows.N), geometric_mean(self.rows.D)
+            self.fits[key] = _fit(self.table.iloc[list(key)], self.spec, N0, D0, self.bytes_per_token)
+        return self.fits[key]
+
+    def answer(self, chosen: Sequence[int]) -> Array:
+        """The 2.5, 50 and 97.5 % quantiles of ln D_opt."""
+        return np.asarray(np.quantile(np.log(self.fit(chosen).draws.D_opt_at(self.target)), [0.025, 0.5, 0.975]))
+
+
+def ground(table: pd.DataFrame, spec: ModelSpec, target: float | None = None, bytes_per_token: float | None = None) -> Ground:
+    """A table to replay. Without a target: the compute-optimal size, to one digit, of `BEYOND` times the largest compute."""
+    table = table.reset_index(drop=True)
+    rows = observations(table, spec)
+    found = Ground(table, spec, 1.0, bytes_per_token, rows, group_labels(table, spec, rows.C), {})
+    if target is None:
+        target = float(f"{np.median(found.whole.draws.N_opt(BEYOND * rows.C.max())):.1g}")
+    return replace(found, target=target)
+
+
+def replay(field: Ground, rule: str, start: int, *, first: int = 6, batch: int = 6, until: float | None = None,
+           most: int | None = None) -> Replay:
+    """Replay one rule from one start until all rows are used, the width is `until`, or after `most` batches.
+
+    The first runs are random rows of the cheaper half, of at least two N and two D. `start` is the seed of the first runs and
+    of the rule.
 
     Raises:
         ValueError: an unknown rule.
     """
     if rule not in RULES:
         raise ValueError(f"unknown rule {rule!r}: one of {', '.join(RULES)}")
-    table = table.reset_index(drop=True)
-    rows = observations(table, spec)
-    labels = group_labels(table, spec, rows.C)
-    N0, D0 = (float(np.exp(np.log(values).mean())) for values in (rows.N, rows.D))
-    whole = _fit(table, spec, N0, D0, seed=0)
-    truth = float(np.median(np.log(whole.draws.D_opt_at(target))))
+    rows, everything = field.rows, range(len(field.rows))
+    truth = float(field.answer(everything)[1]) if most is None else float("nan")  # the fit of all rows is not needed
     rng = np.random.default_rng(start)
-    chosen = first_rows(rows.N, rows.D, rows.C, first, rng)
+    chosen = first_rows(rows.N, rows.D, rows.C, first, rng) if first < len(rows) else list(everything)
     flops, width, error, inside, added = [], [], [], [], [tuple(chosen)]
     while True:
-        posterior = _fit(table.iloc[chosen], spec, N0, D0, seed=start)
-        q = np.log(posterior.draws.D_opt_at(target))
-        low, high = central(q)
+        low, middle, high = field.answer(chosen)
         flops.append(float(rows.C[chosen].sum()))
         width.append(float(high - low))
-        error.append(float(np.median(q)) - truth)
+        error.append(float(middle) - truth)
         inside.append(bool(low <= truth <= high))
-        left = [index for index in range(len(table)) if index not in set(chosen)]
-        if not left or (until is not None and width[-1] <= until):
+        left = [index for index in everything if index not in set(chosen)]
+        if not left or (until is not None and width[-1] <= until) or len(added) - 1 == most:
             break
-        found = _choose(rule, posterior, table, labels, left, target, batch, rng, seed=start + len(chosen))
+        size = max(batch, int(GROWTH * len(chosen)))
+        found = _choose(rule, field, chosen, left, size, rng, seed=start + len(chosen))
         added.append(tuple(found))
         chosen = [*chosen, *found]
     return Replay(rule, start, np.array(flops), np.array(width), np.array(error), np.array(inside), tuple(added))
@@ -92,33 +132,37 @@ def first_rows(N: Array, D: Array, C: Array, count: int, rng: np.random.Generato
     return [int(index) for index in chosen]
 
 
-def _choose(rule: str, posterior: Posterior, table: pd.DataFrame, labels: Sequence[str] | NDArray[np.str_], left: list[int],
-            target: float, batch: int, rng: np.random.Generator, *, seed: int) -> list[int]:
-    if rule == "own order":
-        return left[:batch]
+def _choose(rule: str, field: Ground, chosen: list[int], left: list[int], size: int, rng: np.random.Generator, *,
+            seed: int) -> list[int]:
+    if rule == "own order":  # batches end at the same rows from every start, so that the fits are shared
+        end = 0
+        while sum(index < end for index in left) < min(size / 2, len(left)):
+            end += max(6, int(GROWTH * end))
+        return [index for index in left if index < end]
     if rule == "random":
-        return [int(index) for index in rng.permutation(left)[:batch]]
+        return [int(index) for index in rng.permutation(left)[:size]]
+    posterior = field.fit(chosen)
     known = {name: k for k, name in enumerate(posterior.rows.groups)}
-    unseen = dict.fromkeys(str(labels[i]) for i in left if str(labels[i]) not in known)
-    new = {name: len(known) + k for k, name in enumerate(unseen)}
-    some = table.iloc[left]
-    N, D = some["N"].to_numpy(dtype=float), some["D"].to_numpy(dtype=float)
-    group = np.array([{**known, **new}[str(labels[i])] for i in left], dtype=np.int64)
+    for index in left:
+        known.setdefault(str(field.labels[index]), len(known))
+    N, D = field.rows.N[left], field.rows.D[left]
+    group = np.array([known[str(field.labels[index])] for index in left], dtype=np.int64)
     candidates = Candidates(N, D, 6 * N * D, group, ("",) * len(N))
     if rule == "D-optimal":
         order = np.argsort(-variance_gain(posterior, candidates, seed=seed) / candidates.price, kind="stable")
-        return [left[int(k)] for k in order[:batch]]
-    found = plan(posterior, candidates, target, float("inf"), seed=seed, most=batch, per_price=True)
+        return [left[int(k)] for k in order[:size]]
+    found = plan(posterior, candidates, field.target, float("inf"), seed=seed, most=size, per_price=True)
     first = [choice.index for choice in found.choices]
     rest = [int(k) for k in np.argsort(-found.information / candidates.price, kind="stable") if int(k) not in first]
-    return [left[k] for k in [*first, *rest][:batch]]
+    return [left[k] for k in [*first, *rest][:size]]
 
 
-def _fit(table: pd.DataFrame, spec: ModelSpec, N0: float, D0: float, *, seed: int) -> Posterior:
+def _fit(table: pd.DataFrame, spec: ModelSpec, N0: float, D0: float, bytes_per_token: float | None) -> Posterior:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PriorDominatedWarning)
         for attempt in range(3):
-            found = fit_fast(table, spec, seed=seed + 1000 * attempt, draws=DRAWS * 2**attempt, N0=N0, D0=D0, fallback=False)
+            found = fit_fast(table, spec, seed=1000 * attempt, draws=DRAWS * 2**attempt, N0=N0, D0=D0, fallback=False,
+                             bytes_per_token=bytes_per_token)
             if found.diagnostics.converged:
                 return replace(found, idata=None)
     if not np.isfinite(found.khat) or found.khat > 1:

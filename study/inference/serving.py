@@ -35,6 +35,7 @@ class Serving:
 class Overtraining:
     """A model at a given ratio of tokens to parameters against the optimum of the same compute, arrays (S,)."""
 
+    ratio: float  # tokens a parameter
     N: Array
     D: Array
     loss_above: Array  # nats a token
@@ -87,4 +88,4 @@ def overtraining(law: LossSurface, C: float, ratio: float) -> Overtraining:
     # along the frontier l - E = K (C/6)^-gamma with gamma = alpha beta / (alpha + beta), so that compute follows from the loss
     best = law.loss(law.N_opt(C), law.D_opt(C)) - law.E
     gamma = law.alpha * law.beta / (law.alpha + law.beta)
-    return Overtraining(N, D, loss - law.E - best, np.asarray(((loss - law.E) / best) ** (1 / gamma)))
+    return Overtraining(ratio, N, D, loss - law.E - best, np.asarray(((loss - law.E) / best) ** (1 / gamma)))

@@ -6,7 +6,7 @@ from study.counts import C_CONVENTIONS, N_CONVENTIONS
 from study.errors import StudyError
 
 NOISES = ("student", "normal", "seed")
-GROUPS = ("width", "budget")
+GROUPS = ("width", "budget", "run")
 LAWS = ("hoffmann", "kaplan", "nesting")
 BYTES_PER_TOKEN = 4.3  # a usual 32 K-50 K vocabulary on English text: for a user's table that does not say
 
@@ -25,7 +25,8 @@ class ModelSpec:
     noise: "student" (nu free), "normal", or "seed": repeats of a cell are reduced to their mean ln L over r runs and
         s_i^2 becomes s_misfit_i^2 + s_seed^2 / r, with s_seed learned from the spread inside cells (Student-t misfit).
     scale_slope: g is free; else g = 0.
-    group: the rows that share a random effect u ~ Normal(0, tau): one "width", one "budget", or None for no effect.
+    group: the rows that share a random effect u ~ Normal(0, tau): one "width", one "budget", the checkpoints of one "run", or
+        None for no effect.
     n_convention: which parameters N counts (`counts.N_CONVENTIONS`).
     c_convention: "6ND" with that N, or "exact" (the table's C_exact); it enters the fit through g only.
     law: "hoffmann" (kappa = 1), "kaplan" (E = 0, kappa = beta: Kaplan et al. 2020, eq. 1.5) or "nesting" (kappa free).

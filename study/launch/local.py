@@ -45,7 +45,7 @@ def run_grid(grid: Grid, runs: Path, options: Options, *, only: Sequence[str] = 
         return state
     devices = on_gpus(options.device)
     team = ["study.launch.team", str(options.devices_per_run)] if options.devices_per_run > 1 else ["study.launch.worker"]
-    command = [sys.executable, "-m", *team, "--grid", grid.name, "--runs", str(runs), *options.arguments()]
+    command = [sys.executable, "-m", *team, "--grid", grid.source, "--runs", str(runs), *options.arguments()]
     command += ["--only", *only] if only else []
     count = min(options.workers, len(_left(chosen, state)))
     logs = [runs / grid.name / ".work" / f"worker-{i}.log" for i in range(count)]

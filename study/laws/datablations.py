@@ -11,16 +11,51 @@ With U unique tokens, D tokens seen and N parameters:
 R_D* and R_N* are half-lives in the paper's words; they are weakly identified, so compare predictions, not half-lives.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from study.laws.hoffmann import FLOPS_PER_PARAMETER_TOKEN, LossSurface
+from study.laws.hoffmann import FLOPS_PER_PARAMETER_TOKEN, LossSurface, additive
+from study.laws.law import Law, LogNormal, Values
 from study.laws.parabola import vertex_of_three
+from study.laws.power import BYTES_PER_TOKEN, EXPONENT, NATS_PER_BYTE
 
 Array = NDArray[np.float64]
+TERM = LogNormal(math.log(0.3), 1.5)  # nats at the reference, 0.016 to 5.7: that size or data bring nothing must be possible
+HALF_LIFE = LogNormal(math.log(10.0), 1.0)  # repetitions, or times the matched size: 1.4 to 71
+
+
+def log_effective(n: Any, d: Any, u: Any, log_ratio: Any, alpha: Any, beta: Any, R_D: Any, R_N: Any,
+                  xp: Any = np) -> tuple[Any, Any]:
+    """ln N' and ln D' from ln N, ln D and ln U in any units, D and U in one.
+
+    log_ratio = ln(alpha A / (beta B)) with A and B the terms at those units: U_N is where the slopes of both terms are equal,
+    alpha A U_N^-alpha = beta B U^-beta. D <= U means that no token repeats: the unique tokens are then D.
+    """
+    seen = xp.minimum(u, d)
+    matched = xp.minimum(n, (log_ratio + beta * seen) / alpha)
+    return (matched + xp.log1p(-R_N * xp.expm1(-xp.expm1(n - matched) / R_N)),
+            seen + xp.log1p(-R_D * xp.expm1(-xp.expm1(d - seen) / R_D)))
+
+
+def repeated_law(*, bytes_per_token: float = BYTES_PER_TOKEN, response: str = "loss") -> Law:
+    """The law of columns N, D and unique; D and unique must share one reference (`inference.general`: `reference`).
+
+    tA and tB are the terms at the reference for tokens that do not repeat, nats.
+    """
+    def mean(theta: Values, columns: Values, xp: Any) -> Any:
+        ln_A, ln_B, alpha, beta = xp.log(theta["tA"]), xp.log(theta["tB"]), theta["alpha"], theta["beta"]
+        log_ratio = xp.log(alpha) + ln_A - xp.log(beta) - ln_B
+        n, d = log_effective(columns["N"], columns["D"], columns["unique"], log_ratio, alpha, beta, theta["R_D"], theta["R_N"], xp)
+        return additive(theta["E"], ln_A, ln_B, alpha, beta, n, d, xp)
+
+    entropy = LogNormal(math.log(NATS_PER_BYTE * bytes_per_token), 0.4)
+    return Law("E + A/N'^alpha + B/D'^beta, repeated data", ("N", "D", "unique"),
+               {"E": entropy, "tA": TERM, "tB": TERM, "alpha": EXPONENT, "beta": EXPONENT, "R_D": HALF_LIFE, "R_N": HALF_LIFE},
+               mean, response, terms=(("tA", "alpha"), ("tB", "beta")))
 
 
 @dataclass(frozen=True)
@@ -32,19 +67,14 @@ class DataConstrainedSurface:
     R_N: Any  # R_N*
 
     def effective(self, N: ArrayLike, D: ArrayLike, unique: ArrayLike) -> tuple[Array, Array]:
-        """N' and D': the parameters and unique tokens worth as much as N and D at U unique tokens.
-
-        D <= U means that no token repeats: the unique tokens are then D.
-        """
+        """N' and D': the parameters and unique tokens worth as much as N and D at U unique tokens (`log_effective`)."""
         n, d, u = (np.asarray(value, dtype=float) for value in (N, D, unique))
         if not (np.all(n > 0) and np.all(d > 0) and np.all(u > 0)):
             raise ValueError("N, D and U must be positive")
-        seen = np.minimum(u, d)
         s = self.unconstrained
-        matched = np.minimum(n, np.exp(s.log_G + s.beta / s.alpha * (np.log(seen) + s.log_G)))
-        repeats, excess = d / seen - 1, n / matched - 1
-        return (np.asarray(matched * (1 + self.R_N * -np.expm1(-excess / self.R_N))),
-                np.asarray(seen * (1 + self.R_D * -np.expm1(-repeats / self.R_D))))
+        log_ratio = (s.alpha + s.beta) * s.log_G
+        logs = log_effective(np.log(n), np.log(d), np.log(u), log_ratio, s.alpha, s.beta, self.R_D, self.R_N)
+        return np.exp(logs[0]), np.exp(logs[1])
 
     def loss(self, N: ArrayLike, D: ArrayLike, unique: ArrayLike) -> Array:
         """L(N, D, U), nats a token."""

@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
 import torch
 from torch import Tensor, nn
 
@@ -30,6 +29,8 @@ def save(directory: Path, step: int, model: nn.Module, optimiser: torch.optim.Op
     Raises:
         CheckpointError: the disk is full or cannot be written; what was there before is still whole.
     """
+    import safetensors.torch  # not needed where a run is too short to be stopped
+
     tensors = _tensors(model, optimiser, team)
     if team.rank != 0:
         return
@@ -49,6 +50,8 @@ def save(directory: Path, step: int, model: nn.Module, optimiser: torch.optim.Op
 
 def load(directory: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -> tuple[int, dict[str, Any]] | None:
     """Restore the newest sound checkpoint: (step, state), or None when there is none. Corrupt ones are passed over."""
+    import safetensors.torch
+
     for path in sorted(directory.glob("[0-9]*.json"), reverse=True):
         try:
             body = json.loads(path.read_text())

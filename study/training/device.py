@@ -6,7 +6,6 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 
-import psutil
 import torch
 from torch import Tensor
 
@@ -41,9 +40,9 @@ def describe(device: torch.device) -> str:
 
 
 def synchronise(device: torch.device) -> None:
-    """Wait for queued work, before reading a clock."""
+    """Wait for the work this thread has queued, before reading a clock."""
     if device.type == "cuda":
-        torch.cuda.synchronize(device)
+        torch.cuda.current_stream(device).synchronize()
     elif device.type == "mps":
         torch.mps.synchronize()
 
@@ -92,6 +91,8 @@ def fits(config: Config, device: torch.device, *, processes: int = 1) -> bool:
 def _fitting(config: Config, device: torch.device, processes: int, shards: int) -> tuple[int | None, float]:
     part = config.batch_tokens // processes
     if device.type == "cpu":
+        import psutil
+
         has = psutil.virtual_memory().total / 2 / processes
         if cost.host_memory(config, part) <= has:
             return part, has
@@ -112,8 +113,12 @@ _compiled_for: list[object] = []
 Function = Callable[[Tensor], Tensor]
 
 
-def functions(loss_of: Function, scores_of: Function, config: Config, device: torch.device) -> tuple[Function, Function]:
-    """A model's mean loss of a batch and its scores of each row, under the config's precision, compiled when it says so."""
+def functions(loss_of: Function, scores_of: Function, config: Config, device: torch.device, *,
+              several: bool = False) -> tuple[Function, Function]:
+    """A model's mean loss of a batch and its scores of each row, under the config's precision, compiled when it says so.
+
+    What was compiled for another shape is dropped, unless `several` shapes are trained at once.
+    """
     def loss(rows: Tensor) -> Tensor:
         with autocast(device, config.precision):
             return loss_of(rows)
@@ -125,7 +130,9 @@ def functions(loss_of: Function, scores_of: Function, config: Config, device: to
     if not config.compiled:
         return loss, scores
     # Shapes share one code object: start afresh for each, so that no cache limit sends a run back to eager code.
-    if _compiled_for != [config.shape]:
+    if several:
+        torch._dynamo.config.recompile_limit = 256
+    elif _compiled_for != [config.shape]:
         torch._dynamo.reset()
         _compiled_for[:] = [config.shape]
     torch._dynamo.config.fail_on_recompile_limit_hit = True

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from study.data.tokens import batch, windows
+from study.data.stream import batch, windows
 from study.record import Loss, clustered_mean
 
 TokenLosses = Callable[[Tensor], Tensor]  # windows (B, T + 1) -> nats (B, T)

@@ -11,7 +11,7 @@ from study.config import ConfigError, GoConfig
 from study.data.go.positions import Positions, PositionSet, rows
 from study.data.go.rules import POINTS
 from study.data.go.symmetry import COUNT
-from study.data.tokens import train_order
+from study.data.stream import train_order
 from study.record import Loss, Metric, clustered_mean
 from study.training.evaluate import scored
 from study.training.resnet import POLICY_HIT, POLICY_NATS, VALUE_HIT, VALUE_NATS, ResNet, build_optimiser, initialise

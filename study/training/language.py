@@ -1,14 +1,15 @@
 """The task of language: windows of a token stream, the transformer, the mean cross-entropy of the next token."""
 
 import math
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from study.config import ConfigError, RunConfig
-from study.data.tokens import TokenSet, batch, train_order, windows
+from study.data.stream import TokenSet, batch, train_order, windows
 from study.training.evaluate import evaluate, windows_at_once
 from study.training.gpt import GPT, initialise
 from study.training.optim import build_optimiser
@@ -28,12 +29,20 @@ def language(tokens: TokenSet, ood: TokenSet | None = None) -> Task:
                          device=device, bytes_per_token=tokens.validation_bytes_per_token)
         return found.nats_per_token, {}
 
+    @cache
+    def resident(device: torch.device) -> Tensor:
+        return torch.from_numpy(tokens.train.astype(np.int32)).to(device)
+
+    def on_device(config: RunConfig, device: torch.device) -> Score:
+        stream, offsets = resident(device), torch.arange(config.context + 1, device=device)
+        return lambda rows: stream[rows[:, None] * config.context + offsets].long()
+
     return Task(
         check=lambda config, team: check_fit(config, tokens, ood, team), build=build, optimiser=build_optimiser, loss=GPT.loss,
         scores=GPT.token_losses, reader=lambda config: partial(batch, visible(tokens, config), context=config.context),
         order=partial(_order, tokens), rows_at_once=lambda config: windows_at_once(config.context), look=look,
         final=partial(_final, tokens, ood), worst=lambda config: math.log(config.vocabulary), sha256=tokens.sha256,
-        ood_sha256=ood.sha256 if ood else "", bytes_per_token=tokens.bytes_per_token)
+        ood_sha256=ood.sha256 if ood else "", bytes_per_token=tokens.bytes_per_token, on_device=on_device)
 
 
 def check_fit(config: RunConfig, tokens: TokenSet, ood: TokenSet | None, team: int = 1) -> None:

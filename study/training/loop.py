@@ -23,9 +23,10 @@ from study.record import CurvePoint, Provenance, RunRecord, Timing
 from study.training import checkpoint
 from study.training.device import describe, fitting_micro_batch, functions, matmul_peak
 from study.training.feed import Feed
-from study.training.optim import clip_gradients, learning_rate, set_learning_rate, square_norm
-from study.training.parallel import ALONE, Team, agree, average, own, share, tell
+from study.training.optim import learning_rate, square_norm
+from study.training.parallel import ALONE, Team, agree, own, tell
 from study.training.progress import Clock, State, note_progress, now
+from study.training.step import SET_UP, Captured, Eager, Steps, captured_scores
 from study.training.task import Measured, Score, Task
 
 CHECK_EVERY = 25  # steps between checks of the clock and of the loss
@@ -53,26 +54,24 @@ def flushed_denormals() -> Iterator[None]:
 @flushed_denormals()
 def train(config: Config, task: Task, device: torch.device, *, work: Path | None = None, checkpoint_seconds: float = 120.0,
           micro_batch: int | None = None, price_per_hour: float | None = None, stop: Callable[[], bool] = lambda: False,
-          team: Team = ALONE) -> RunRecord:
+          team: Team = ALONE, captured: bool = False) -> RunRecord:
     """Train one run of `task` to the end, or from the last checkpoint in `work` to the end.
 
     The batch is part of the run; `micro_batch` (tokens in one forward pass, by default what fits the device) and the
-    team are not: they change the order of sums. A non-finite loss ends the run with status "diverged". The caller sets
-    the thread count; it is recorded. float32 means float32: TF32 stays off.
+    team are not: they change the order of sums. Nor is `captured`: steps of whole batches are replayed from what lies on
+    the device (step.py), without checkpoints; runs in threads of one process may share a device so. A non-finite loss ends
+    the run with status "diverged". The caller sets the thread count; it is recorded. float32 means float32: TF32 stays off.
 
     Raises:
         ConfigError: the task's data do not fit the config, or the team its batch.
         DeviceError: the run does not fit the device.
-        Interrupted: `stop()` became true; a checkpoint was written.
+        Interrupted: `stop()` became true; a checkpoint was written, where `work` is given.
         checkpoint.CheckpointError: a checkpoint could not be written.
     """
     task.check(config, team.size)
     torch.set_float32_matmul_precision("highest")
     model = task.build(config).to(device)
     optimiser = task.optimiser(model, config, own(team, model.parameters()))
-    loss_of, scores = functions(partial(task.loss, model), partial(task.scores, model), config, device)
-    micro = micro_batch or fitting_micro_batch(config, device, processes=team.size, sharded=team.sharded)
-    run = _Run(config, task, device, model, optimiser, loss_of, micro, team)
     state = State(started=now())
     if work is not None and (found := checkpoint.load(work, model, optimiser)):
         saved = found[1]
@@ -80,7 +79,10 @@ def train(config: Config, task: Task, device: torch.device, *, work: Path | None
     if tell(team, state.step) != state.step:
         raise ConfigError(f"the processes of {config.run_id} found different checkpoints: {work} must be one shared folder")
     clock = Clock(state)
-    run.warm_up(scores)
+    with SET_UP:
+        steps, scores = (capture(config, task, device, model, optimiser) if captured
+                         else _eager(config, task, device, model, optimiser, micro_batch, team))
+    run = _Run(config, task, device, steps, team)
     reason, last_save, last_note = "", time.monotonic(), 0.0
     marks = curve_steps(config)
     while state.step < config.steps and not reason:
@@ -101,7 +103,7 @@ def train(config: Config, task: Task, device: torch.device, *, work: Path | None
                 last_save = moment
         if stopping and not reason:
             raise Interrupted(f"{config.run_id}: stopped at step {state.step} of {config.steps}; run again to go on")
-    run.feed.close()
+    steps.close()
     measured = Measured({})
     if not reason:
         measured = task.final(config, scores, device)
@@ -125,38 +127,44 @@ def stretch(step: int, marks: list[int]) -> tuple[int, int]:
     return begun, min(next(m for m in marks if m > step), (step // CHECK_EVERY + 1) * CHECK_EVERY)
 
 
+def _eager(config: Config, task: Task, device: torch.device, model: nn.Module, optimiser: torch.optim.Optimizer,
+           micro_batch: int | None, team: Team) -> tuple[Eager, Score]:
+    """Steps and scores of a run, called once so that they are compiled before the clock starts; no parameter changes."""
+    loss_of, scores = functions(partial(task.loss, model), partial(task.scores, model), config, device)
+    micro = micro_batch or fitting_micro_batch(config, device, processes=team.size, sharded=team.sharded)
+    rows = config.batch_tokens // config.context
+    feed = Feed(task.reader(config), task.order(config), rows=rows, device=device, rank=team.rank, size=team.size)
+    steps = Eager(config, model, optimiser, loss_of, feed, micro, team)
+    steps.gradients(0)
+    with torch.no_grad():
+        scores(_rows(config, task, device))
+    return steps, scores
+
+
+def capture(config: Config, task: Task, device: torch.device, model: nn.Module,
+            optimiser: torch.optim.Optimizer) -> tuple[Captured, Score]:
+    """The same, captured. The caller holds `SET_UP`.
+
+    Raises:
+        ConfigError: the task's rows cannot be read on the device.
+    """
+    if task.on_device is None:
+        raise ConfigError(f"{config.run_id}: steps are captured for language models alone")
+    loss_of, scores = functions(partial(task.loss, model), partial(task.scores, model), config, device, several=True)
+    steps = Captured(config, model, optimiser, loss_of, task.on_device(config, device), task.order(config), device)
+    return steps, captured_scores(scores, _rows(config, task, device), device)
+
+
+def _rows(config: Config, task: Task, device: torch.device) -> Tensor:
+    """As many rows as an evaluation passes at once."""
+    return torch.from_numpy(task.reader(config)(np.zeros(task.rows_at_once(config), dtype=np.int64))).to(device)
+
+
 class _Run:
-    """The moving parts of one run."""
+    """One run between its steps: the curve, the noise scale, the sums."""
 
-    def __init__(self, config: Config, task: Task, device: torch.device, model: nn.Module, optimiser: torch.optim.Optimizer,
-                 loss_of: Callable[[Tensor], Tensor], micro_batch: int, team: Team = ALONE) -> None:
-        self.config, self.task, self.device, self.optimiser = config, task, device, optimiser
-        self.loss_of, self.team = loss_of, team
-        self.parameters = list(model.parameters())
-        rows = config.batch_tokens // config.context
-        self.feed = Feed(task.reader(config), task.order(config), rows=rows, device=device, rank=team.rank, size=team.size)
-        most = max(1, micro_batch // config.context)
-        self.micro = max(r for r in range(1, self.feed.count + 1) if self.feed.count % r == 0 and (r <= most or r == 1))
-
-    def gradients(self, index: int) -> Tensor:
-        """Mean gradient of batch `index` into .grad, by micro-batches; returns the mean loss."""
-        data = self.feed(index)
-        total = torch.zeros((), device=self.device)
-        for parameter in self.parameters:  # not the optimiser's: it may hold a part of them
-            parameter.grad = None
-        for part in data.split(self.micro):
-            loss = self.loss_of(part) * (len(part) / len(data))
-            loss.backward()
-            total += loss.detach()
-        average(self.team, [*(p.grad for p in self.parameters if p.grad is not None), total])
-        return total
-
-    def warm_up(self, scores: Score) -> None:
-        """Compile before the clock starts; no parameter changes."""
-        self.gradients(0)
-        first = np.zeros(self.task.rows_at_once(self.config), dtype=np.int64)
-        with torch.no_grad():
-            scores(torch.from_numpy(self.feed.read(first)).to(self.device))
+    def __init__(self, config: Config, task: Task, device: torch.device, steps: Steps, team: Team = ALONE) -> None:
+        self.config, self.task, self.device, self.steps, self.team = config, task, device, steps, team
 
     def advance(self, state: State, begun: int, until: int, stop: Callable[[], bool] = lambda: False) -> str:
         """Optimiser steps up to `until`, or to a stop; returns why the run diverged, or "".
@@ -166,11 +174,7 @@ class _Run:
         total = torch.full((), state.stretch_sum, dtype=torch.float64, device=self.device)
         looked = time.monotonic()
         while state.step < until:
-            set_learning_rate(self.optimiser, learning_rate(self.config, state.step))
-            total += self.gradients(state.step)
-            self.norm = clip_gradients([p.grad for p in self.parameters if p.grad is not None], self.config.gradient_clip)
-            self.optimiser.step()
-            share(self.team, self.parameters)
+            total += self.steps.step(state.step)
             state.step += 1
             if state.step < until and agree(self.team, time.monotonic() - looked > LOOK_SECONDS):
                 if agree(self.team, stop()):
@@ -187,7 +191,7 @@ class _Run:
         return ""
 
     def curve_point(self, state: State, scores: Score) -> CurvePoint:
-        norm = float(self.norm)
+        norm = float(self.steps.norm)
         square, trace = self.noise(state.step)
         validation, metrics = self.task.look(self.config, scores, self.device)
         seen = state.step * self.config.batch_tokens
@@ -197,10 +201,10 @@ class _Run:
 
     def noise(self, step: int) -> tuple[float, float]:
         """Unbiased |G|^2 and tr(Sigma) from NOISE_BATCHES batches still to come (they change no parameter)."""
-        small, mean = 0.0, [torch.zeros_like(p) for p in self.parameters]
+        small, mean = 0.0, [torch.zeros_like(p) for p in self.steps.parameters]
         for k in range(NOISE_BATCHES):
-            self.gradients(step + k)
-            gradients = [p.grad for p in self.parameters if p.grad is not None]
+            self.steps.gradients(step + k)
+            gradients = [p.grad for p in self.steps.parameters if p.grad is not None]
             small += square_norm(gradients) / NOISE_BATCHES
             torch._foreach_add_(mean, gradients, alpha=1.0 / NOISE_BATCHES)
             del gradients  # or the next batch's would stand beside these

@@ -36,14 +36,15 @@ class Muon(torch.optim.Optimizer):
 
     m <- mu m + (1 - mu) g;  u = (1 - mu) g + mu m (Nesterov);  W <- (1 - lr wd) W - lr 0.2 sqrt(max(rows, columns)) O(u), where
     O orthogonalises each block. The factor gives an update the root mean square of one of AdamW's, so that both share a rate
-    (Liu et al. 2025, arXiv 2502.16982, section 2.2). All blocks of one shape are orthogonalised in one batched product.
+    (Liu et al. 2025, arXiv 2502.16982, section 2.2). All blocks of one shape are orthogonalised in one batched product, in `dtype`.
+    A rate may be a tensor: a captured step reads it there.
     """
 
     def __init__(self, hidden: Iterable[Tensor], adamw: torch.optim.AdamW, *, momentum: float = 0.95,
-                 weight_decay: float = 0.0) -> None:
+                 weight_decay: float = 0.0, dtype: torch.dtype = torch.float32) -> None:
         matrices: dict[str, Any] = {"params": list(hidden), "multiplier": 1.0, "lr": 0.0}
         super().__init__([matrices, *adamw.param_groups], {"lr": 0.0})
-        self.momentum, self.weight_decay = momentum, weight_decay
+        self.momentum, self.weight_decay, self.dtype = momentum, weight_decay, dtype
         self.adamw = adamw
         adamw.param_groups, adamw.state = self.param_groups[1:], self.state
 
@@ -68,8 +69,13 @@ class Muon(torch.optim.Optimizer):
             for target, block in zip(square_blocks(parameter), square_blocks(update), strict=True):
                 shaped.setdefault(tuple(block.shape), []).append((target, block))
         for (_, columns), pairs in shaped.items():
-            orthogonal = orthogonalised(torch.stack([block for _, block in pairs]))
-            torch._foreach_add_([target for target, _ in pairs], list(orthogonal.unbind()), alpha=-rate * 0.2 * columns**0.5)
+            blocks = torch.stack([block for _, block in pairs])
+            orthogonal = orthogonalised(blocks.to(self.dtype)).to(blocks.dtype)
+            targets, factor = [target for target, _ in pairs], 0.2 * columns**0.5
+            if isinstance(rate, Tensor):
+                torch._foreach_sub_(targets, list((rate * factor * orthogonal).unbind()))
+            else:
+                torch._foreach_add_(targets, list(orthogonal.unbind()), alpha=-rate * factor)
 
     def _momentum(self, parameter: Tensor) -> Tensor:
         state = self.state[parameter]

@@ -45,7 +45,10 @@ def build_optimiser(model: GPT, config: RunConfig, own: Iterable[Tensor] | None 
                                     {"params": others, "multiplier": 1.0}]
     adamw = torch.optim.AdamW(groups, lr=config.learning_rate, betas=(config.beta1, config.beta2), eps=config.adam_epsilon,
                               weight_decay=config.weight_decay, fused=True)
-    return adamw if config.optimiser == "adamw" else Muon(hidden, adamw, weight_decay=config.weight_decay)
+    if config.optimiser == "adamw":
+        return adamw
+    return Muon(hidden, adamw, weight_decay=config.weight_decay,
+                dtype=torch.bfloat16 if config.precision == "bfloat16" else torch.float32)
 
 
 def is_hidden(name: str) -> bool:

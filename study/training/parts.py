@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from study.config import RunConfig
 from study.data.seen import in_text, in_window
-from study.data.tokens import TokenSet, batch, windows
+from study.data.stream import TokenSet, batch, windows
 from study.record import Metric, clustered_mean
 from study.training.evaluate import scored, windows_at_once
 from study.training.task import Measured, Score, Task

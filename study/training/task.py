@@ -44,3 +44,4 @@ class Task:
     sha256: str  # of the data
     ood_sha256: str = ""
     bytes_per_token: float | None = None
+    on_device: Callable[[Any, torch.device], Score] | None = None  # rows of the training set by their index, read on the device

@@ -105,7 +105,7 @@ def test_the_place_of_a_study() -> None:
 
 
 def test_this_study_s_own_grid() -> None:
-    table = own("own-quick", "quick", "sotu", ROOT / "runs")
+    table = own("own-quick", "quick1", "sotu", ROOT / "runs")
     assert len(table.rows) >= 10 and table.entry.bytes_per_token == pytest.approx(2.24, abs=0.01)
     assert not table.entry.pooled and table.c[-1] < -0.5
 

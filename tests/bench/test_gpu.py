@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from study import cost
-from study.bench import gpu
+from study.bench import agreement, gpu
 from study.grids.gpu import lab01
 from study.training.language import language
 from study.training.loop import train
 
 CPU = torch.device("cpu")
-SMALL = replace(gpu.SMALL, vocabulary=256, width=32, layers=2, heads=2, context=32, batch_tokens=512, tokens=512 * 20,
+SMALL = replace(agreement.SMALL, vocabulary=256, width=32, layers=2, heads=2, context=32, batch_tokens=512, tokens=512 * 20,
                 eval_tokens=1024, curve_tokens=256)
 
 
@@ -51,11 +51,11 @@ def test_the_shortened_runs_keep_shape_batch_and_recipe() -> None:
 
 
 def test_a_different_run_differs() -> None:
-    tokens = gpu.synthetic(SMALL)
+    tokens = agreement.synthetic(SMALL)
     a, b = (train(replace(SMALL, seed=seed), language(tokens), CPU) for seed in (0, 1))
-    assert gpu.difference(a, a) == 0.0
-    assert gpu.difference(a, b) > 1e-3
-    assert gpu.difference(replace(a, losses={}), b) == math.inf
+    assert agreement.difference(a, a) == 0.0
+    assert agreement.difference(a, b) > 1e-3
+    assert agreement.difference(replace(a, losses={}), b) == math.inf
 
 
 def test_without_a_gpu_it_says_so() -> None:

@@ -32,8 +32,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three runs, fitted."""
     folder = tmp_path_factory.mktemp("lab")
     (folder / "lab.csv").write_text(LAB)
-    result = fit(folder / "lab.csv", "--out", folder / "out")
+    result = fit(folder / "lab.csv", "--overtrain", "200", "--out", folder / "out")
     assert result.exit_code == 0, result.output
+    assert "compute over" in result.output
     said = " ".join(result.output.split())
     assert "no group effect" in said and "D_opt(1B)" in said and "single isoFLOP" in said
     return folder / "out"
@@ -60,6 +61,15 @@ def test_fit_json_has_the_three_fits_and_the_answers(lab: Path) -> None:
     assert at["tokens_per_parameter"]["posterior"]["point"] == pytest.approx(at["D_opt"]["posterior"]["point"] / 1e9)
     assert at["extrapolation_factor"]["point"] == pytest.approx(at["C"]["point"] / 1.35e17)
     assert body["data"]["dropped"] == [] and "alpha and beta" in body["warnings"][0]
+
+
+def test_what_another_ratio_costs(lab: Path) -> None:
+    body = json.loads((lab / "fit.json").read_text())["answers"]["overtraining"]
+    assert body["tokens_per_parameter"] == pytest.approx(body["D"] / body["N"]) == 200
+    assert 6 * body["N"] * body["D"] == pytest.approx(5.76e23)
+    assert body["loss_above_the_optimum"]["point"] > 0 and body["compute_over_the_optimum_of_the_same_loss"]["ci95"][0] >= 1
+    text = (lab / "prediction.md").read_text()
+    assert "## At another ratio" in text and "200 tokens a parameter are" in text
 
 
 def test_the_posterior_file_is_inference_data(lab: Path) -> None:
@@ -90,7 +100,7 @@ def test_the_prose_follows_the_numbers(lab: Path) -> None:
 
 def test_the_same_seed_gives_the_same_numbers(lab: Path, tmp_path: Path) -> None:
     (tmp_path / "lab.csv").write_text(LAB)
-    assert fit(tmp_path / "lab.csv", "--out", tmp_path / "out").exit_code == 0
+    assert fit(tmp_path / "lab.csv", "--overtrain", "200", "--out", tmp_path / "out").exit_code == 0
     assert (tmp_path / "out" / "fit.json").read_text() == (lab / "fit.json").read_text()
 
 

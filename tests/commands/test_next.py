@@ -1,6 +1,7 @@
 """`study next`: a ranking for a budget, for a table; bad input is one line."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,9 @@ from typer.testing import CliRunner
 
 from study.cli import app
 from study.errors import StudyError
+from study.grids import grid
 from study.laws.hoffmann import LossSurface
+from study.record import read_record
 
 LAW = LossSurface(1.7, 350.0, 1200.0, 0.34, 0.36)
 
@@ -46,3 +49,19 @@ def test_runs_to_add_for_a_budget_in_dollars(table: Path) -> None:
 def test_bad_input_is_one_line(table: Path, arguments: tuple[str, ...], words: str) -> None:
     result = CliRunner().invoke(app, ["next", str(table), "--out", str(table.parent / "out"), *arguments])
     assert isinstance(result.exception, StudyError) and words in str(result.exception) and "\n" not in str(result.exception)
+
+
+@pytest.mark.slow
+def test_the_chosen_cells_of_a_grid_are_a_grid_that_study_run_trains(tmp_path: Path) -> None:
+    least = min(cell.budget for cell in grid("quick").planned)
+    left_out = [cell.config.run_id for cell in grid("quick").planned if cell.budget == least][:2]
+    shutil.copytree("runs/quick", tmp_path / "runs" / "quick", ignore=shutil.ignore_patterns(*left_out))
+    where = ["--grid", "quick", "--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(app, ["next", *where, "--budget", "1e30", "--most", "1", "--predict-n", "1M"])
+    assert result.exit_code == 0, result.output
+    file = tmp_path / "out" / "grid.json"
+    (chosen,) = grid(str(file)).cells
+    assert chosen.config.run_id in left_out and f"--grid {file}" in result.output.replace("\n", "")
+    trained = CliRunner().invoke(app, ["run", "--grid", str(file), "--runs", str(tmp_path / "runs"), "--workers", "1"])
+    assert trained.exit_code == 0 and "1 of 1 runs of quick recorded" in " ".join(trained.output.split()), trained.output
+    assert read_record(tmp_path / "runs" / "quick" / chosen.config.run_id).status == "complete"

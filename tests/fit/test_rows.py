@@ -57,6 +57,23 @@ def test_compute_that_is_not_6nd_by_a_factor(factor: float, words: str, severe: 
     assert seen(frame, C=6 * frame["N"] * frame["D"] * spread) == ()  # an exact count
 
 
+def test_rows_in_another_unit_among_the_others() -> None:
+    frame = table()
+    for slipped in (np.arange(16) < 5, np.arange(16) == 9):
+        (doubt,) = seen(frame, N=np.where(slipped, frame["N"] / 1e6, frame["N"]))
+        assert doubt.severe and "some rows may be in another unit" in doubt.text
+    (few,) = seen(frame, D=frame["D"] * np.where(np.arange(16) < 3, 2e4, 40.0))
+    assert not few.severe and "3 of 16 rows have a D/N outside" in few.text
+
+
+def test_a_low_perplexity_is_no_loss_of_a_trained_model() -> None:
+    frame = table().query("D > 2e9 and N > 1e8")
+    (doubt,) = doubts(frame.assign(loss=np.exp(frame["loss"] - 0.4)))
+    assert doubt.severe and "--loss-unit perplexity" in doubt.text
+    (low,) = doubts(frame.assign(loss=frame["loss"] / 2.7))
+    assert not low.severe and "by the byte" in low.text
+
+
 def test_a_perplexity_lies_above_ln_of_any_vocabulary() -> None:
     frame = table()
     (doubt,) = seen(frame, loss=np.exp(frame["loss"]))
@@ -76,6 +93,9 @@ def test_an_accuracy_is_refused_and_a_loss_is_not() -> None:
     for accuracy in (1 / frame["loss"], 100 * np.exp(-frame["loss"])):
         with pytest.raises(NotALossError, match="grows with D"):
             refuse_no_loss(frame.assign(loss=accuracy))
+        along = frame.assign(loss=accuracy).iloc[[0, 5, 10, 15]]  # four runs of one ratio or so
+        with pytest.raises(NotALossError, match="grows with compute"):
+            refuse_no_loss(along)
     refuse_no_loss(frame)
     worse = frame.assign(loss=8 * frame["N"] ** -0.05 * frame["D"] ** 0.03)
     assert any(doubt.kind == "direction" and "grows with D" in doubt.text for doubt in doubts(worse))
@@ -123,9 +143,34 @@ def test_curves_without_a_column_of_runs() -> None:
     assert len(uneven.frame) == 60 and "checkpoints of a run" in uneven.doubts[0].text
 
 
+def test_two_runs_of_one_size_are_two_curves_in_the_order_of_the_file() -> None:
+    found = arranged(curves(15, run=False))
+    assert sorted(found.frame["D"]) == [2.2e9, 3e9, 6e9, 2e10] and found.doubts == ()
+    mixed = arranged(curves(15, run=False).sample(frac=1, random_state=0))
+    assert sorted(mixed.frame["D"]) == [2.2e9, 3e9, 2e10]  # the longest of a size whose curves cannot be told apart
+
+
+def test_what_unfinished_runs_lack_is_seen_and_independent_runs_are_not_accused() -> None:
+    (doubt,) = arranged(curves(15, even=False, run=False)).doubts
+    assert doubt.severe and "more than a law in N and D does" in doubt.text
+    (five,) = arranged(curves(5, run=False)).doubts
+    assert "5 values of D" in five.text  # three sizes of five points hardly tell
+    (many,) = arranged(table(5, 12)).doubts
+    assert not many.severe and "if they are checkpoints of a run" in many.text
+
+
 def test_too_few_ends_keep_all_rows_with_a_severe_doubt() -> None:
     found = arranged(curves(12).query("N < 3e8"))
     assert len(found.frame) == 24 and found.doubts[0].severe and "too few runs would be left" in found.doubts[0].text
+
+
+def test_copies_under_another_id_count_once_and_equal_roundings_do_not() -> None:
+    copies = pd.concat([table()] * 3)
+    for name in ("run", "seed"):
+        found = arranged(copies.assign(**{name: [f"r{k}" for k in range(48)]}))
+        assert len(found.frame) == 16 and "32 rows repeat the N, D and loss of another" in found.notes[0]
+    rounded = pd.concat([table(seed=seed) for seed in range(3)]).round({"loss": 2})
+    assert len(arranged(rounded.assign(seed=np.repeat([0, 1, 2], 16))).frame) == 48
 
 
 def test_names_of_sizes_are_not_runs() -> None:
@@ -160,3 +205,14 @@ def test_a_sweep_is_named_and_the_best_of_each_cell_offered() -> None:
     assert "peak_lr" in doubt.text and "grad_norm" not in doubt.text
     best = arranged(sweep, other, "best")
     assert best.doubts == () and np.allclose(np.sort(best.frame["loss"]), np.sort(cells["loss"])) and len(best.aside) == 27
+
+
+def test_cells_that_differ_without_a_column_and_batches_that_do_not_divide() -> None:
+    cells = table(4, 4)
+    tuned = pd.concat([cells.assign(loss=cells["loss"] * (1 + rise)) for rise in (0.0, 0.013, 0.11)])
+    (doubt,) = arranged(tuned).doubts
+    assert doubt.severe and "no column tells apart" in doubt.text and "--rows best" in doubt.text
+    assert arranged(pd.concat([table(seed=seed) for seed in range(3)])).doubts == ()  # what seeds do
+    whole = tuned.assign(D=tuned["D"] * np.repeat([1.0, 1.001, 0.9985], 16))
+    best = arranged(whole, choice="best")
+    assert len(best.frame) == 16 and np.allclose(np.sort(best.frame["loss"]), np.sort(cells["loss"]))

@@ -34,7 +34,7 @@ def rows(path: Path, **options: object) -> list[list[float]]:
     "N,D,loss", "params,tokens,val_loss", "n,d,Loss", "Model Size,Training-Tokens,VAL_LOSS",
     "parameter_count,train_tokens,eval/loss", "params_active,tokens_seen,validation/loss",
     "config.n_params,config.train_tokens,metrics.eval/loss", "#params,numTokens,val ce", "model_size,D,cross-entropy",
-    "N,tokens,loss_c4"])
+    "N,tokens,loss_c4", "N (non-emb.),n_toks,L", "numel,data,Validation CE Loss", "model.n_params,data.train_tokens,eval/loss"])
 def test_names_are_recognised(tmp_path: Path, header: str) -> None:
     read = read_table(write(tmp_path, f"{header}\n1e6,2e7,3.5\n\n2e6,4e7,3.2\n"))
     assert read.frame[NAMES].to_numpy().tolist() == [[1e6, 2e7, 3.5], [2e6, 4e7, 3.2]]
@@ -50,6 +50,18 @@ def test_names_are_recognised(tmp_path: Path, header: str) -> None:
     '# exported\nN,D,loss\n"31,000,000","420,000,000",4.411\n31e6,"2,100,000,000",3.905\n"155,000,000","3,100,000,000",3.217\n',
     "N,D,loss\n31M,0.42B,4.411\n31 M,2.1G,3.905\n155 million,3.1 billion tokens,3.217\n",
     "N (millions),Tokens [B],loss (nats/token)\n31,.42,4.411\n31,2.1,3.905\n155,3.1,3.217\n",
+    "N/1e6,GTokens,L (nats)\n31,.42,4.411\n31,2.1,3.905\n155,3.1,3.217\n",
+    "N (×10⁶),D [x10^9],loss\n31,.42,4.411\n31,2.1,3.905\n155,3.1,3.217\n",
+    "N;D;loss\n31.000.000;420.000.000;4,411\n31.000.000;2.100.000.000;3,905\n155.000.000;3.100.000.000;3,217\n",
+    "N,D,loss\n31'000'000,420'000'000,4.411\n31'000'000,2'100'000'000,3.905\n155'000'000,3'100'000'000,3.217\n",
+    "N D loss\n31e6 4.2e8 4.411\n31e6 2.1e9 3.905\n155e6 3.1e9 3.217\n",
+    "      N       D   loss\n   31e6   4.2e8  4.411\n   31e6   2.1e9  3.905\n  155e6   3.1e9  3.217\n",
+    "| N | D | loss |\n|---|---|:-:|\n| 31M | 420M | 4.411 |\n| 31M | 2.1B | 3.905 |\n| 155M | 3.1B | 3.217 |\n",
+    "Runs of one laboratory\n\nN,D,loss\n31e6,4.2e8,4.411\n31e6,2.1e9,3.905\n155e6,3.1e9,3.217\n",
+    'N,D,loss,note\n31e6,4.2e8,4.411,"one\ntwo"\n31e6,2.1e9,3.905,"a\n\nb"\n155e6,3.1e9,3.217,c\n',
+    json.dumps({"runs": [dict(zip(NAMES, row, strict=True)) for row in ROWS], "by": "us"}),
+    pd.DataFrame(ROWS, columns=NAMES).to_json(), pd.DataFrame(ROWS, columns=NAMES).to_json(orient="split"),
+    pd.DataFrame(ROWS, columns=NAMES).to_json(orient="index"),
     "params_m,tokens_billions,loss\n31,.42,4.411\n31,2.1,3.905\n155,3.1,3.217\n",
     "\ufeffN, D, loss,\r\n31_000_000, 420 000 000, 4.411,\r\n31e6, 2.1 x 10^9, 3.905,\r\n155e6, 3.1e9, 3.217,\r\n",
     "\n".join(json.dumps(dict(zip(NAMES, row, strict=True))) for row in ROWS),
@@ -61,9 +73,9 @@ def test_notations_of_one_table(tmp_path: Path, text: str) -> None:
     assert np.allclose(rows(write(tmp_path, text, "runs.txt")), ROWS)
 
 
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"])
 def test_encodings(tmp_path: Path, encoding: str) -> None:
-    (tmp_path / "runs.csv").write_bytes("N,D,loss\n31e6,4.2e8,4.411\n".encode(encoding))
+    (tmp_path / "runs.csv").write_bytes("N,D,loss,größe\n31e6,4.2e8,4.411,klein\n".encode(encoding))
     assert rows(tmp_path / "runs.csv") == [ROWS[0]]
 
 
@@ -80,10 +92,40 @@ def test_packed_files_and_parquet(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert rows(Path("-")) == ROWS
     with zipfile.ZipFile(tmp_path / "e.xlsx", "w") as archive:
         archive.writestr("xl/workbook.xml", "")
-    with pytest.raises(TableError, match=r"XLSX.*(openpyxl|not a readable)"):
+    with pytest.raises(TableError, match=r"XLSX.*openpyxl|not a readable XLSX"):
         read_table(tmp_path / "e.xlsx")
     with pytest.raises(TableError, match="download the table"):
         read_table(Path("https://example.org/runs.csv"))
+
+
+def test_a_workbook_with_titles_and_several_sheets(tmp_path: Path) -> None:
+    table = pd.DataFrame(ROWS, columns=["Params", "Training tokens", "Loss"])
+    with pd.ExcelWriter(tmp_path / "runs.xlsx") as book:
+        pd.DataFrame({"about": ["runs of one laboratory"]}).to_excel(book, sheet_name="about", index=False)
+        table.to_excel(book, sheet_name="runs", startrow=3, startcol=1, index=False)
+    assert rows(tmp_path / "runs.xlsx") == ROWS and read_table(tmp_path / "runs.xlsx").notes == ("XLSX",)
+    table.iloc[:0].to_excel(tmp_path / "empty.xlsx", index=False)
+    with pytest.raises(TableError, match="no sheet with a header"):
+        read_table(tmp_path / "empty.xlsx")
+
+
+def test_an_export_of_tracked_runs(tmp_path: Path) -> None:
+    names = ["Name", "State", "Created", "config.model.n_params", "config.data.tokens", "summary.eval/loss", "train/loss", "_step"]
+    lines = [["a", "finished", "2026", *ROWS[0], 4.3, 9], ["b", "crashed", "2026", 31e6, 2.1e9, "", 7.1, 2],
+             ["c", "finished", "2026", *ROWS[1], 3.8, 9], ["d", "running", "2026", 1e9, 2e9, 5.0, 5.0, 2]]
+    pd.DataFrame(lines, columns=names).to_csv(tmp_path / "wandb.csv", index=False)
+    read = read_table(tmp_path / "wandb.csv")
+    assert read.frame[NAMES].to_numpy().tolist() == ROWS[:2] and read.frame["run"].tolist() == ["a", "c"]
+    assert "without unfinished runs (1 crashed and 1 running)" in read.notes
+
+
+def test_sizes_in_a_column_of_models_and_compute_in_exaflop(tmp_path: Path) -> None:
+    assert rows(write(tmp_path, "model,tokens,loss\n31M,420M,4.411\n")) == [ROWS[0]]
+    with pytest.raises(TableError, match="no column for N"):
+        read_table(write(tmp_path, "model,tokens,loss\ngpt-31M,420M,4.411\n"))
+    for header, value in (("compute (EFLOP)", 0.07812), ("PF-days", 0.07812e18 / 8.64e19), ("FLOPs (1e16)", 7.812)):
+        read = read_table(write(tmp_path, f"{header},tokens,loss\n{value},420M,4.411\n"))
+        assert read.frame["N"].tolist() == pytest.approx([31e6])
 
 
 def test_compute_stands_for_tokens_or_parameters_only_where_there_are_none(tmp_path: Path) -> None:
@@ -149,6 +191,7 @@ def test_the_highest_losses_are_dropped_and_kept_apart() -> None:
     ("N,D,loss\n1,1,1\n1,1,1,1,1\n", "not a readable CSV"),
     ("N,D,loss\n1e6,1e8,7.65,2.29\n2e6,1e8,7.65,2.2\n", "more fields than its header"),
     ("N,D,loss\n1,1,1e6,1e8,3\n2,2,1e6,1e8,2\n", "more fields than its header"),
+    ("N,D,loss\n", "has no rows"), ("1e6,2e7,3.1\n2e6,2e7,3.0\n", "no header: its first line is 1e6, 2e7, 3.1"),
 ])
 def test_bad_tables_say_where(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(TableError, match=words) as caught:

@@ -1,13 +1,19 @@
 """Which run next: the expected information is what a refit finds, and a batch spends no more than its budget."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from study.fit.following import prove
+from study.fit.job import Job
 from study.inference.fast.fit import fit_fast
-from study.inference.next_run import Candidates, plan, variance_gain
+from study.inference.known_law import known_law
+from study.inference.next_run import Candidates, joint_of, plan, variance_gain
 from study.inference.posterior import Posterior
-from study.inference.replay import RULES, first_rows, replay
+from study.inference.replay import RULES, Ground, first_rows, ground, replay
 from study.inference.spec import ModelSpec
 from study.laws.hoffmann import LossSurface
 
@@ -68,16 +74,66 @@ def test_a_batch_spends_no_more_than_its_budget_and_narrows(posterior: Posterior
         plan(posterior, Candidates(N, D, 0 * N, np.zeros(25, dtype=np.int64), ("",) * 25), TARGET, 1.0, seed=1)
 
 
-def test_a_replay_starts_cheap_uses_every_row_once_and_ends_with_all() -> None:
+def test_conditioning_is_that_of_a_gaussian(posterior: Posterior) -> None:
+    """A batch's expected width is that of the joint covariance given all its losses at once."""
+    N, D = [1e9, 4e8, 2e9, 9e8], [5e9, 3e9, 2e10, 5e10]
+    joint = joint_of(posterior, candidates(N, D), TARGET, 0)
+    C, noise = joint.covariance, np.diag(joint.noise)
+    at_once = C[0, 0] - C[0, 1:] @ np.linalg.solve(C[1:, 1:] + noise, C[1:, 0])
+    found = plan(posterior, candidates(N, D), TARGET, 1e30, seed=0, per_price=False)
+    assert len(found.choices) == 4
+    assert found.choices[-1].width == pytest.approx(found.width * np.sqrt(at_once / C[0, 0]), rel=1e-6)
+    assert found.choices[0].information == found.information.max()
+
+
+@pytest.fixture(scope="module")
+def field() -> Ground:
     N, ratio = (axis.ravel() for axis in np.meshgrid(np.geomspace(2e7, 6e8, 4), np.geomspace(5, 80, 4)))
-    table = runs(N, N * ratio)
-    for rule in RULES[:2]:
-        found = replay(table, SPEC, TARGET, rule, 0, batch=5)
+    return ground(runs(N, N * ratio), SPEC, TARGET)
+
+
+def test_a_replay_starts_cheap_uses_every_row_once_and_ends_with_all(field: Ground) -> None:
+    rows = field.rows
+    for rule in RULES:
+        found = replay(field, rule, 0, batch=5)
         added = [index for step in found.rows for index in step]
         assert sorted(added) == list(range(16)) and (np.diff(found.flops) > 0).all()
-        assert found.flops[-1] == pytest.approx(6 * float((N * N * ratio).sum())) and found.inside[-1]
+        assert found.flops[-1] == pytest.approx(6 * float((rows.N * rows.D).sum())) and found.inside[-1]
         assert found.flops_to(found.width[-1]) <= found.flops[-1] and found.flops_to(0.0) == np.inf
-    start = first_rows(N, N * ratio, 6 * N * N * ratio, 6, np.random.default_rng(0))
-    assert len(set(start)) == 6 and (6 * N * N * ratio)[start].max() <= np.median(6 * N * N * ratio) * 1.5
+    own = replay(field, "own order", 1, batch=5)
+    assert [index for step in own.rows[1:] for index in step] == [index for index in range(16) if index not in own.rows[0]]
+    start = first_rows(rows.N, rows.D, rows.C, 6, np.random.default_rng(0))
+    assert len(set(start)) == 6 and rows.C[start].max() <= np.median(rows.C) * 1.5
     with pytest.raises(ValueError, match="unknown rule"):
-        replay(table, SPEC, TARGET, "best", 0)
+        replay(field, "best", 0)
+
+
+def test_a_target_is_the_optimal_size_a_decade_beyond(field: Ground) -> None:
+    found = ground(field.table, SPEC)
+    at = float(np.median(found.whole.draws.N_opt(10 * field.rows.C.max())))
+    assert found.target == float(f"{at:.1g}")
+
+
+def test_with_the_law_known_information_for_its_price_costs_no_more(field: Ground) -> None:
+    cells = field.table.assign(cost=field.rows.C).sort_values("cost", kind="stable")
+    useless = cells.iloc[[0] * 12].assign(N=cells["N"].iloc[0] * np.linspace(1, 1.2, 12), D=6e9)  # dear, and they tell little
+    useless["loss"] = LAW.loss(useless["N"], useless["D"])
+    among = ground(pd.concat([cells.iloc[:8], useless, cells.iloc[8:]])[["N", "D", "loss"]], SPEC, TARGET)
+    share = known_law(among, (1.0, 1.1, 1.5), 3)
+    assert set(share) == {"1.1", "1.5"} and all(value is not None and value < 0.95 for value in share.values())
+    alone = known_law(ground(cells[["N", "D", "loss"]], SPEC, TARGET), (1.1,), 3, first=16)
+    assert alone["1.1"] == pytest.approx(1.0)  # all rows are there from the start
+
+
+def test_a_proof_is_continued_and_counts_from_the_own_order(field: Ground, tmp_path: Path) -> None:
+    job = Job(field.table, pd.DataFrame(), SPEC, "sixteen runs", "x", (), bytes_per_token=4.3)
+    one = prove(job, TARGET, 1, tmp_path, rules=("own order", "information"))
+    said: list[str] = []
+    two = prove(job, TARGET, 2, tmp_path, said.append, rules=("own order", "information"))
+    assert said == ["own order, start 2 of 2", "information, start 2 of 2"]
+    assert two["rules"]["information"]["paths"][0] == one["rules"]["information"]["paths"][0]
+    assert json.loads((tmp_path / "replay.json").read_text())["rules"] == two["rules"]
+    own, chosen = two["rules"]["own order"], two["rules"]["information"]
+    assert own["to"]["1"] == own["to"]["1"] | {"reached": 1.0, "median_share_of_own_order": 1.0}
+    assert chosen["to"]["2"]["median_flops"] <= chosen["to"]["1.1"]["median_flops"] <= two["flops_of_all"] * (1 + 1e-9)
+    assert prove(job, 2 * TARGET, 1, tmp_path, rules=("own order",))["rules"]["own order"]["starts"] == 1  # another question

@@ -44,6 +44,7 @@ def test_overtraining_costs_what_the_frontier_says() -> None:
     best = LAW.D_opt(1e22) / LAW.N_opt(1e22)
     assert np.allclose(overtraining(draw(0), 1e22, float(best[0])).compute, 1)
     found = overtraining(LAW, 1e22, 500.0)
+    assert found.ratio == 500 and np.allclose(found.D / found.N, 500)
     assert (found.loss_above > 0).all() and (found.compute > 1).all()
     C = 1e22 / found.compute  # the compute-optimal model of the same loss
     assert np.allclose(LAW.loss(LAW.N_opt(C), LAW.D_opt(C)), LAW.loss(found.N, found.D))

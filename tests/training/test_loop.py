@@ -153,9 +153,10 @@ def test_every_recipe_resumes_with_the_same_bits(change: dict[str, object], toke
 def test_noise_scale_estimates_recover_a_planted_gradient(tokens: TokenSet, monkeypatch: pytest.MonkeyPatch) -> None:
     # gradients of mean g and per-token covariance s / tokens: the two estimates are |g|^2 and s x dimension
     model, optimiser = fresh(CONFIG)
-    run = loop._Run(CONFIG, language(tokens), CPU, model, optimiser, model.loss, 256)  # type: ignore[arg-type]
+    steps, _ = loop._eager(CONFIG, language(tokens), CPU, model, optimiser, 256, loop.ALONE)
+    run = loop._Run(CONFIG, language(tokens), CPU, steps)
     generator = torch.Generator().manual_seed(0)
-    parameters = run.parameters
+    parameters = steps.parameters
     dimension = sum(p.numel() for p in parameters)
 
     def planted(_: int) -> torch.Tensor:
@@ -163,7 +164,7 @@ def test_noise_scale_estimates_recover_a_planted_gradient(tokens: TokenSet, monk
             p.grad = torch.full_like(p, 0.1) + torch.randn(p.shape, generator=generator) * (4.0 / CONFIG.batch_tokens) ** 0.5
         return torch.tensor(0.0)
 
-    monkeypatch.setattr(run, "gradients", planted)
+    monkeypatch.setattr(steps, "gradients", planted)
     square, trace = run.noise(0)
     assert square == pytest.approx(0.01 * dimension, rel=0.05)
     assert trace == pytest.approx(4.0 * dimension, rel=0.05)

@@ -11,7 +11,7 @@ from study.analysis.study import Study
 from study.analysis.tables import each, groups, lowest
 from study.articles.shared import style, text, words
 from study.articles.shared.page import callout
-from study.inference.calibration.coverage import NOISE, OUTLIER_SCALE, OUTLIERS, SHARED
+from study.inference.calibration.coverage import COVERED, NOISE, OUTLIER_SCALE, OUTLIERS, SHARED
 from study.inference.calibration.ranks import ecdf_envelope
 
 if TYPE_CHECKING:
@@ -228,7 +228,7 @@ def coverage(study: Study) -> Figure:
         for row in each(mine):
             y = len(methods) - 1 - methods.index(row.method)
             for level, tone in tones.items():
-                ax.plot([100 * getattr(row, f"covered_{round(100 * level)}")], [y], "o", color=tone, ms=4.5)
+                ax.plot([100 * getattr(row, COVERED[level])], [y], "o", color=tone, ms=4.5)
         for level, tone in tones.items():
             ax.axvline(100 * level, color=tone, lw=0.8, ls="--")
         ax.set_xlim(0, 104)

@@ -12,6 +12,8 @@ from study.analysis.study import Study
 from study.analysis.tables import groups
 from study.articles.shared import style, text, words
 from study.articles.shared.page import callout
+from study.grids import grid
+from study.grids.design import language_config
 
 if TYPE_CHECKING:
     from IPython.display import Markdown
@@ -26,9 +28,20 @@ def missing(study: Study) -> None:
     """A warning that names the grids of this chapter that are not recorded."""
     found = {one.grid for one in recipes.frontiers(study)}
     measured = set(recipes.parts(study)["grid"])
-    left = [name for name in (FIRST, SECOND) if name not in found] + [grid for name, grid in PARTS.items() if name not in measured]
+    left = [name for name in (FIRST, SECOND) if name not in found]
+    left += [in_parts for name, in_parts in PARTS.items() if name not in measured]
     if left:
         callout("warning", "Runs are missing", f"Still to train: {words.enumeration([f'`{name}`' for name in left])}.")
+
+
+def window_first() -> str:
+    """Tokens of a window of the first recipe."""
+    return f"{language_config(grid(FIRST).cells[0].config).context}"
+
+
+def window_second() -> str:
+    """And of the second."""
+    return f"{language_config(grid(SECOND).cells[0].config).context}"
 
 
 def _beyond(study: Study, name: str) -> str:

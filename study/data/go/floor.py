@@ -5,10 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from study.data.go.games import Games, GoError
-from study.data.go.positions import Positions
+from study.data.go.games import Games, GoError, read_games
+from study.data.go.make import AGAIN
+from study.data.go.positions import HERE, MOVES, NAME, SHA256, Positions
 from study.data.go.rules import POINTS
 from study.data.go.symmetry import COUNT, IMAGE, ORIGIN
+
+SECOND_MOVES = HERE / f"{NAME}-again.npz"  # made by `study corpus go-9x9 --again --make 1400 --games go-9x9-again.npz`
+SECOND_SHA256 = ""  # of that file
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +40,15 @@ def second_labels(games: Games, again: Games, each: int) -> Agreement:
         winners.append((first.score > 0) == (second.score > 0))
         of.append(index // each)
     return Agreement(np.array(moves, np.bool_), np.array(winners, np.bool_), np.array(of, np.int64))
+
+
+def open_second_labels() -> Agreement:
+    """The committed second labels beside the first ones.
+
+    Raises:
+        GoError: a file of games cannot be read or was altered, or the two do not belong together.
+    """
+    return second_labels(read_games(MOVES, SHA256), read_games(SECOND_MOVES, SECOND_SHA256), AGAIN)
 
 
 def repeats(positions: Positions) -> Agreement:

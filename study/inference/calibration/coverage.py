@@ -28,7 +28,7 @@ from study.inference.classical.delta import delta_method
 from study.inference.classical.huber import DELTA, HuberFit, fit_huber, published_starts, refit
 from study.inference.classical.points import Points, points
 from study.inference.fast.fit import fit_fast
-from study.inference.intervals import LEVELS, central
+from study.inference.intervals import LEVELS, central, percent_key
 from study.inference.observations import PriorDominatedWarning
 from study.inference.parameters import Array
 from study.inference.spec import HEADLINE, ModelSpec
@@ -41,6 +41,7 @@ NOISE, SHARED = 0.005, 0.006  # s.d. in ln L
 OUTLIERS, OUTLIER_SCALE = 0.1, 0.1
 SCENARIOS = ("dense", "small", "contaminated", "shared")
 POSTERIORS = {"posterior, headline": HEADLINE, "posterior, normal": ModelSpec(noise="normal", scale_slope=False, group=None)}
+COVERED = {level: f"covered_{percent_key(level)}" for level in LEVELS}  # columns of the rows and their summary
 
 
 @dataclass(frozen=True)
@@ -100,12 +101,17 @@ def simulated(surface: LossSurface, cells: Design, scenario: str, rng: np.random
 
 def summary(rows: pd.DataFrame) -> pd.DataFrame:
     """For each scenario, method and quantity: coverage where there was an interval, median 95 % width in ln, failures."""
-    groups = rows.groupby(["scenario", "method", "quantity"], sort=False)
-    result = groups[[f"covered_{round(100 * level)}" for level in LEVELS]].mean()
+    return outcomes(rows, ["scenario", "method", "quantity"]).reset_index()
+
+
+def outcomes(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """Of rows `covered_*`, `log_width_95` and `status`: coverage, median width, replicates and failures of each group."""
+    groups = rows.groupby(by, sort=False)
+    result = groups[list(COVERED.values())].mean()
     result["log_width_95"] = groups["log_width_95"].median()
     result["replicates"] = groups.size()
     result["failed"] = groups["status"].agg(lambda status: int((status != "ok").sum()))
-    return result.reset_index()
+    return result
 
 
 def _methods(design: Design, cells: Design, loss: Array, rng: np.random.Generator) -> Iterator[tuple[str, Interval | str]]:
@@ -163,12 +169,12 @@ def _attempt(make: Callable[[], Interval]) -> Interval | str:
 
 
 def _outcome(interval: Interval | str, derived: Callable[..., Array], truth: float) -> dict[str, object]:
-    covered = dict.fromkeys((f"covered_{round(100 * level)}" for level in LEVELS), np.nan)
+    covered = dict.fromkeys(COVERED.values(), np.nan)
     if isinstance(interval, str):
         return {**covered, "log_width_95": np.nan, "status": interval}
     bounds = {level: interval(derived, level) for level in LEVELS}
     for level, (low, high) in bounds.items():
-        covered[f"covered_{round(100 * level)}"] = float(low <= truth <= high)
+        covered[COVERED[level]] = float(low <= truth <= high)
     low, high = bounds[LEVELS[-1]]
     width = float(np.log(high) - np.log(low)) if 0 < low <= high < np.inf else np.nan
     return {**covered, "log_width_95": width, "status": "ok"}

@@ -13,7 +13,7 @@ from study.inference.fast.mixture import Mixture
 from study.inference.fast.proposal import propose
 from study.inference.fast.target import Target, supported, target
 from study.inference.observations import bytes_per_token_of, check_design, observations, reference
-from study.inference.parameters import Array
+from study.inference.parameters import Array, Parameters
 from study.inference.posterior import Posterior, fit_posterior
 from study.inference.priors import Priors
 from study.inference.spec import HEADLINE, ModelSpec
@@ -51,12 +51,16 @@ def fit_fast(table: pd.DataFrame, spec: ModelSpec = HEADLINE, *, seed: int, draw
     weighted = weighted_draws(problem, draws, rng)
     if fallback and not weighted.diagnostics.converged:
         return fit_posterior(table, spec, seed=seed, N0=N0, D0=D0, bytes_per_token=bytes_per_token, prior=prior)
-    keep = weighted.equal(draws, rng)
+    drawn = equal_draws(problem, weighted, draws, len(rows.groups), rng)
+    return Posterior(drawn[0].surface(N0, D0), *drawn, rows, spec, N0, D0, bytes_per_token, seed, weighted.diagnostics, None)
+
+
+def equal_draws(problem: Target, weighted: WeightedDraws, count: int, groups: int,
+                rng: np.random.Generator) -> tuple[Parameters, Array]:
+    """Equally weighted draws of the parameters, and of the group effects (count, groups), zero in a model without them."""
+    keep = weighted.equal(count, rng)
     x, psi = weighted.x[keep], weighted.psi[keep]
-    values = problem.parameters(x, psi)
-    u = problem.effects(x, psi, rng) if spec.group is not None else np.zeros((draws, len(rows.groups)))
-    return Posterior(values.surface(N0, D0), values, u, rows, spec, N0, D0, bytes_per_token, seed, weighted.diagnostics,
-                     None)
+    return problem.parameters(x, psi), problem.effects(x, psi, rng) if "tau" in problem.free else np.zeros((count, groups))
 
 
 def weighted_draws(problem: Target, count: int, rng: np.random.Generator) -> WeightedDraws:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from study.inference.fast.adapt import Adaptation, Evaluate, adapt, settle
-from study.inference.fast.fit import importance
+from study.inference.fast.fit import equal_draws, importance
 from study.inference.fast.likelihood import log_likelihood
 from study.inference.fast.mixture import Mixture, rebuild
 from study.inference.fast.target import E_COLUMN, Target, log_normal, target
@@ -64,11 +64,8 @@ def fit_informed(table: pd.DataFrame, prior: Informed, spec: ModelSpec = HEADLIN
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         mixture = adapt(problem.importance(rng), rebuild(*problem.first(FIRST, rng), rng), RULE, rng)
         found = settle(problem.importance(rng), mixture, [larger * draws for larger in ATTEMPTS], ENOUGH * draws, rng)
-    keep = found.equal(draws, rng)
-    x, psi = found.x[keep], found.psi[keep]
-    values = problem.target.parameters(x, psi)
-    u = problem.target.effects(x, psi, rng) if spec.group is not None else np.zeros((draws, len(rows.groups)))
-    return Posterior(values.surface(N0, D0), values, u, rows, spec, N0, D0, bytes_per_token, seed, found.diagnostics, None)
+    drawn = equal_draws(problem.target, found, draws, len(rows.groups), rng)
+    return Posterior(drawn[0].surface(N0, D0), *drawn, rows, spec, N0, D0, bytes_per_token, seed, found.diagnostics, None)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import pytest
 
 from study.inference.general.draws import fit_law
 from study.laws.critical_batch import ONE_LOSS
+from study.laws.datablations import repeated_law
 from study.laws.law import Law
 from study.laws.overfitting import overfitting_law
 from study.laws.power import power, pure_power
@@ -38,6 +39,12 @@ def crossed(**columns: np.ndarray) -> dict[str, np.ndarray]:
     return {name: grid.ravel() for name, grid in zip(columns, np.meshgrid(*columns.values()), strict=True)}
 
 
+def repeated() -> dict[str, np.ndarray]:
+    """Three amounts of text read 1 to 64 times by models from far below the size that it can use to far above."""
+    columns = crossed(N=SIZES, unique=np.geomspace(2e5, 5e6, 3), epochs=4.0 ** np.arange(4))
+    return {"N": columns["N"], "D": columns["unique"] * columns["epochs"], "unique": columns["unique"]}
+
+
 SIZES = np.geomspace(3e4, 1e6, 5)
 PLANTED = {
     "power": Planted(power("N"), {"E": 1.5, "t": 1.2, "alpha": 0.3}, {"N": np.geomspace(1e4, 1e8, 14)}, {"N": 1e6}),
@@ -48,6 +55,8 @@ PLANTED = {
                                      crossed(N=SIZES, S_min=np.geomspace(200, 2e4, 8)), {"N": 2e5, "S_min": 2e3}),
     "overfitting": Planted(overfitting_law(), {"tN": 2.0, "tD": 2.2, "alpha_N": 0.1, "alpha_D": 0.12},
                            crossed(N=SIZES, unique=np.geomspace(1e5, 1e7, 6)), {"N": 2e5, "unique": 1e6}),
+    "repeated data": Planted(repeated_law(), {"E": 1.5, "tA": 0.6, "tB": 0.8, "alpha": 0.35, "beta": 0.3, "R_D": 12.0, "R_N": 6.0},
+                             repeated(), {"N": 2e5, "D": 1e6, "unique": 1e6}),
     "critical batch at one loss": Planted(ONE_LOSS, {"S_min": 0.6, "B_crit": 1.5}, {"batch": 2.0 ** np.arange(8, 15)},
                                           {"batch": 2048.0}, 0.03),
 }

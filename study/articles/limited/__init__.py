@@ -1,0 +1,1 @@
+"""The article on limited data: a module a section, each a few figures, tables, numbers, words and a verdict."""

@@ -1,0 +1,109 @@
+"""The records behind the article: runs on Go, runs on repeated text, second labels and fits of others. Any may be missing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from study.analysis import go, labels, repeated
+from study.analysis.runs import log_of
+from study.analysis.runs import runs as with_best_loss
+from study.data.go.floor import open_second_labels, repeats
+from study.data.go.games import GoError, read_games
+from study.data.go.positions import MOVES, SHA256, TEST_GAMES, replay
+from study.grids import grid
+from study.laws.law import LawError
+from study.predictions import read_prediction
+from study.record import COMMITTED, RunRecord, runs_folder
+from study.table import held_out_rows, records_of
+
+GO, TEXT = "go", "factors"
+MISSING = f"The grid `{GO}` is not recorded yet."
+SEED = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Limited:
+    """Tables of `analysis.runs`; those of a grid that is not recorded are empty."""
+
+    folder: Path
+    records: Mapping[str, RunRecord]  # of the grid on Go
+    runs: pd.DataFrame  # of it, with `analysis.go.with_overfitting`
+    log: pd.DataFrame  # its curves, on the scale of the final evaluation
+    text: pd.DataFrame
+    prediction: dict[str, Any] | None
+    published: repeated.Summary | None
+
+    @property
+    def sizes(self) -> pd.DataFrame:
+        """The runs of the arm of sizes."""
+        return self.runs[self.runs["arm"] == go.SIZE].reset_index(drop=True)
+
+    @property
+    def doubled(self) -> pd.DataFrame:
+        """The held-out runs."""
+        return held_out_rows(self.runs)
+
+
+def load(folder: Path | None = None) -> Limited:
+    """The records under `record.runs_folder` where no folder is given."""
+    where = folder or runs_folder()
+    records = records_of(grid(GO), where)
+    runs = go.with_overfitting(with_best_loss(grid(GO), records))
+    text = with_best_loss(grid(TEXT), records_of(grid(TEXT), where))
+    beside = where if (where / repeated.PATH).is_file() else COMMITTED
+    return Limited(where, records, runs, go.on_all_positions(log_of(grid(GO), records), runs), text, read_prediction(where, GO),
+                   repeated.recorded(beside))
+
+
+@lru_cache(maxsize=64)
+def means(study: Limited, column: str) -> go.Means | None:
+    """`analysis.go.means` of the arm of sizes."""
+    return go.means(study.runs, column)
+
+
+@lru_cache(maxsize=8)
+def law(study: Limited) -> repeated.Repeated | None:
+    """The law of repeated data fitted to the fit split on Go; None where too little is recorded."""
+    return _fitted(repeated.of_the_law(study.runs), 4.3)
+
+
+@lru_cache(maxsize=8)
+def law_of_text(study: Limited) -> repeated.Repeated | None:
+    """The same fitted to repeated text."""
+    rows = repeated.of_the_law(study.text)
+    return _fitted(rows, float(rows["bytes_per_token"].mean()) if len(rows) else 4.3)
+
+
+def _fitted(rows: pd.DataFrame, bytes_per_token: float) -> repeated.Repeated | None:
+    try:
+        return repeated.fit_repeated(rows, bytes_per_token=bytes_per_token) if len(rows) else None
+    except LawError:
+        return None
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The positions in numbers, and bounds of the loss on them; the second None until the labels are made."""
+
+    games: int
+    positions: int
+    test_games: int
+    test_positions: int
+    occur_again: labels.Floor | None
+    labelled_again: labels.Floor | None
+
+
+@lru_cache(maxsize=1)
+def positions() -> Labels:
+    """The committed positions, replayed in seconds."""
+    found = replay(read_games(MOVES, SHA256))
+    try:
+        second = labels.floor(open_second_labels(), seed=SEED)
+    except GoError:
+        second = None
+    games, test = int(found.game[-1]) + 1, int((found.game < TEST_GAMES).sum())
+    return Labels(games, len(found), min(games, TEST_GAMES), test, labels.floor(repeats(found), seed=SEED), second)

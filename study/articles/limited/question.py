@@ -1,0 +1,109 @@
+"""The question, the positions, the runs, and what is not recorded yet."""
+
+from study.articles.limited.data import GO, TEXT, Limited, positions
+from study.articles.limited.document import MODELS, POSITIONS
+from study.articles.shared import text, words
+from study.articles.shared.page import callout
+from study.counts import config_counts
+from study.data.go.engine import KOMI, OPENINGS, VERSION
+from study.data.go.rules import SIZE
+from study.grids import grid
+from study.grids.go import BASE
+
+
+def missing(study: Limited) -> None:
+    """A warning with what is not recorded of both grids, of the prediction and of the second labels."""
+    parts = [f"{len(grid(name).cells) - len(frame)} of {len(grid(name).cells)} runs of `{name}`"
+             for name, frame in ((GO, study.runs), (TEXT, study.text)) if len(frame) < len(grid(name).cells)]
+    if study.prediction is None:
+        parts.append("the prediction for the doubled positions")
+    if positions().labelled_again is None:
+        parts.append("second labels of test positions")
+    if parts:
+        callout("warning", "Not recorded yet", "\n".join(f"- {part}" for part in parts))
+
+
+def recorded(study: Limited) -> str:
+    """Runs on Go that are recorded, and planned."""
+    return f"{len(study.runs)} of {len(grid(GO).cells)}"
+
+
+def games() -> str:
+    """Games of the committed file."""
+    return f"{positions().games:,}"
+
+
+def all_positions() -> str:
+    """Positions in them."""
+    return f"{positions().positions:,}"
+
+
+def test_games() -> str:
+    """Games to test on."""
+    return f"{positions().test_games:,}"
+
+
+def test_positions() -> str:
+    """And their positions."""
+    return f"{positions().test_positions:,}"
+
+
+def trained_on() -> str:
+    """Positions that the arm of sizes goes through."""
+    return f"{BASE.positions:,}"
+
+
+def epochs() -> str:
+    """As often."""
+    return words.number_word(BASE.epochs)
+
+
+def sizes() -> str:
+    """Parameters of the sizes."""
+    return ", ".join(text.count(N) for N in _counts())
+
+
+def times() -> str:
+    """The largest over the smallest."""
+    return text.significant(max(_counts()) / min(_counts()))
+
+
+def _counts() -> list[int]:
+    return sorted({config_counts(cell.config).total for cell in grid(GO).cells})
+
+
+def document_sizes() -> str:
+    """The document's."""
+    return ", ".join(text.count(model.N) for model in MODELS)
+
+
+def document_positions() -> str:
+    """The document's positions."""
+    return text.count(POSITIONS)
+
+
+def a_parameter() -> str:
+    """Positions seen a parameter, over all epochs: here at the smallest and the largest size, and in the document."""
+    own = [BASE.tokens / N for N in _counts()]
+    theirs = [BASE.epochs * POSITIONS / model.N for model in MODELS]
+    return f"{text.two(max(own))} to {text.two(min(own))}, against {text.two(max(theirs))} to {text.two(min(theirs))}"
+
+
+def engine() -> str:
+    """The engine's version."""
+    return VERSION
+
+
+def side() -> str:
+    """Points along a side of the board."""
+    return words.number_word(SIZE)
+
+
+def komi() -> str:
+    """The komi."""
+    return f"{KOMI:g}"
+
+
+def openings() -> str:
+    """Random moves at the start of a game."""
+    return f"{OPENINGS[0]} to {OPENINGS[1]}"

@@ -1,0 +1,140 @@
+"""Repeated text, and one law for it, for Go and for the points of Muennighoff et al."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from study.analysis import repeated
+from study.analysis.repeated import SYMBOLS, WORTH, Repeated, Summary
+from study.analysis.tables import groups
+from study.articles.limited.data import TEXT, Limited, law, law_of_text
+from study.articles.shared import style, text, words
+from study.articles.verdict import with_interval
+from study.laws.datablations import HALF_LIFE
+from study.laws.published import DATABLATIONS
+
+if TYPE_CHECKING:
+    from IPython.display import Markdown
+
+NO_TEXT = f"The grid `{TEXT}` is not recorded yet."
+SHOWN = {"E": "$E$", "alpha": r"$\alpha$", "beta": r"$\beta$", "R_D": "$R_D^*$", "R_N": "$R_N^*$"}
+EPOCHS = np.geomspace(1, 64, 60)
+FOURTH = 4
+
+
+@style.drawn
+def by_epochs(study: Limited) -> Figure:
+    """Early-stopped loss against epochs by amount of text at each size, with the law."""
+    found = law_of_text(study)
+    if found is None:
+        return style.note(NO_TEXT)
+    sizes = groups(found.rows[found.rows["arm"] == "unique text"], "N")
+    figure, axes = style.canvas(7.2, 3.0, 1, len(sizes), sharey=True)
+    palette = style.budget_colours(found.rows["unique"])
+    for ax, (N, rows) in zip(np.atleast_1d(axes), sizes, strict=True):
+        for U, points in groups(rows, "unique"):
+            ax.plot(points["D"] / U, points["best_loss"], "o", color=palette[U], ms=4, label=style.short(U, 2))
+            k = np.geomspace(1, max(2.0, float((points["D"] / U).max())), 30)
+            style.fan(ax, k, found.surface.loss(N, U * k[:, None], U), palette[U], levels=(0.95,))
+        style.log_axis(ax, "x", lambda x: f"{x:g}", most=4)
+        style.panel(ax, style.short(N), "epochs")
+    np.atleast_1d(axes)[-1].legend(fontsize=7, title="unique tokens", title_fontsize=7, loc="upper right")
+    np.atleast_1d(axes)[0].set_ylabel("early-stopped loss (nats/token)")
+    return figure
+
+
+@style.drawn
+def worth(study: Limited) -> Figure:
+    """Epochs of fresh data that so many epochs of the same data are worth, by domain; the published law beside."""
+    fits = _fits(study)
+    figure, ax = style.canvas(7.0, 3.2)
+    ax.plot(EPOCHS, EPOCHS, color=style.FAINT, lw=1)
+    published = 1 + DATABLATIONS.R_D * -np.expm1(-(EPOCHS - 1) / DATABLATIONS.R_D)
+    ax.plot(EPOCHS, published, color=style.MUTED, lw=1.2, ls="--", label="as published")
+    for (name, found), colour in zip(fits.items(), (style.POSTERIOR, style.PREDICTIVE), strict=False):
+        style.fan(ax, EPOCHS, repeated.effective_epochs(found, EPOCHS), colour, levels=(0.95,), label=name)
+    style.log_axis(ax, "x", lambda x: f"{x:g}")
+    style.log_axis(ax, "y", lambda x: f"{x:g}")
+    ax.legend(fontsize=8)
+    style.panel(ax, "", "epochs of the same data", "epochs of fresh data")
+    return figure
+
+
+def _fits(study: Limited) -> dict[str, Repeated]:
+    found = {"Go": law(study), "text": law_of_text(study)}
+    return {name: one for name, one in found.items() if one is not None}
+
+
+def _summaries(study: Limited) -> dict[str, Summary]:
+    out = {name: repeated.summary(found) for name, found in _fits(study).items()}
+    return {**out, "C4, released points": study.published} if study.published else out
+
+
+def table(study: Limited) -> "Markdown":
+    """The law's parameters in each domain with intervals, and how much of the prior's width is left of the half-lives."""
+    columns = _summaries(study)
+    if not columns:
+        return text.absent("no fit of the law is recorded")
+    rows = [{"": SHOWN[name], **{domain: _cell(one, name) for domain, one in columns.items()}} for name in SYMBOLS]
+    rows += [{"": f"epoch {k}", **{domain: _cell(one, f"epoch {k}") for domain, one in columns.items()}} for k in WORTH]
+    rows.append({"": "rows", **{domain: f"{one.rows}" for domain, one in columns.items()}})
+    return text.table(rows)
+
+
+def _cell(one: Summary, name: str) -> str:
+    low, mid, high = one.percentiles[name]
+    mark = "" if one.learned(name) else " (prior)"
+    return f"{text.two(mid)} {text.interval(low, high, text.two)}{mark}"
+
+
+def fourth(study: Limited) -> str:
+    """What the fourth epoch of text is worth, in epochs of fresh text."""
+    return _worth(law_of_text(study))
+
+
+def fourth_of_go(study: Limited) -> str:
+    """The same of Go positions."""
+    return _worth(law(study))
+
+
+def _worth(found: Repeated | None) -> str:
+    return text.ABSENT if found is None else with_interval(found.worth(FOURTH), text.two)
+
+
+def unlearned(study: Limited) -> str:
+    """The half-lives that the runs do not know better than their prior, by domain."""
+    names = [f"{SHOWN[name]} of {domain}" for domain, one in _summaries(study).items() for name in ("R_D", "R_N")
+             if not one.learned(name)]
+    return words.enumeration(names)
+
+
+def share() -> str:
+    """Of the prior's s.d. on a logarithm, left in the posterior: from there on a parameter is not known."""
+    return text.percent(repeated.LEARNED)
+
+
+def prior() -> str:
+    """The half-lives' prior 95 % interval."""
+    low, high = (float(np.exp(HALF_LIFE.mu + z * HALF_LIFE.sigma)) for z in (-1.96, 1.96))
+    return text.interval(low, high, text.two)
+
+
+def same_law(study: Limited) -> str:
+    """Whether the worth of the fourth epoch of Go and of text have intervals that overlap."""
+    go, of_text = law(study), law_of_text(study)
+    if go is None or of_text is None:
+        return "cannot be compared yet"
+    difference = go.worth(FOURTH)[: len(of_text.worth(FOURTH))] - of_text.worth(FOURTH)[: len(go.worth(FOURTH))]
+    low, high = text.central(difference)
+    return "cannot be told apart" if low <= 0 <= high else "differ"
+
+
+def published_half_life() -> str:
+    """As published."""
+    return f"{DATABLATIONS.R_D:.1f}"
+
+
+def refitted_half_life(study: Limited) -> str:
+    """From the released points, by this study's machinery."""
+    return text.ABSENT if study.published is None else _cell(study.published, "R_D")

@@ -1,0 +1,182 @@
+"""The article on limited data: every claim has a verdict that follows planted runs, or says which grid it waits for."""
+
+import inspect
+import math
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from study.articles.claims import claims_of
+from study.articles.limited import accuracy, best, data, frontier, labels, more, overfitting, question, repeated, verdicts
+from study.config import Config
+from study.counts import config_counts
+from study.grids import grid
+from study.predictions import MIXTURE
+from tests import planted_go
+from tests.conftest import ROOT
+
+SECTIONS = (accuracy, best, frontier, labels, more, overfitting, question, repeated, verdicts)
+PAGES = [ROOT / "report" / "data-limited.qmd", *sorted((ROOT / "report" / "data-limited").glob("_*.qmd"))]
+LAWS = ("repeated data", "early-stopped L(N, D)")
+TEXT_RISE = 0.02
+
+
+def predicted(off: float = 0.0) -> dict[str, Any]:
+    """A prediction of the doubled runs, within one percent of the planted law, or so far off."""
+    def around(config: Config) -> dict[str, Any]:
+        middle = (1 + off) * planted_go.best_loss(config)
+        return {"median": middle, **{level: [middle * (1 - w), middle * (1 + w)]
+                                     for level, w in (("50", 0.003), ("80", 0.007), ("95", 0.01))}}
+
+    configs = [cell.config for cell in grid("go").of("held-out")]
+    runs = {config.run_id: {"N": config_counts(config).multiplying, "D": config.tokens, "budget": None,
+                            **{model: around(config) for model in (*LAWS, MIXTURE)}} for config in configs}
+    return {"grid": "go", "made": "2026-01-01T00:00:00+00:00", "response": "best_loss", "models": {law: {} for law in LAWS},
+            "runs": runs}
+
+
+def planted(folder: Path, *, text: bool, **shape: Callable[[Config], float]) -> data.Limited:
+    planted_go.write(grid("go"), folder, **shape)
+    if text:
+        planted_go.write(grid("factors"), folder, rise=lambda _: TEXT_RISE)
+    return replace(data.load(folder), prediction=predicted())
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> data.Limited:
+    return data.load(tmp_path_factory.mktemp("nothing"))
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> data.Limited:
+    """Runs that follow the law of repeated data, and overfit the more the larger they are."""
+    return planted(tmp_path_factory.mktemp("runs"), text=True)
+
+
+@pytest.fixture(scope="module")
+def flat(tmp_path_factory: pytest.TempPathFactory) -> data.Limited:
+    """What the document says of its best losses, and the reverse of what it says of overfitting."""
+    return planted(tmp_path_factory.mktemp("flat"), text=False,
+                   best=lambda config: 2.46 + 0.0015 * math.log(config_counts(config).multiplying / 9e3),
+                   rise=lambda config: 0.05 + 0.2 / math.log(config_counts(config).multiplying))
+
+
+def functions(section: ModuleType) -> list[Callable[..., Any]]:
+    return [function for name, function in vars(section).items() if not name.startswith("_") and callable(function)
+            and getattr(function, "__module__", "") == section.__name__ and not isinstance(function, type)]
+
+
+@pytest.mark.parametrize("given", ["empty", "study"])
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.__name__.rpartition(".")[2])
+def test_every_function_shows_something(section: ModuleType, given: str, request: pytest.FixtureRequest) -> None:
+    records = request.getfixturevalue(given)
+    for function in functions(section):
+        count = len(inspect.signature(function).parameters)
+        if count > 1:
+            continue
+        shown = function(records) if count else function()
+        if isinstance(shown, Figure):
+            notes = [text.get_text() for ax in shown.axes for text in ax.texts]
+            assert shown.axes and any("not recorded" in note for note in notes) <= (given == "empty"), function.__name__
+        elif isinstance(said := getattr(shown, "data", shown), str):
+            assert said.strip() and "nan" not in re.findall(r"\w+", said), function.__name__
+            assert ("not on this page" in said) <= (given == "empty"), function.__name__
+
+
+def test_the_page_asks_for_what_is_there() -> None:
+    names = {section.__name__.rpartition(".")[2]: section for section in SECTIONS}
+    asked = {pair for page in PAGES for pair in re.findall(r"\b(\w+)\.(\w+)\b", page.read_text()) if pair[0] in names}
+    assert len(asked) > 60
+    assert [pair for pair in asked if pair[1] != "qmd" and not hasattr(names[pair[0]], pair[1])] == []
+    included = re.findall(r"include (data-limited/\S+)", PAGES[0].read_text())
+    assert [ROOT / "report" / name for name in included] == PAGES[1:]
+
+
+def test_the_claims_are_the_document_s_and_each_waits_for_a_grid(empty: data.Limited) -> None:
+    found = verdicts.verdicts(empty)
+    assert [row.claim for row in found] == [claim.key for claim in claims_of("limited")] == list(verdicts.VERDICTS)
+    assert all(row.word == "not run yet" and row.runs == "`go`" and row.claimed for row in found)
+    assert verdicts.waiting(empty) == "seven" == verdicts.total()
+
+
+@pytest.mark.parametrize(("claim", "grows", "same"), [
+    ("go-best", "contradicted", "reproduced"), ("go-overfitting", "reproduced", "contradicted"),
+    ("go-frontier", "contradicted", "undecided"), ("go-accuracy", "reproduced", "reproduced"),
+    ("go-floor", "contradicted", "reproduced"), ("go-more", "reproduced", "contradicted"),
+    ("go-tables", "reproduced", "reproduced")])
+def test_verdicts_follow_planted_runs(claim: str, grows: str, same: str, study: data.Limited, flat: data.Limited) -> None:
+    for records, word in ((study, grows), (flat, same)):
+        found = verdicts.VERDICTS[claim](records)
+        assert found.word == word and math.isfinite(found.number), found
+
+
+def test_the_smallest_at_every_budget_is_reproduced(flat: data.Limited, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Equal sizes are undecided: the noise between seeds makes another one the best now and then."""
+    reached = frontier.found(flat)
+    assert reached is not None and 0.5 < float(np.mean(reached.won == 1)) < 0.975
+    monkeypatch.setattr(frontier, "found", lambda _: replace(reached, won=np.ones(100)))
+    assert frontier.verdict(flat).word == "reproduced"
+
+
+def test_no_accuracy_of_the_winner_is_no_gain(flat: data.Limited, monkeypatch: pytest.MonkeyPatch) -> None:
+    policy = accuracy.found(flat, accuracy.POLICY)
+    monkeypatch.setattr(accuracy, "found", lambda *_: policy)
+    assert accuracy.verdict(flat).word == "undecided"  # both gains are about nought
+
+
+def test_planted_numbers_come_back(study: data.Limited) -> None:
+    found = data.means(study, "gap")
+    assert found is not None
+    assert found.mean == pytest.approx([planted_go.gap(cell.config) for cell in grid("go").cells[:4]], abs=0.01)
+    law = data.law(study)
+    assert law is not None and len(law.rows) == 28
+    low, high = (float(x) for x in law.posterior.mean({"N": 3e5, "D": 262_144, "unique": 65_536})[:, 0][:2])
+    truth = float(planted_go.LAW.loss(3e5, 262_144, 65_536))
+    assert low == pytest.approx(truth, rel=0.02) and high == pytest.approx(truth, rel=0.02)
+    assert repeated.same_law(study) == "cannot be told apart"
+
+
+def test_the_prediction_is_scored(study: data.Limited, empty: data.Limited) -> None:
+    assert more.hits(study) == "four of four fell inside"
+    assert more.prediction(study).data.count("| yes") == 4
+    off = replace(study, prediction=predicted(0.05))
+    assert more.hits(off) == "none of four fell inside" and more.prediction(off).data.count("| no") == 4
+    assert more.when(empty) == "is not made yet" and "none is recorded" in more.hits(empty)
+
+
+def test_what_is_missing_is_said(study: data.Limited, empty: data.Limited, capsys: pytest.CaptureFixture[str]) -> None:
+    question.missing(empty)
+    said = capsys.readouterr().out
+    assert "36 of 36 runs of `go`" in said and "64 of 64 runs of `factors`" in said and "the prediction" in said
+    question.missing(study)
+    assert "runs of" not in capsys.readouterr().out
+
+
+def test_the_page_needs_no_torch() -> None:
+    imports = "\n".join(line for line in re.findall(r"```\{python\}\n(.*?)```", PAGES[0].read_text(), re.S)[0].splitlines()
+                        if line.startswith(("from", "import")))
+    code = f"import sys\n{imports}\nquestion.missing(load())\nprint('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True,
+                          stdin=subprocess.DEVNULL)
+    assert done.stdout.splitlines()[-1] == "False"
+
+
+@pytest.mark.slow
+def test_the_pdf_has_at_most_fourteen_pages(tmp_path: Path) -> None:
+    from pypdf import PdfReader
+
+    from study.render.project import render
+
+    planted_go.write(grid("go"), tmp_path / "runs")
+    planted_go.write(grid("factors"), tmp_path / "runs", rise=lambda _: TEXT_RISE)
+    (page,) = render(ROOT, ("pdf",), tmp_path / "_site", {"STUDY_RUNS": str(tmp_path / "runs")}, articles=("data-limited",))
+    assert len(PdfReader(page).pages) <= 14
