@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from study.analysis import held_out
-from study.analysis.study import Study, load, once
+from study.analysis.study import Study, of, once
 from study.analysis.tables import complete
 from study.grids import grid
 from study.inference.parameters import Array
@@ -118,7 +118,7 @@ def tests(study: Study) -> pd.DataFrame:
         elif said:
             out.append(scores(said, frame(study, name), LAWS[0]).assign(grid=name))
         elif where and len(held_out_rows(frame(study, name))):
-            out.append(held_out.scored(load(name, where, nuts=False)).assign(grid=name))
+            out.append(held_out.scored(of(grid(name), where, nuts=False)).assign(grid=name))
     return pd.concat(out, ignore_index=True) if out else pd.DataFrame(columns=["grid", "error", "inside_95", "inside_50"])
 
 

@@ -236,8 +236,20 @@ def load(name: str | None = None, runs: Path | None = None, *, nuts: bool = True
         GridError: no such grid.
         AnalysisError: too few complete runs to fit.
     """
-    chosen = grid(name or os.environ.get("STUDY_GRID") or "cpu")
-    folder = runs or runs_folder()
+    study = of(grid(name or os.environ.get("STUDY_GRID") or "cpu"), runs or runs_folder(), nuts=nuts)
+    if ahead:
+        pool = ProcessPoolExecutor(os.cpu_count(), mp_context=multiprocessing.get_context("spawn"))
+        study.begun.update({spec: pool.submit(by_nuts, study.fit, spec, study.grid) for spec in ahead})
+        pool.shutdown(wait=False)
+    return study
+
+
+def of(chosen: Grid, folder: Path, *, nuts: bool = True) -> Study:
+    """The study of one grid's records below `folder`.
+
+    Raises:
+        AnalysisError: too few complete runs to fit.
+    """
     records = records_of(chosen, folder)
     sweep, sweep_records = pd.DataFrame(), {}
     if "sweep" in GRIDS and (tuning := grid("sweep")).corpus == chosen.corpus:
@@ -256,9 +268,4 @@ def load(name: str | None = None, runs: Path | None = None, *, nuts: bool = True
     of_this = all(replace(cell.config, seed=0) in configs for cell in more.cells)
     seeds = table(more, records_of(more, folder)) if of_this else pd.DataFrame()
     folders = tuple(dict.fromkeys((folder, COMMITTED)))
-    study = Study(chosen, folders, records, frame, sweep, sweep_records, records_of(chosen, folder / REPLICATE), seeds, nuts)
-    if ahead:
-        pool = ProcessPoolExecutor(os.cpu_count(), mp_context=multiprocessing.get_context("spawn"))
-        study.begun.update({spec: pool.submit(by_nuts, rows, spec, chosen) for spec in ahead})
-        pool.shutdown(wait=False)
-    return study
+    return Study(chosen, folders, records, frame, sweep, sweep_records, records_of(chosen, folder / REPLICATE), seeds, nuts)
