@@ -8,10 +8,9 @@ import pandas as pd
 
 from study.analysis.study import SEED, TARGET_N, Study, once
 from study.grids import grid
+from study.inference.answers import Summary, summarise
 from study.inference.classical.huber import fit_huber
 from study.inference.forms import FormFit, fit_form
-from study.inference.intervals import central
-from study.inference.parameters import Array
 from study.inference.posterior import UnconvergedError
 from study.inference.priors import Priors, priors
 from study.inference.spec import ModelSpec
@@ -62,15 +61,14 @@ def sources(study: Study) -> list[Source]:
     """The texts whose runs are recorded, `FEWEST_BUDGETS` budgets of them at the least."""
     out = []
     for name in SOURCES:
-        design, where = grid(name), next((f for f in study.folders if (f / name).exists()), None)
-        summary = study.find(f"corpora/{name}.json")
-        if where is None or summary is None:
+        design, found, summary = grid(name), study.find(name), study.find(f"corpora/{name}.json")
+        if found is None or summary is None:
             continue
-        frame = table(design, records_of(design, where))
+        frame = table(design, records_of(design, found.parent))
         rows = fit_rows(frame)
         if rows["budget"].nunique() < FEWEST_BUDGETS:
             continue
-        said = read_prediction(where, name)
+        said = read_prediction(found.parent, name)
         seen = scores(said, frame, LAWS[0]) if said else pd.DataFrame()
         entropy = float(json.loads(summary.read_text())["markov"]["entropy"])
         out.append(Source(name, entropy, rows, len(design.of("fit")), seen))
@@ -87,8 +85,8 @@ def floor(source: Source, form: str, largest: float) -> Floor | None:
         draws = fitted(rows, form).parameters.E
     except UnconvergedError:
         return None
-    low, high = central(draws)
-    return Floor(form, largest, len(rows), float(np.median(draws)), float(low), float(high))
+    found = summarise(draws)
+    return Floor(form, largest, len(rows), found.median, *found.ci95)
 
 
 @once
@@ -121,27 +119,21 @@ def fitted(rows: pd.DataFrame, form: str, entropy: float | None = None) -> FormF
 
 @dataclass(frozen=True)
 class Worth:
-    """What knowing the entropy does to the answer: D_opt at the target, tokens, (median, low, high)."""
+    """What knowing the entropy does to the answer: D_opt at the target, tokens."""
 
-    free: tuple[float, float, float]
-    given: tuple[float, float, float]
+    free: Summary
+    given: Summary
 
     @property
     def factor(self) -> float:
         """The median with the entropy given over that without."""
-        return self.given[0] / self.free[0]
+        return self.given.median / self.free.median
 
 
 def worth(source: Source, form: str = FORMS[0]) -> Worth | None:
     """The answer of all recorded budgets with E free and with E at the entropy; None where a fit did not converge."""
     try:
-        draws = [np.asarray(fitted(source.rows, form, entropy).draws.D_opt_at(TARGET_N)) for entropy in (None, source.entropy)]
+        free, given = (fitted(source.rows, form, entropy).draws.D_opt_at(TARGET_N) for entropy in (None, source.entropy))
     except UnconvergedError:
         return None
-    free, given = (_summary(part) for part in draws)
-    return Worth(free, given)
-
-
-def _summary(draws: Array) -> tuple[float, float, float]:
-    low, high = central(draws)
-    return float(np.median(draws)), float(low), float(high)
+    return Worth(summarise(np.asarray(free)), summarise(np.asarray(given)))

@@ -50,7 +50,8 @@ def frame(study: Study, name: str) -> pd.DataFrame:
 
 def folder(study: Study, name: str) -> Path | None:
     """The folder of records that holds runs of the grid."""
-    return next((one for one in study.folders if (one / name).exists()), None)
+    found = study.find(name)
+    return found.parent if found else None
 
 
 @once

@@ -56,7 +56,7 @@ def test_a_floor_that_is_the_entropy_is_found(quick: Study, tmp_path: Path) -> N
     assert axes.get_lines()[-1].get_ydata()[0] == H
     worth = entropy.worth(source)
     assert worth is not None
-    assert worth.given[2] / worth.given[1] < worth.free[2] / worth.free[1]  # a given E leaves less open
+    assert worth.given.ci95[1] / worth.given.ci95[0] < worth.free.ci95[1] / worth.free.ci95[0]  # a given E leaves less open
 
 
 def test_another_floor_is_not_taken_for_the_entropy(quick: Study, tmp_path: Path) -> None:
