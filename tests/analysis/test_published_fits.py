@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from study.analysis import published_fits
+from study.analysis import published_fits, repeated
 from study.analysis.published_fits import Forecast, PublishedFit, PublishedStudy, huber, published_study
 from study.analysis.study import Study
 from study.articles.appendix import chinchilla
@@ -36,7 +36,11 @@ def elsewhere(quick: Study, *folders: Path) -> Study:
 
 def test_what_was_recorded_is_read_back_and_marked(quick: Study, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(published_fits, "fit_chinchilla", study)
+    law = repeated.recorded(ROOT / "runs")
+    assert law is not None
+    monkeypatch.setattr(repeated, "fit_published", lambda: law)
     command.command(tmp_path)
+    assert repeated.recorded(tmp_path) == law
     monkeypatch.undo()
     monkeypatch.setenv("STUDY_PUBLISHED", str(tmp_path / "empty"))
     found = published_study(elsewhere(quick, tmp_path))

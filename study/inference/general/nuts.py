@@ -36,8 +36,11 @@ def nuts(at: Problem, *, seed: int, draws: int = 1000, tune: int = 1000) -> LawP
             pm.Potential("tau", last - 0.5 * (pt.exp(last) / TAU) ** 2)
             pm.Potential("y", log_marginal(at.y - centre, pt.exp(2 * x[size - 2]), pt.exp(2 * last), at.member, pt))
     import nutpie
+    from numba import NumbaPerformanceWarning
 
-    compiled = nutpie.compile_pymc_model(model)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NumbaPerformanceWarning)  # a product with the transposed factor: microseconds
+        compiled = nutpie.compile_pymc_model(model)
     for target_accept, longer in ((0.95, 1), (0.99, 4)):
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=FutureWarning, module="arviz")
