@@ -6,6 +6,7 @@ import json
 import re
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,7 @@ def read_archive(path: Path) -> dict[str, bytes]:
                 file = tar.extractfile(entry)
                 members[entry.name] = file.read() if file else b""
         said = json.loads(members.pop("manifest.json"))
-    except (OSError, EOFError, tarfile.TarError, ValueError, KeyError) as error:
+    except (OSError, EOFError, tarfile.TarError, zlib.error, ValueError, KeyError) as error:
         raise KitError(f"{path} is not a whole archive of a kit ({error}): fetch it again") from None
     if said != {name: hashlib.sha256(body).hexdigest() for name, body in members.items()} or "kit.json" not in members:
         raise KitError(f"{path} was changed on its way: fetch it again")

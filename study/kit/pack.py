@@ -41,7 +41,8 @@ def pack(grids: Sequence[Grid], folder: Path, tokens_of: Callable[[str], TokenSe
     The folder is whole or absent. The cells keep the designs' order, which is that of their value: time may end.
 
     Raises:
-        KitError: the folder is there already, nothing is left to train, the disk is full, or the kit is larger than `limit`.
+        KitError: the folder is there already, nothing is left to train, a run is evaluated on more than its corpus, the disk
+            is full, or the kit is larger than `limit`.
         GridError: a cell is no language model's.
     """
     if folder.exists():
@@ -50,6 +51,10 @@ def pack(grids: Sequence[Grid], folder: Path, tokens_of: Callable[[str], TokenSe
               if not (run_directory(runs, grid.name, cell.config.run_id) / "record.json").exists()]
     if not chosen:
         raise KitError("every run is recorded: there is nothing to pack")
+    for _, cell in chosen:  # there a run is trained and evaluated on one corpus, and no more
+        if cell.arm == "parts" or language_config(cell.config).ood_corpus:
+            raise KitError(f"{cell.config.run_id} is evaluated on more than its corpus, which a kit cannot do: train it with "
+                           "`study run`")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
