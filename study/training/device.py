@@ -26,11 +26,13 @@ def pick(name: str = "auto") -> torch.device:
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not present.get(name.split(":")[0], False):
+    kind, colon, index = name.partition(":")
+    count = {"cpu": 1, "cuda": torch.cuda.device_count() if torch.cuda.is_available() else 0,
+             "mps": int(torch.backends.mps.is_available())}.get(kind, 0)
+    if not count or (colon and not (index.isdecimal() and int(index) < count)):
         raise DeviceError(f"device {name!r} is not available here: use --device cpu, or auto")
     if name == "cuda" and "LOCAL_RANK" in os.environ:
-        name = f"cuda:{int(os.environ['LOCAL_RANK']) % torch.cuda.device_count()}"
+        name = f"cuda:{int(os.environ['LOCAL_RANK']) % count}"
     return torch.device(name)
 
 
