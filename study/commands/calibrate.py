@@ -54,7 +54,8 @@ def command(
              else ("quantity", "mean", "spread", "holm", "coverage_95"))
     shown = Table()
     for name in names:
-        shown.add_column(name, justify="left" if isinstance(rows[0][name], str) else "right", no_wrap=True)
+        text = any(isinstance(row[name], str) for row in rows)
+        shown.add_column(name, justify="left" if text else "right", no_wrap=True)
     for row in rows:
         shown.add_row(*(row[name] if isinstance(row[name], str) else f"{row[name]:.3g}" for name in names))
     console.print(shown)
