@@ -19,7 +19,6 @@ from study.provenance import ROOT
 
 SCHEMA = 1  # of a record without metrics
 METRICS_SCHEMA = 2  # the same and `metrics`, in the record and as further columns of the curve
-STATUSES = ("complete", "diverged", "failed")
 COMMITTED = ROOT / "runs"  # the records of this checkout
 
 
@@ -126,8 +125,8 @@ class RunRecord:
     """
 
     config: Config
-    status: str  # one of STATUSES
-    reason: str  # why it diverged or failed; "" when complete
+    status: str  # "complete" or "diverged"
+    reason: str  # why it diverged; "" when complete
     parameters: ParameterCounts
     flops_6nd: float  # 6 x (non-embedding + unembedding) x D
     flops_exact: float

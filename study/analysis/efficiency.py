@@ -34,22 +34,6 @@ def to_loss(curves: pd.DataFrame, levels: Sequence[float]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["run_id", "N", "batch", "level", "tokens", "steps", "C"])
 
 
-def final_to_loss(frame: pd.DataFrame, levels: Sequence[float], response: str = "loss") -> pd.DataFrame:
-    """The same from final losses: at each size, tokens to the level interpolated in ln D between two runs of that size."""
-    rows = []
-    for N, group in groups(frame, "N"):
-        ordered = group.groupby("D", as_index=False)[[response, "batch_tokens"]].mean().sort_values("D")
-        x, y = np.log(ordered["D"].to_numpy(dtype=float)), np.log(ordered[response].to_numpy(dtype=float))
-        batch = np.log(ordered["batch_tokens"].to_numpy(dtype=float))
-        for level in levels:
-            if len(x) > 1 and y[-1] <= np.log(level) <= y[0] and np.all(np.diff(y) < 0):
-                at = float(np.interp(np.log(level), y[::-1], x[::-1]))
-                D = float(np.exp(at))
-                rows.append({"N": float(N), "level": float(level), "tokens": D,
-                             "steps": D / float(np.exp(np.interp(at, x, batch))), "C": 6.0 * float(N) * D})
-    return pd.DataFrame(rows, columns=["N", "level", "tokens", "steps", "C"])
-
-
 def best_of_size(needed: pd.DataFrame) -> pd.DataFrame:
     """The fewest tokens over the runs of each size and level."""
     return needed.loc[needed.groupby(["N", "level"])["tokens"].idxmin()].reset_index(drop=True)

@@ -4,7 +4,6 @@ Kaplan et al. 2020 (arXiv 2001.08361), figure 1. Each is fitted by L = E + A x^-
 compared by PSIS-LOO and by a forecast of the largest fifth.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,18 +79,6 @@ def at_fixed(frame: pd.DataFrame, factor: str, fixed: str, value: float, *, resp
             y = np.log(ordered[response].to_numpy(dtype=float))
             rows.append({factor: at, fixed: value, response: float(np.exp(np.interp(np.log(value), x, y)))})
     return pd.DataFrame(rows, columns=[factor, fixed, response])
-
-
-def along(frame: pd.DataFrame, factor: str, fixed: str, value: float, *, response: str = "loss") -> pd.DataFrame:
-    """The runs with one value of the other column exactly, by the factor."""
-    rows = _averaged(frame[frame[fixed] == value], response)
-    return rows[[factor, fixed, response]].sort_values(factor).reset_index(drop=True)
-
-
-def values_spanned(frame: pd.DataFrame, factor: str, fixed: str, candidates: Sequence[float], *,
-                   fewest: int = FEWEST) -> list[float]:
-    """Those candidates at which at least `fewest` values of the factor can be read."""
-    return [value for value in candidates if len(at_fixed(frame, factor, fixed, value)) >= fewest]
 
 
 def ols_slope(points: pd.DataFrame, factor: str, response: str = "loss") -> float:

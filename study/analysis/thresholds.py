@@ -46,9 +46,3 @@ def by_threshold(frame: pd.DataFrame, by: str = "budget", *, spec: ModelSpec = S
                          **{f"inside_{percent_key(level)}": count / len(above) for level, count in seen.inside.items()}})
     return pd.DataFrame(rows, columns=["threshold", "above", "distance", "fitted", "predicted", "error", "bias", "inside_50",
                                        "inside_80", "inside_95"])
-
-
-def growth(found: pd.DataFrame) -> float:
-    """Slope of ln error on ln distance: how the error of a forecast grows with the extrapolation."""
-    good = found[found["error"] > 0]
-    return float(np.polyfit(np.log(good["distance"]), np.log(good["error"]), 1)[0]) if len(good) > 1 else float("nan")

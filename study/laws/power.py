@@ -39,19 +39,9 @@ def pure_power(column: str, *, response: str = "loss", relative: bool = False,
     return Law(f"A {column}^-alpha", (column,), {"t": term, "alpha": exponent}, mean, response, relative)
 
 
-def gain(before: Array, after: Array) -> Array:
-    """Share by which y falls: 1 - after / before, per draw."""
-    return np.asarray(1 - after / before)
-
-
 def doubling(alpha: Any) -> Array:
     """Share by which a pure power law falls when its factor doubles: 1 - 2^-alpha."""
     return np.asarray(-np.expm1(-np.log(2.0) * np.asarray(alpha, dtype=float)))
-
-
-def exponent_of_doubling(share: Any) -> Array:
-    """The exponent that a fall of `share` a doubling implies: the inverse of `doubling`."""
-    return np.asarray(-np.log1p(-np.asarray(share, dtype=float)) / np.log(2.0))
 
 
 # Kaplan et al. 2020, table 5 and section 1.2: exponents of one factor each, and the scale where L = 1 nat

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from study.config import ConfigError
-from study.data.tokens import TokenSet
+from study.data.stream import TokenSet
 from study.record import RunRecord
 from study.training import checkpoint, loop
 from study.training.device import DeviceError, pick

@@ -17,7 +17,6 @@ from study.laws.power import KAPLAN_ONE_FACTOR, doubling
 
 SLICES = 3  # values of the other factor at which a slice is read
 BLOG_DOUBLING = 0.034
-FAMILIES = ("C", "D", "N")
 
 
 @lru_cache(maxsize=4)
