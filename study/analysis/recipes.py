@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from study.analysis import held_out
+from study.analysis import held_out, seeds
 from study.analysis.study import Study, of, once
-from study.analysis.tables import complete
+from study.analysis.tables import complete, groups
 from study.grids import grid
 from study.inference.parameters import Array
-from study.predictions import LAWS, read_prediction, scores
+from study.predictions import SCORED, read_prediction, scores
 from study.record import Metric
 from study.table import held_out_rows, records_of, table
 
@@ -75,15 +75,9 @@ def seed_sds(study: Study) -> pd.DataFrame:
     out = []
     for name in (FIRST, SECOND):
         rows = frame(study, name)
-        if not len(rows):
-            continue
-        rows = complete(rows).assign(log_loss=lambda one: np.log(one["loss"]))
-        cells = rows.groupby(["budget", "N", "D"])["log_loss"].agg(["size", "var"]).reset_index()
-        cells = cells[cells["size"] > 1]
-        for budget, group in cells.groupby("budget"):
-            freedom = int((group["size"] - 1).sum())
-            out.append({"grid": name, "budget": budget, "freedom": freedom,
-                        "sd": float(np.sqrt((group["var"] * (group["size"] - 1)).sum() / freedom))})
+        for budget, cells in groups(seeds.repeats(complete(rows)), "budget") if len(rows) else []:
+            sd, freedom = seeds.pooled(cells)
+            out.append({"grid": name, "budget": budget, "freedom": freedom, "sd": sd})
     return pd.DataFrame(out, columns=["grid", "budget", "freedom", "sd"])
 
 
@@ -106,7 +100,7 @@ def parts(study: Study) -> pd.DataFrame:
 
 @once
 def tests(study: Study) -> pd.DataFrame:
-    """The held-out runs of both grids beside what was predicted of them: `held_out.scored`'s columns and grid.
+    """The held-out runs of both grids beside what was predicted of them: `predictions.SCORED` and grid.
 
     Of another grid than the study's own by the prediction that was committed before its runs, else by the fast fit.
     """
@@ -117,10 +111,10 @@ def tests(study: Study) -> pd.DataFrame:
         if name == study.grid.name:
             out.append(held_out.scored(study).assign(grid=name))
         elif said:
-            out.append(scores(said, frame(study, name), LAWS[0]).assign(grid=name))
+            out.append(scores(said, frame(study, name)).assign(grid=name))
         elif where and len(held_out_rows(frame(study, name))):
             out.append(held_out.scored(of(grid(name), where, nuts=False)).assign(grid=name))
-    return pd.concat(out, ignore_index=True) if out else pd.DataFrame(columns=["grid", "error", "inside_95", "inside_50"])
+    return pd.concat(out, ignore_index=True) if out else pd.DataFrame(columns=["grid", *SCORED])
 
 
 def _value(metric: Metric) -> float:
