@@ -209,6 +209,11 @@ def runs_folder() -> Path:
     return Path(os.environ.get("STUDY_RUNS") or COMMITTED)
 
 
+def holding(name: Path, folder: Path) -> Path:
+    """The folder of runs that holds the file or folder `name`: `folder`, else the committed records."""
+    return folder if (folder / name).exists() else COMMITTED
+
+
 def read_runs(path: Path) -> list[RunRecord]:
     """All records under one grid's directory (runs/<grid>), sorted by run_id; empty when there is none."""
     return [read_record(directory) for directory in record_directories(path)]

@@ -13,6 +13,7 @@ from study.articles.shared import style, text
 from study.articles.verdict import Verdict, Word, absent, decided, middle, with_interval
 from study.inference.general.compare import forecast
 from study.inference.general.draws import LawPosterior, fit_law
+from study.inference.scores import rms
 from study.laws.law import LawError
 from study.laws.overfitting import overfitting_law
 from study.laws.power import pure_power
@@ -88,9 +89,9 @@ def figure_four(study: Kaplan) -> Verdict:
         return absent("figure-4", "one equation", GRID)
     law = found.posterior.mean({"N": found.points["N"].to_numpy(), "unique": found.points["unique"].to_numpy()})
     error = np.log(found.points["loss"].to_numpy()) - np.log(np.median(law, axis=0))
-    rms = float(np.sqrt(np.mean(error**2)))
-    return Verdict("figure-4", "one equation", f"r.m.s. {text.percent(rms, 1)} of the loss",
-                   "reproduced" if rms < FITS else "contradicted", rms, f"`{GRID}`")
+    scatter = rms(error)
+    return Verdict("figure-4", "one equation", f"r.m.s. {text.percent(scatter, 1)} of the loss",
+                   "reproduced" if scatter < FITS else "contradicted", scatter, f"`{GRID}`")
 
 
 def figure_nine(study: Kaplan, claim: str = "figure-9") -> Verdict:

@@ -17,7 +17,7 @@ from study.data.go.positions import MOVES, SHA256, TEST_GAMES, replay
 from study.grids import grid
 from study.laws.law import LawError
 from study.predictions import read_prediction
-from study.record import COMMITTED, RunRecord, runs_folder
+from study.record import RunRecord, holding, runs_folder
 from study.table import held_out_rows, records_of
 
 GO, TEXT = "go", "factors"
@@ -54,9 +54,8 @@ def load(folder: Path | None = None) -> Limited:
     records = records_of(grid(GO), where)
     runs = go.with_overfitting(with_best_loss(grid(GO), records))
     text = with_best_loss(grid(TEXT), records_of(grid(TEXT), where))
-    beside = where if (where / repeated.PATH).is_file() else COMMITTED
     return Limited(where, records, runs, go.on_all_positions(log_of(grid(GO), records), runs), text, read_prediction(where, GO),
-                   repeated.recorded(beside))
+                   repeated.recorded(holding(repeated.PATH, where)))
 
 
 @lru_cache(maxsize=64)
