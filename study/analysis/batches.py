@@ -15,7 +15,7 @@ from study.inference.general.draws import LawPosterior, fit_law
 from study.inference.parameters import Array
 from study.laws import c_min
 from study.laws.critical_batch import ONE_LOSS, fall_that_doubles
-from study.laws.law import LawError
+from study.laws.law import BYTES_PER_TOKEN, LawError
 from study.laws.steps import steps_law
 
 SEED = 0
@@ -80,7 +80,7 @@ def at_one_loss(needed: pd.DataFrame) -> LawPosterior:
 
 
 def in_steps(curves: pd.DataFrame, batch: CriticalBatch | None = None, *, floor: bool = True,
-             bytes_per_token: float = 4.3) -> LawPosterior:
+             bytes_per_token: float = BYTES_PER_TOKEN) -> LawPosterior:
     """L(N, S_min) on curves of runs at a constant rate; points of one curve share an error.
 
     batch: adjusts steps to S_min; without it the batch is taken to be far above the critical one, and S_min = S.

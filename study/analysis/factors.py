@@ -13,7 +13,7 @@ from study.analysis.one_factor import OneFactor, one_factor
 from study.inference.general.draws import LawPosterior, fit_law
 from study.inference.parameters import Array
 from study.laws.kaplan import KaplanSurface
-from study.laws.law import LawError
+from study.laws.law import BYTES_PER_TOKEN, LawError
 from study.laws.overfitting import collapse, excess, overfitting_law, surface
 
 SEED = 0
@@ -38,7 +38,7 @@ class Plateau:
         return float(np.mean(scaled[: len(fixed)] > fixed[: len(scaled)]))
 
 
-def plateau(fixed: pd.DataFrame, scaled: pd.DataFrame, *, response: str = "loss", bytes_per_token: float = 4.3) -> Plateau:
+def plateau(fixed: pd.DataFrame, scaled: pd.DataFrame, *, response: str = "loss", bytes_per_token: float = BYTES_PER_TOKEN) -> Plateau:
     """Two arms of one size, columns unique and the response.
 
     Raises:
@@ -78,7 +78,7 @@ class Overfitting:
         return np.asarray(self.law.alpha_N / self.law.alpha_D)
 
 
-def overfitting(frame: pd.DataFrame, *, response: str = "best_loss", bytes_per_token: float = 4.3) -> Overfitting:
+def overfitting(frame: pd.DataFrame, *, response: str = "best_loss", bytes_per_token: float = BYTES_PER_TOKEN) -> Overfitting:
     """Fit the early-stopped losses by N and unique tokens.
 
     Raises:

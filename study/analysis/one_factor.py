@@ -13,7 +13,7 @@ from study.analysis.tables import groups
 from study.inference.general.compare import Forecast, difference, forecast, loo
 from study.inference.general.draws import LawPosterior, fit_law
 from study.inference.parameters import Array
-from study.laws.law import LawError
+from study.laws.law import BYTES_PER_TOKEN, LawError
 from study.laws.power import power, pure_power
 
 SEED = 0
@@ -43,7 +43,7 @@ class OneFactor:
         return np.asarray(1 - self.floor.mean({self.factor: 2 * x})[:, 0] / self.floor.mean({self.factor: x})[:, 0])
 
 
-def one_factor(points: pd.DataFrame, factor: str, *, response: str = "loss", bytes_per_token: float = 4.3) -> OneFactor:
+def one_factor(points: pd.DataFrame, factor: str, *, response: str = "loss", bytes_per_token: float = BYTES_PER_TOKEN) -> OneFactor:
     """Fit both laws to the points.
 
     Raises:

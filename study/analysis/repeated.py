@@ -20,7 +20,7 @@ from study.inference.observations import geometric_mean
 from study.inference.parameters import Array
 from study.laws.datablations import DataConstrainedSurface, repeated_law
 from study.laws.hoffmann import LossSurface
-from study.laws.law import Law, LawError
+from study.laws.law import BYTES_PER_TOKEN, Law, LawError
 from study.laws.overfitting import overfitting_law
 from study.published import load
 
@@ -79,7 +79,7 @@ def of_the_law(frame: pd.DataFrame) -> pd.DataFrame:
     return rows.reset_index(drop=True)
 
 
-def fit_repeated(frame: pd.DataFrame, *, response: str = RESPONSE, bytes_per_token: float = 4.3, group: str | None = WIDTH,
+def fit_repeated(frame: pd.DataFrame, *, response: str = RESPONSE, bytes_per_token: float = BYTES_PER_TOKEN, group: str | None = WIDTH,
                  seed: int = SEED) -> Repeated:
     """Fit columns N, D, unique and the response.
 

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from study.laws.kaplan import KaplanSurface
-from study.laws.law import Law, LogNormal, Values
+from study.laws.law import BYTES_PER_TOKEN, NATS_PER_BYTE, Law, LogNormal, Values
 from study.laws.nesting import log_norm
-from study.laws.power import BYTES_PER_TOKEN, NATS_PER_BYTE, PURE_EXPONENT
+from study.laws.power import PURE_EXPONENT
 
 Array = NDArray[np.float64]
 

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.laws.law import Law, LogNormal, Values
+from study.laws.law import BYTES_PER_TOKEN, NATS_PER_BYTE, Law, LogNormal, Values
 
-NATS_PER_BYTE, BYTES_PER_TOKEN = 0.40, 4.3
 EXPONENT, PURE_EXPONENT = LogNormal(math.log(0.35), 0.4), LogNormal(math.log(0.15), 0.8)
 TERM = LogNormal(0.0, 1.0)  # nats at the reference
 Array = NDArray[np.float64]

@@ -15,7 +15,7 @@ from study.data.go.floor import open_second_labels, repeats
 from study.data.go.games import GoError, read_games
 from study.data.go.positions import MOVES, SHA256, TEST_GAMES, replay
 from study.grids import grid
-from study.laws.law import LawError
+from study.laws.law import BYTES_PER_TOKEN, LawError
 from study.predictions import read_prediction
 from study.record import RunRecord, holding, runs_folder
 from study.table import held_out_rows, records_of
@@ -67,14 +67,14 @@ def means(study: Limited, column: str) -> go.Means | None:
 @lru_cache(maxsize=8)
 def law(study: Limited) -> repeated.Repeated | None:
     """The law of repeated data fitted to the fit split on Go; None where too little is recorded."""
-    return _fitted(repeated.of_the_law(study.runs), 4.3)
+    return _fitted(repeated.of_the_law(study.runs), BYTES_PER_TOKEN)
 
 
 @lru_cache(maxsize=8)
 def law_of_text(study: Limited) -> repeated.Repeated | None:
     """The same fitted to repeated text."""
     rows = repeated.of_the_law(study.text)
-    return _fitted(rows, float(rows["bytes_per_token"].mean()) if len(rows) else 4.3)
+    return _fitted(rows, float(rows["bytes_per_token"].mean()) if len(rows) else BYTES_PER_TOKEN)
 
 
 def _fitted(rows: pd.DataFrame, bytes_per_token: float) -> repeated.Repeated | None:
