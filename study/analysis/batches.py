@@ -79,7 +79,7 @@ def at_one_loss(needed: pd.DataFrame) -> LawPosterior:
     return fit_law(ONE_LOSS, needed, seed=SEED, fallback=False)
 
 
-def in_steps(curves: pd.DataFrame, batch: CriticalBatch | None = None, *, floor: bool = True,
+def in_steps(curves: pd.DataFrame, batch: CriticalBatch | None = None, *,
              bytes_per_token: float = BYTES_PER_TOKEN) -> LawPosterior:
     """L(N, S_min) on curves of runs at a constant rate; points of one curve share an error.
 
@@ -101,7 +101,7 @@ def in_steps(curves: pd.DataFrame, batch: CriticalBatch | None = None, *, floor:
     if batch is not None:
         critical = np.array([float(np.median(batch.at(float(loss)))) for loss in thin["loss"]])
         steps = c_min.S_min(steps, thin["batch"].to_numpy(dtype=float), critical)
-    return fit_law(steps_law(floor=floor, bytes_per_token=bytes_per_token), thin.assign(S_min=steps), seed=SEED, group="run_id")
+    return fit_law(steps_law(bytes_per_token=bytes_per_token), thin.assign(S_min=steps), seed=SEED, group="run_id")
 
 
 def tuned(curves: pd.DataFrame) -> list[str]:

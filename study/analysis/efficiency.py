@@ -11,6 +11,8 @@ import pandas as pd
 
 from study.analysis.tables import groups
 
+SIZES = 3  # that must reach a level
+
 
 def to_loss(curves: pd.DataFrame, levels: Sequence[float]) -> pd.DataFrame:
     """First crossing of each level by each run's validation loss: run_id, N, batch, level, tokens, steps, C.
@@ -63,10 +65,10 @@ def savings(needed: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["level", "sizes", "fewer", "fewer_steps", "slope", "smallest", "largest"])
 
 
-def levels_between(curves: pd.DataFrame, count: int, *, sizes: int = 3) -> list[float]:
-    """`count` losses, evenly spaced in ln L, that at least `sizes` sizes reach (and none starts below)."""
+def levels_between(curves: pd.DataFrame, count: int) -> list[float]:
+    """`count` losses, evenly spaced in ln L, that at least `SIZES` sizes reach (and none starts below)."""
     lowest = curves.groupby("N")["validation_loss"].min().sort_values()
-    if len(lowest) < sizes:
+    if len(lowest) < SIZES:
         return []
-    low, high = float(lowest.iloc[sizes - 1]), 0.9 * float(curves.groupby("run_id")["validation_loss"].max().min())
+    low, high = float(lowest.iloc[SIZES - 1]), 0.9 * float(curves.groupby("run_id")["validation_loss"].max().min())
     return [float(x) for x in np.exp(np.linspace(np.log(low), np.log(high), count + 1)[:-1])] if low < high else []

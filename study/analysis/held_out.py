@@ -1,5 +1,6 @@
 """The runs that no fit has seen: what was predicted of them, and how they came out."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ def scored(study: Study) -> pd.DataFrame:
     if said := committed(study):
         return scores(said, study.frame)
     rows = study.held_out
-    losses = predictions(study).T if len(rows) else []
+    losses: Iterable[Array] = predictions(study).T if len(rows) else ()
     return scores({"runs": {run_id: {LAWS[0]: summary(draws)} for run_id, draws in zip(rows["run_id"], losses, strict=True)}}, rows)
 
 

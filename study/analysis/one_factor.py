@@ -66,24 +66,24 @@ def frontier(frame: pd.DataFrame, *, response: str = "loss") -> pd.DataFrame:
     return _averaged(frame, response).sort_values(response).groupby("budget", as_index=False).first().sort_values("C")
 
 
-def at_fixed(frame: pd.DataFrame, factor: str, fixed: str, value: float, *, response: str = "loss") -> pd.DataFrame:
+def at_fixed(frame: pd.DataFrame, factor: str, fixed: str, value: float) -> pd.DataFrame:
     """Loss by `factor` at one value of the other column, interpolated in ln-ln between two runs of each value of the factor.
 
     Never extrapolated: a value of the factor whose runs do not span `value` is left out.
     """
     rows = []
-    for at, group in groups(_averaged(frame, response), factor):
+    for at, group in groups(_averaged(frame, "loss"), factor):
         ordered = group.sort_values(fixed)
         x = np.log(ordered[fixed].to_numpy(dtype=float))
         if len(x) > 1 and x[0] <= np.log(value) <= x[-1]:
-            y = np.log(ordered[response].to_numpy(dtype=float))
-            rows.append({factor: at, fixed: value, response: float(np.exp(np.interp(np.log(value), x, y)))})
-    return pd.DataFrame(rows, columns=[factor, fixed, response])
+            y = np.log(ordered["loss"].to_numpy(dtype=float))
+            rows.append({factor: at, fixed: value, "loss": float(np.exp(np.interp(np.log(value), x, y)))})
+    return pd.DataFrame(rows, columns=[factor, fixed, "loss"])
 
 
-def ols_slope(points: pd.DataFrame, factor: str, response: str = "loss") -> float:
-    """Least-squares slope of ln y on ln x: the sources' own estimate, for comparison."""
-    return float(np.polyfit(np.log(points[factor].to_numpy(dtype=float)), np.log(points[response].to_numpy(dtype=float)), 1)[0])
+def ols_slope(points: pd.DataFrame, factor: str) -> float:
+    """Least-squares slope of ln L on ln x: the sources' own estimate, for comparison."""
+    return float(np.polyfit(np.log(points[factor].to_numpy(dtype=float)), np.log(points["loss"].to_numpy(dtype=float)), 1)[0])
 
 
 def _averaged(frame: pd.DataFrame, response: str) -> pd.DataFrame:

@@ -1,7 +1,6 @@
 """The two recipes of the study side by side: is there a step in the range, where is it, and what does it do to a prediction?"""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,7 +12,7 @@ from study.grids import grid
 from study.inference.parameters import Array
 from study.predictions import SCORED, read_prediction, scores
 from study.record import Metric
-from study.table import held_out_rows, records_of, table
+from study.table import held_out_rows, records_of
 
 FIRST, SECOND = "cpu", "cpu2"
 PARTS = {FIRST: "parts-source", SECOND: "parts"}  # grids whose loss is measured in parts
@@ -42,24 +41,12 @@ class Frontier:
         return float(self.loss[-1] / np.exp(level + slope * np.log(self.C[-1])) - 1)
 
 
-def frame(study: Study, name: str) -> pd.DataFrame:
-    """The finished runs of a grid, from the first folder that has any."""
-    where = folder(study, name)
-    return table(grid(name), records_of(grid(name), where)) if where else pd.DataFrame()
-
-
-def folder(study: Study, name: str) -> Path | None:
-    """The folder of records that holds runs of the grid."""
-    found = study.find(name)
-    return found.parent if found else None
-
-
 @once
 def frontiers(study: Study) -> list[Frontier]:
     """Of each recipe's grid that is recorded: the lowest mean loss over seeds of each budget."""
     out = []
     for name in (FIRST, SECOND):
-        rows = frame(study, name)
+        rows = study.frame_of(name)
         if not len(rows):
             continue
         rows = complete(rows)
@@ -74,7 +61,7 @@ def seed_sds(study: Study) -> pd.DataFrame:
     """grid, budget, sd of ln L between the seeds of a cell, pooled over the budget's cells, and its degrees of freedom."""
     out = []
     for name in (FIRST, SECOND):
-        rows = frame(study, name)
+        rows = study.frame_of(name)
         for budget, cells in groups(seeds.repeats(complete(rows)), "budget") if len(rows) else []:
             sd, freedom = seeds.pooled(cells)
             out.append({"grid": name, "budget": budget, "freedom": freedom, "sd": sd})
@@ -86,7 +73,7 @@ def parts(study: Study) -> pd.DataFrame:
     """grid, budget, part, share of the tokens, and mean loss on them; one row a part of a run that measured them."""
     out = []
     for recipe, name in PARTS.items():
-        where = folder(study, name)
+        where = study.folder_of(name)
         if where is None:
             continue
         for run_id, record in records_of(grid(name), where).items():
@@ -106,13 +93,13 @@ def tests(study: Study) -> pd.DataFrame:
     """
     out = []
     for name in (FIRST, SECOND):
-        where = folder(study, name)
+        where = study.folder_of(name)
         said = read_prediction(where, name) if where else None
         if name == study.grid.name:
             out.append(held_out.scored(study).assign(grid=name))
         elif said:
-            out.append(scores(said, frame(study, name)).assign(grid=name))
-        elif where and len(held_out_rows(frame(study, name))):
+            out.append(scores(said, study.frame_of(name)).assign(grid=name))
+        elif where and len(held_out_rows(study.frame_of(name))):
             out.append(held_out.scored(of(grid(name), where, nuts=False)).assign(grid=name))
     return pd.concat(out, ignore_index=True) if out else pd.DataFrame(columns=["grid", *SCORED])
 

@@ -21,7 +21,7 @@ FEWEST = 7  # runs below a threshold
 SEED = 0
 
 
-def by_threshold(frame: pd.DataFrame, by: str = "budget", *, spec: ModelSpec = SPEC) -> pd.DataFrame:
+def by_threshold(frame: pd.DataFrame, by: str = "budget") -> pd.DataFrame:
     """At every threshold of `by` (budget, N or D): fit the rows at or below it, predict each value above it.
 
     Columns: threshold, above (the value predicted), distance (above / threshold), fitted, predicted, error (r.m.s. of ln L
@@ -35,7 +35,7 @@ def by_threshold(frame: pd.DataFrame, by: str = "budget", *, spec: ModelSpec = S
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", PriorDominatedWarning)
-                posterior = fit_fast(below, spec, seed=SEED, fallback=False)
+                posterior = fit_fast(below, SPEC, seed=SEED, fallback=False)
         except StudyError:
             continue
         for value in values[values > threshold]:

