@@ -230,7 +230,7 @@ def plan(grid: "Grid", on: Device, count: int, *, price: float | None = None, mf
         CostError: no device, or an impossible mfu or price.
     """
     if count < 1 or not 0 < mfu <= 1 or (price is not None and price < 0):
-        raise CostError("a plan needs at least one device, an mfu in (0, 1] and a price that is not negative")
+        raise CostError("a plan needs --count of at least 1, --mfu above 0 and at most 1, and --price of at least 0")
     runs = tuple(_run_plan(cell.config, cell.role, on, price, mfu, set_up) for cell in grid.cells)
     feasible = [run for run in runs if not run.reason]
     seconds = [run.seconds for run in feasible]

@@ -78,7 +78,8 @@ def predict(grid: Grid, runs: Path, *, seed: int, source: Grid | None = None) ->
         raise PredictionError(f"{path} is written already: a prediction is made once")
     of, cells = source or grid, grid.planned if source else grid.of("held-out")
     if not cells:
-        raise PredictionError(f"the grid {grid.name} holds no run out")
+        raise PredictionError(f"the grid {grid.name} has no held-out run to predict: name another, or a smaller one to fit with "
+                              "--from")
     trained, records = records_of(grid, runs), records_of(of, runs)
     if early := [cell.config.run_id for cell in cells if cell.config.run_id in trained]:
         raise PredictionError(f"{early[0]} is trained already: a prediction is made before its runs")

@@ -62,8 +62,13 @@ def follow(job: Job, target: float, budget: float, price: float | None, *, most:
     unit = 1.0 if price is None else price / DOLLARS_PER
     candidates = around(drawn.posterior, budget / unit, unit) if planned is None else among(drawn.posterior, planned, unit)
     if not len(candidates.N) or candidates.price.min() > budget:
-        cheapest = f"the cheapest costs {candidates.price.min():.3g}" if len(candidates.N) else "every run of the grid is done"
-        raise StudyError(f"no run to add for {budget:g}: {cheapest}")
+        if not len(candidates.N):
+            why = "no candidate within it is as large as the smallest run of the table" if planned is None else (
+                "every run of the grid is recorded")
+            raise StudyError(f"there is no run to add for --budget {budget:g}: {why}")
+        spent = "FLOP" if price is None else "dollars"
+        cheapest = candidates.price.min()
+        raise StudyError(f"no run can be added for {budget:g} {spent}: the cheapest costs {cheapest:.3g}; raise --budget")
     return Following(drawn, candidates, plan(drawn.posterior, candidates, target, budget, seed=seed, most=most), target, budget,
                      price is not None)
 

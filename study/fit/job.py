@@ -94,7 +94,7 @@ def table_job(path: Path, columns: str, group: str, drop_highest: int, *, rows: 
     usual = "width" if "width" in kept.columns else "run" if along else None
     chosen = {"auto": usual, "none": None}.get(group, group)
     if group in ("width", "run") and group not in kept.columns:
-        raise StudyError(f"--group {group} needs a {group} column, which {where} lacks: use --group budget or none")
+        raise StudyError(f"--group {group} needs a {group} column, which {where} has not: use --group budget or none")
     if chosen == "run":
         notes.append("run effect: the rows of one run share an error")
     elif chosen is None:

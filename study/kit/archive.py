@@ -71,9 +71,9 @@ def unpack(path: Path, kit: Path, runs: Path, *, known: Mapping[str, str] = CORP
     try:
         sent = json.loads((kit / "kit.json").read_text())
     except (OSError, ValueError) as error:
-        raise KitError(f"{kit} holds no kit ({error}): give the folder that was sent with --kit") from None
+        raise KitError(f"{kit} holds no kit ({error}): name the folder that was sent with --folder") from None
     if json.loads(members["kit.json"]) != sent:
-        raise KitError(f"{path} is of another kit than {kit}")
+        raise KitError(f"{path} is of another kit than {kit}: name the folder that was sent with --folder")
     asked = {(cell["grid"], json.dumps(cell["config"], sort_keys=True)) for cell in sent["cells"]}
     found = []
     with tempfile.TemporaryDirectory() as folder:

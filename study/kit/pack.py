@@ -46,7 +46,7 @@ def pack(grids: Sequence[Grid], folder: Path, tokens_of: Callable[[str], TokenSe
         GridError: a cell is no language model's.
     """
     if folder.exists():
-        raise KitError(f"{folder} is there already: delete it, or choose another folder with --out")
+        raise KitError(f"{folder} is there already: delete it, or choose another with --folder")
     chosen = [(grid.name, cell) for grid in grids for cell in grid.cells
               if not (run_directory(runs, grid.name, cell.config.run_id) / "record.json").exists()]
     if not chosen:
@@ -59,7 +59,7 @@ def pack(grids: Sequence[Grid], folder: Path, tokens_of: Callable[[str], TokenSe
         folder.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
     except OSError as error:
-        raise KitError(f"cannot write {folder.parent}: {error.strerror or error}; choose another folder with --out") from None
+        raise KitError(f"cannot write {folder.parent}: {error.strerror or error}; choose another with --folder") from None
     try:
         body = _write(chosen, temporary, tokens_of, workers)
         if (size := bytes_of(temporary)) > limit:
