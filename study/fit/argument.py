@@ -15,6 +15,7 @@ import pandas as pd
 from study.errors import StudyError
 from study.fit.doubts import Doubt
 from study.fit.fits import HUGE, Fits
+from study.fit.words import FORMS as FORM_NAMES
 from study.fit.words import roughly
 from study.inference.forecast import Forecast, forecast_test
 from study.inference.forms import FORMS, FormFit, fit_form
@@ -128,9 +129,8 @@ def _better(forms: dict[str, FormFit | str], own: Array, N: float) -> list[Doubt
     low, high = central(own)
     outside = not low <= tokens <= high
     place = "outside" if outside else "inside"
-    name = {"no floor": "the form without a floor (E = 0)", "kaplan": "Kaplan's form", "nesting": "the nesting form"}[best.form]
-    return [Doubt("form", f"{name} predicts these runs better (elpd {gain:+.0f}) and puts the optimum at {roughly(tokens)} tokens, "
-                  f"{place} the 95 % interval", outside)]
+    return [Doubt("form", f"{FORM_NAMES[best.form]} predicts these runs better (elpd {gain:+.0f}) and puts the optimum at "
+                  f"{roughly(tokens)} tokens, {place} the 95 % interval", outside)]
 
 
 def _widened(own: Array, forms: dict[str, FormFit | str], N: float, forecast: Forecast | None, seed: int) -> Array:
