@@ -189,6 +189,16 @@ class Study:
         """The first of `folders` that holds the file or folder `name`, as "published/chinchilla.json"; None where none does."""
         return next((folder / name for folder in self.folders if (folder / name).exists()), None)
 
+    def folder_of(self, name: str) -> Path | None:
+        """The first of `folders` that holds runs of the grid `name`; None where none does."""
+        found = self.find(name)
+        return found.parent if found else None
+
+    def frame_of(self, name: str) -> pd.DataFrame:
+        """`study.table.table` of the finished runs of another grid; without rows or columns where none is recorded."""
+        where = self.folder_of(name)
+        return table(grid(name), records_of(grid(name), where)) if where else pd.DataFrame()
+
     def drawn(self, spec: ModelSpec) -> Fitted:
         """A model's posterior by NUTS; by importance sampling where NUTS does not converge and the model allows it.
 
