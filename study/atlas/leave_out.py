@@ -53,7 +53,7 @@ class Prediction:
 def without(studies: Sequence[StudyDraws], laboratory: str, *, seed: int, draws: int, tune: int) -> Population:
     """The population of the other laboratories, `PRIOR_DRAWS` draws."""
     others = [study for study in studies if study.laboratory != laboratory]
-    return pool(others, seed=seed, draws=draws, tune=tune).population.thin(PRIOR_DRAWS)
+    return pool(others, seed=seed, draws=draws, tune=tune, chains=2).population.thin(PRIOR_DRAWS)
 
 
 def predict(table: AtlasTable, full: Posterior, population: Population, *, seed: int,

@@ -98,7 +98,7 @@ def test_a_new_study_is_extrapolated_by_its_own_exponents() -> None:
 
 def test_the_place_of_a_study() -> None:
     x = np.tile([-1.05, -1.0, 2.9 + 3 * 0.3**0.5, -0.85, -1.9], (50, 1))
-    study = StudyDraws("s", "l", np.array([1.0] + [0.0] * len(COVARIATES)), x, np.zeros(50))
+    study = StudyDraws("s", "l", np.array([1.0] + [0.0] * len(COVARIATES)), x)
     found = place(study, population(), seed=0)
     assert found["R"] > 0.99 and 0.4 < found["alpha"] < 0.6
     assert set(place(replace(study, relative=True), population(), seed=0)) == {"alpha", "beta", "R"}

@@ -9,6 +9,7 @@ import pytest
 from study.atlas.calibration import tests as rank_tests
 from study.atlas.read import Atlas, AtlasRecordError, difference
 from study.atlas.verdicts import calibrated, cleaner, narrower, universal
+from study.inference.pooled.two_stage import MODEL
 
 
 def summary(point: float, half: float) -> dict[str, Any]:
@@ -78,7 +79,7 @@ def test_failed_atlases_are_counted_and_not_ranked() -> None:
     import pandas as pd
 
     rng = np.random.default_rng(0)
-    rows = pd.DataFrame({"atlas": range(201), "reason": [""] * 200 + ["no"], "effective": [50.0] * 200 + [np.nan],
+    rows = pd.DataFrame({"atlas": range(201), "model": MODEL, "reason": [""] * 200 + ["no"], "effective": [50.0] * 200 + [np.nan],
                          "mean": [*rng.integers(0, 100, 200), np.nan], "narrow": [*rng.integers(40, 60, 200), np.nan]})
     body: dict[str, Any] = rank_tests(rows)
     assert (body["atlases"], body["finished"], body["failed"]) == (201, 200, {"200": "no"})
