@@ -2,7 +2,7 @@
 
 - runs/published/atlas/NAME.json: one table alone (`alone.Alone`)
 - runs/published/atlas/population.json: all together: parameters, a new study, sensitivity, what was left out and why
-- runs/published/atlas/leave-out.json: every study predicted from its first runs (`leave_out.Prediction`)
+- runs/published/atlas/leave-out.json: every study predicted from its first runs (`leave_out.Prediction`), and `three`
 - runs/published/atlas/joint.json: three tables in two stages and in one model
 - study/inference/pooled/atlas.json: the population that `study fit --prior atlas` reads
 """
@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from study.atlas.alone import describe, fit_alone, stage_one
-from study.atlas.leave_out import COUNTS, coverage, predict, without
+from study.atlas.leave_out import COUNTS, FACTORS, coverage, name_of, predict, widening, without
 from study.atlas.tables import OWN_LABORATORY, SPEC, AtlasTable, gather
+from study.atlas.three import three_runs
 from study.atlas.together import (
     BASE,
     PopulationError,
@@ -84,7 +85,10 @@ def record_together(folder: Path, runs: Path, say: Say) -> list[Path]:
         "prior_predictive": prior_predictive(seed=SEED), "sensitivity": tails, "reference_C": REFERENCE,
     }
     recorded = {"provenance": _provenance(chosen), "reference_C": REFERENCE, **as_json(found.population.thin(RECORDED))}
-    return [_write(folder / "population.json", body), _write(PATH, recorded)]
+    paths = [_write(folder / "population.json", body), _write(PATH, recorded)]
+    beside = folder / "leave-out.json"
+    left_out_one = json.loads(beside.read_text()) if beside.is_file() else {}
+    return paths if "widening" not in left_out_one else [*paths, *_widen_prior(left_out_one)]
 
 
 def record_joint(folder: Path, runs: Path, say: Say) -> list[Path]:
@@ -109,7 +113,7 @@ def record_joint(folder: Path, runs: Path, say: Say) -> list[Path]:
         draws[how] = {**summary_draws(found.population), **own}
     apart = {name: float((np.median(values) - np.median(draws["joint"][name])) / draws["joint"][name].std())
              for name, values in draws["two stages"].items()}
-    body = {"tables": list(JOINT), "diagnostics": {how: asdict(found.diagnostics) for how, found in both.items()},
+    body = {"tables": list(JOINT), "model": MODEL, "diagnostics": {how: asdict(found.diagnostics) for how, found in both.items()},
             "apart": apart, "widest": max(apart.values(), key=abs),
             "spread": {name: float(values.std() / draws["joint"][name].std()) for name, values in draws["two stages"].items()}}
     return [_write(folder / "joint.json", body)]
@@ -137,12 +141,24 @@ def record_leave_out(folder: Path, runs: Path, say: Say) -> list[Path]:
                 body["places"][study.name] = place(study, population, seed=SEED)
                 full = fit_alone(table, seed=SEED)
                 body["predictions"] += [_plain(asdict(row)) for row in predict(table, full, population, seed=SEED, say=say)]
+        if laboratory == OWN_LABORATORY:
+            own = next(table for table in chosen.values() if table.entry.laboratory == laboratory)
+            body["three"] = [_plain(asdict(row)) for row in three_runs(own, population, seed=SEED)]
         body["new_study_without"][laboratory] = quantiles(new_study(population, seed=SEED))
         body["coverage"] = {f"{prior} {count}": {level: coverage(body["predictions"], prior, count, level)
                                                  for level in ("50", "80", "95")}
-                            for prior in ("default", "atlas") for count in COUNTS}
+                            for prior in ("default", *map(name_of, (1.0, *FACTORS))) for count in COUNTS}
         _write(path, body)
-    return [path]
+    body["widening"] = widening(body["predictions"])
+    return [_write(path, body), *_widen_prior(body)]
+
+
+def _widen_prior(left_out: Mapping[str, Any]) -> list[Path]:
+    # the package's prior says by how much it is widened, where both are of one model
+    body = json.loads(PATH.read_text()) if PATH.is_file() else {}
+    if body.get("provenance") != left_out["provenance"]:
+        return []
+    return [_write(PATH, {**body, "widening": left_out["widening"]["factor"]})]
 
 
 def first_stages(tables: Mapping[str, AtlasTable], say: Say) -> list[StudyDraws]:

@@ -62,13 +62,13 @@ def methods(atlas: Atlas) -> tuple[int, int]:
     return sum(row["a"]["ci95"][0] <= row["parabolas"] <= row["a"]["ci95"][1] for row in found), len(found)
 
 
-def calibrated(atlas: Atlas) -> Literal["hold", "do not hold"]:
+def calibrated(atlas: Atlas, prior: str = "atlas") -> Literal["hold", "do not hold"]:
     """Whether the leave-one-out intervals from three runs hold: 95 % for at least 0.9 of the studies, 50 % for 0.35 to 0.65."""
-    wide, studies = atlas.covered("atlas", 3, "95")
-    half, _ = atlas.covered("atlas", 3, "50")
+    wide, studies = atlas.covered(prior, 3, "95")
+    half, _ = atlas.covered(prior, 3, "50")
     return "hold" if wide >= 0.9 * studies and 0.35 * studies <= half <= 0.65 * studies else "do not hold"
 
 
-def narrower(atlas: Atlas, runs: int = 3) -> float:
+def narrower(atlas: Atlas, runs: int = 3, prior: str = "atlas") -> float:
     """Median width of ln D_opt with the atlas's prior over that with the default prior."""
-    return atlas.median_width("atlas", runs) / atlas.median_width("default", runs)
+    return atlas.median_width(prior, runs) / atlas.median_width("default", runs)

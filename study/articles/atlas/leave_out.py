@@ -5,26 +5,34 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.figure import Figure
 
+from study.articles.atlas import shown
 from study.articles.shared import style, text, words
-from study.atlas.leave_out import COUNTS
+from study.atlas.leave_out import COUNTS, FACTORS, HELD
 from study.atlas.read import Atlas
+from study.atlas.three import LAB, TARGET_N
 from study.atlas.verdicts import calibrated, narrower
 
 if TYPE_CHECKING:
     from IPython.display import Markdown
 
 LEVELS = ("50", "80", "95")
+OWN = "own-cpu"  # this study's table in the population
+
+
+def shown_as(prior: str) -> str:
+    """A prior's name on the page."""
+    return prior.replace(" x ", " × ")
 
 
 def coverage(atlas: Atlas) -> "Markdown":
     """Coverage, width and error of D_opt, and coverage of losses, by prior and number of runs."""
     rows = []
     for runs in COUNTS:
-        for prior in ("default", "atlas"):
+        for prior in dict.fromkeys(("default", "atlas", atlas.prior)):
             chosen = [row for row in atlas.left_out["predictions"] if (row["prior"], row["runs"]) == (prior, runs)]
             held = {f"{level} %": f"{atlas.covered(prior, runs, level)[0]} of {len(chosen)}" for level in LEVELS}
             losses = sum(row["losses_inside"]["95"] for row in chosen), sum(row["losses"] for row in chosen)
-            rows.append({"runs": str(runs), "prior": prior, **held,
+            rows.append({"runs": str(runs), "prior": shown_as(prior), **held,
                          "width (decades)": text.two(atlas.median_width(prior, runs) / float(np.log(10))),
                          "error (factor)": text.two(float(np.exp(np.median([abs(row["log_error"]) for row in chosen])))),
                          "losses in 95 %": text.percent(losses[0] / losses[1])})
@@ -68,6 +76,82 @@ def widths(atlas: Atlas) -> Figure:
         style.panel(ax, f"{prior} prior", "runs")
     axes[0].set_ylabel("decades of the 95 % interval")
     return figure
+
+
+def factors() -> str:
+    """The factors that widen the population, in words."""
+    return " or ".join(f"{factor:g}" for factor in FACTORS)
+
+
+def held() -> str:
+    """The share of studies that the 95 % intervals must hold."""
+    return text.percent(HELD)
+
+
+def chosen(atlas: Atlas) -> str:
+    """The prior in use, and whether it brings the intervals there."""
+    if atlas.factor == 1:
+        return "the population as it is"
+    reached = atlas.left_out["widening"]["holds"]
+    return f"widened by {atlas.factor:g}" + ("" if reached else ", the widest, which still falls short")
+
+
+def widened_95(atlas: Atlas) -> str:
+    """Studies that the 95 % interval of the prior in use holds from three runs."""
+    return "{} of {}".format(*atlas.covered(atlas.prior, COUNTS[0], "95"))
+
+
+def widened_50(atlas: Atlas) -> str:
+    """Studies that its 50 % interval holds."""
+    return "{} of {}".format(*atlas.covered(atlas.prior, COUNTS[0], "50"))
+
+
+def widened_hold(atlas: Atlas) -> str:
+    """Whether its intervals hold."""
+    return calibrated(atlas, atlas.prior)
+
+
+def widened_share(atlas: Atlas) -> str:
+    """Its median width over the default's, from three runs."""
+    return text.two(narrower(atlas, COUNTS[0], atlas.prior))
+
+
+def three(atlas: Atlas) -> "Markdown":
+    """Tokens for the target size from three runs, by runs and prior."""
+    rows = []
+    for runs, name in ((OWN, "this study"), (LAB, LAB)):
+        for prior in dict.fromkeys(("default", "atlas", atlas.prior)):
+            found = atlas.three(runs, prior)
+            rows.append({"runs": name, "prior": shown_as(prior), "largest C": text.power(found["C"]),
+                         "tokens": shown.both(found["tokens"], text.count), "decades": text.two(found["decades"])})
+    return text.table(rows, left=("prior",))
+
+
+def three_reach(atlas: Atlas) -> str:
+    """The largest compute of this study's three runs, and how far below the target's that is."""
+    found = atlas.three(OWN, atlas.prior)
+    wanted = 6 * TARGET_N * found["tokens"]["point"]
+    return f"{text.power(found['C'])} FLOP, {text.two(float(np.log10(wanted / found['C'])))} decades below the answer"
+
+
+def three_default(atlas: Atlas) -> str:
+    """Decades of the interval from this study's three runs, default prior."""
+    return text.two(atlas.three(OWN, "default")["decades"])
+
+
+def three_default_lab(atlas: Atlas) -> str:
+    """The same from the lab's."""
+    return text.two(atlas.three(LAB, "default")["decades"])
+
+
+def three_atlas(atlas: Atlas) -> str:
+    """Decades of the interval from this study's three runs, the prior in use."""
+    return text.two(atlas.three(OWN, atlas.prior)["decades"])
+
+
+def three_atlas_lab(atlas: Atlas) -> str:
+    """The same from the lab's."""
+    return text.two(atlas.three(LAB, atlas.prior)["decades"])
 
 
 def done(atlas: Atlas) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from study.articles.atlas import shown
-from study.articles.shared import style, text
+from study.articles.shared import style, text, words
 from study.atlas.read import Atlas
 from study.atlas.together import COMPUTES
 from study.laws.published import RULE
@@ -14,6 +14,7 @@ from study.laws.published import RULE
 if TYPE_CHECKING:
     from IPython.display import Markdown
 
+REJECTED = 0.01  # adjusted p-value below which ranks are not uniform
 NAMES = {"alpha": "ln α", "beta": "ln β", "R": "ln D/N", "e": "ln E/byte", "T": "ln (L − E)/byte"}
 COVARIATES = {"total": "total N", "non_embedding": "N without embedding", "constant": "constant rate", "tuned": "tuned",
               "vocabulary": "ln bytes a token"}
@@ -88,9 +89,10 @@ def moved(atlas: Atlas) -> str:
 
 
 def gate(atlas: Atlas) -> str:
-    """R-hat and the least effective draws of the population."""
+    """R-hat, the least effective draws and the divergences of the population."""
     seen = atlas.population["diagnostics"]
-    return f"R-hat {seen['rhat']:.3f}, {min(seen['ess_bulk'], seen['ess_tail']):,.0f} effective draws"
+    effective, divergences = min(seen["ess_bulk"], seen["ess_tail"]), words.number_word(seen["divergences"])
+    return f"R-hat {seen['rhat']:.3f}, {effective:,.0f} effective draws, {divergences} divergences"
 
 
 def apart(atlas: Atlas) -> str:
@@ -107,6 +109,13 @@ def calibration(atlas: Atlas) -> str:
     found = atlas.calibration
     p_value = text.two(found["smallest_holm"])
     return f"{found['finished']} of {found['atlases']} simulated atlases, smallest adjusted p-value {p_value}"
+
+
+def calibrated(atlas: Atlas) -> str:
+    """Whether its ranks are uniform in simulation: "as they should" or not."""
+    if not atlas.has("sbc"):
+        return "as is still to be seen"
+    return "as they should" if atlas.calibration["smallest_holm"] >= REJECTED else "not as they should"
 
 
 def calibrated_95(atlas: Atlas) -> str:

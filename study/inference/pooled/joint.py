@@ -2,7 +2,7 @@
 
 The model is that of `population`, with the likelihood of every row in place of each study's own draws: minutes for three
 tables. Each x_k is sampled white in its first-stage posterior, since its own rows decide it. Nothing of the two stages is used
-but that shape: the covariances are PyMC's own.
+but that shape: the correlations are built from partial ones, as `population.draw_covariances` does.
 """
 
 import math
@@ -24,7 +24,7 @@ from study.inference.priors import priors
 from study.inference.spec import ModelSpec
 
 pm, pt = bayes.pm, bayes.pt  # configured there
-TARGETS = (0.99, 0.998)  # acceptance: the second where the first leaves divergences
+TARGETS = (0.9, 0.99)  # acceptance: the second where the first leaves divergences
 
 
 def fit_joint(studies: Sequence[StudyDraws], tables: Sequence[pd.DataFrame], units: Sequence[float], spec: ModelSpec, *,
@@ -79,7 +79,19 @@ def _model(studies: Sequence[StudyDraws], tables: Sequence[pd.DataFrame], units:
 
 
 def _covariance(name: str, scale: Array) -> Any:
-    factor, _, _ = pm.LKJCholeskyCov(name, n=SIZE, eta=ETA, sd_dist=pm.HalfStudentT.dist(nu=FREEDOM, sigma=scale, shape=SIZE))
+    # PyMC's LKJCholeskyCov samples the factor's entries, a funnel in each row; the partial correlations are independent
+    sd = scale * pm.HalfStudentT(f"{name}_sd", nu=FREEDOM, sigma=1.0, shape=SIZE)
+    pairs = [(i, j) for i in range(SIZE) for j in range(i)]
+    power = np.array([ETA + (SIZE - 2 - j) / 2 for _, j in pairs])
+    partial = dict(zip(pairs, 2 * pm.Beta(f"{name}_partial", power, power, shape=len(pairs)) - 1, strict=False))
+    rows = []
+    for i in range(SIZE):
+        row, left = [], pt.as_tensor(1.0)
+        for j in range(i):
+            row.append(partial[i, j] * left)
+            left = left * pt.sqrt(1 - partial[i, j] ** 2)
+        rows.append(pt.stack([*row, left, *[pt.as_tensor(0.0)] * (SIZE - 1 - i)]))
+    factor = sd[:, None] * pt.stack(rows)
     return pt.dot(factor, factor.T)
 
 

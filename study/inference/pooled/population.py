@@ -53,6 +53,10 @@ class Population:
         """Covariance of a new study of a new laboratory, (S, 5, 5)."""
         return self.lab + self.within
 
+    def widened(self, factor: float) -> "Population":
+        """Every s.d. between and within laboratories times `factor`."""
+        return Population(self.mean, factor**2 * self.lab, factor**2 * self.within)
+
     def thin(self, count: int) -> "Population":
         """About evenly spaced draws."""
         keep = np.linspace(0, len(self) - 1, min(count, len(self))).astype(int)

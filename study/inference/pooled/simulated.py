@@ -28,7 +28,7 @@ LABORATORIES = (0, 0, 0, 1, 1, 2, 3, 4)  # of each study: three with one recipe,
 SIZES, BUDGETS = 4, (1e18, 1e19, 1e20, 1e21)  # a design: so many sizes about the optimum of each budget
 UNIT = 4.3
 RANKED = 99
-DRAWS, TUNE, FIRST_STAGE = 250, 250, 1000  # of each chain; draws of each study alone
+DRAWS, TUNE, FIRST_STAGE = 200, 200, 1000  # of each chain; draws of each study alone
 CHAINS = 2
 
 

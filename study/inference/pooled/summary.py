@@ -91,7 +91,8 @@ def mixture(z: Array, components: int) -> tuple[Array, Array, Array]:
             away = z - mean[j]
             cov[j] = ((resp[:, j, None] * away).T @ away + (size + 1) * 0.1 * whole) / (total[j] + size + 1)
         log_density = np.log(total / count) + log_normals(z, mean, cov)
-        resp = np.exp(log_density - special.logsumexp(log_density, axis=1, keepdims=True))
+        resp = np.exp(log_density - log_density.max(axis=1, keepdims=True))
+        resp /= resp.sum(axis=1, keepdims=True)
     return total / total.sum(), mean, cov
 
 
