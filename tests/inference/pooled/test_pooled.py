@@ -256,6 +256,13 @@ def test_studies_of_one_laboratory_count_less() -> None:
     assert np.isfinite(heavy.population.mean).all()
 
 
+def test_a_widened_population_spreads_a_new_study() -> None:
+    population = prior_draws(np.random.default_rng(0), 50)
+    wide = population.widened(2.0)
+    np.testing.assert_allclose(wide.spread, 4 * population.spread)
+    np.testing.assert_array_equal(wide.mean, population.mean)
+
+
 def test_the_record_of_a_population() -> None:
     population = prior_draws(np.random.default_rng(0))
     body = as_json(population)
