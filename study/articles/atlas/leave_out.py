@@ -19,7 +19,7 @@ LEVELS = ("50", "80", "95")
 OWN = "own-cpu"  # this study's table in the population
 
 
-def shown_as(prior: str) -> str:
+def _named(prior: str) -> str:
     """A prior's name on the page."""
     return prior.replace(" x ", " × ")
 
@@ -32,7 +32,7 @@ def coverage(atlas: Atlas) -> "Markdown":
             chosen = [row for row in atlas.left_out["predictions"] if (row["prior"], row["runs"]) == (prior, runs)]
             held = {f"{level} %": f"{atlas.covered(prior, runs, level)[0]} of {len(chosen)}" for level in LEVELS}
             losses = sum(row["losses_inside"]["95"] for row in chosen), sum(row["losses"] for row in chosen)
-            rows.append({"runs": str(runs), "prior": shown_as(prior), **held,
+            rows.append({"runs": str(runs), "prior": _named(prior), **held,
                          "width (decades)": text.two(atlas.median_width(prior, runs) / float(np.log(10))),
                          "error (factor)": text.two(float(np.exp(np.median([abs(row["log_error"]) for row in chosen])))),
                          "losses in 95 %": text.percent(losses[0] / losses[1])})
@@ -122,7 +122,7 @@ def three(atlas: Atlas) -> "Markdown":
     for runs, name in ((OWN, "this study"), (LAB, LAB)):
         for prior in dict.fromkeys(("default", "atlas", atlas.prior)):
             found = atlas.three(runs, prior)
-            rows.append({"runs": name, "prior": shown_as(prior), "largest C": text.power(found["C"]),
+            rows.append({"runs": name, "prior": _named(prior), "largest C": text.power(found["C"]),
                          "tokens": shown.both(found["tokens"], text.count), "decades": text.two(found["decades"])})
     return text.table(rows, left=("prior",))
 

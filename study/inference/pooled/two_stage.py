@@ -19,11 +19,12 @@ from study.inference.parameters import Array
 from study.inference.pooled.coordinates import NAMES, SCALE, SIZE
 from study.inference.pooled.density import Layout, effects, log_density
 from study.inference.pooled.population import COVARIATES, Population
-from study.inference.pooled.summary import FIRST, UNIT, FirstStage, Summary, likelihood, log_normals
+from study.inference.pooled.summary import COMPONENTS, FIRST, UNIT, FirstStage, Summary, likelihood, log_normals
 from study.inference.posterior import ESS, RHAT, Diagnostics
 
 MODEL = "LKJ, studies and laboratories integrated out"  # of a record: one of another model is not gone on with
 CHAINS = 4
+CHOICES = 1024  # of components of a laboratory's studies: with more, each study is a mixture of fewer normals
 ACCEPT = 0.9
 ENOUGH = 30.0  # draws of a study that carry weight, below which their average says nothing
 CHECKED = 60  # draws of the population that the summaries are compared at
@@ -41,9 +42,14 @@ class StudyDraws:
     p0: FirstStage = FIRST
 
     @cached_property
-    def summary(self) -> Summary:
-        """The likelihood that the draws stand for."""
-        return likelihood(self.x, self.p0, relative=self.relative)
+    def _summaries(self) -> dict[int, Summary]:
+        return {}
+
+    def summary(self, components: int) -> Summary:
+        """The likelihood that the draws stand for, as a mixture of so many normals; made once."""
+        if components not in self._summaries:
+            self._summaries[components] = likelihood(self.x, self.p0, relative=self.relative, components=components)
+        return self._summaries[components]
 
 
 @dataclass(frozen=True)
@@ -67,8 +73,9 @@ def pool(studies: Sequence[StudyDraws], *, seed: int, draws: int = 1000, tune: i
         tails: degrees of freedom of the laboratories' effects; infinite for the normal.
         accept: the acceptance that NUTS aims at.
     """
-    summaries = [study.summary for study in studies]
     labs = sorted({study.laboratory for study in studies})
+    most = max(sum(study.laboratory == lab for study in studies) for lab in labs)
+    summaries = [study.summary(min(COMPONENTS, int(CHOICES ** (1 / most) + 1e-9))) for study in studies]
     member = np.array([labs.index(study.laboratory) for study in studies])
     order = np.argsort(member, kind="stable")
     first = np.searchsorted(member[order], np.arange(len(labs) + 1))
@@ -94,7 +101,7 @@ def pool(studies: Sequence[StudyDraws], *, seed: int, draws: int = 1000, tune: i
             x[:, k] = _conditional(summaries[k], expected + v, population.within, rng)
             given = ((expected + v, population.within) if len(own) > 1 else
                      (expected, population.within + wide[:, index, None, None] * population.lab))
-            seen[k] = _check(studies[k], *given)
+            seen[k] = _check(studies[k], summaries[k], *given)
     return Pooled(population, x, tuple(study.name for study in studies), seen[:, 0], seen[:, 1],
                   population_diagnostics(population, chains, divergences))
 
@@ -145,14 +152,14 @@ def _conditional(summary: Summary, mean: Array, cov: Array, rng: np.random.Gener
     return np.asarray(mean + prior + np.einsum("sij,sj->si", cov, gain))
 
 
-def _check(study: StudyDraws, mean: Array, cov: Array) -> tuple[float, float]:
+def _check(study: StudyDraws, summary: Summary, mean: Array, cov: Array) -> tuple[float, float]:
     # see Pooled.gaps and Pooled.effective
     keep = np.linspace(0, len(mean) - 1, min(CHECKED, len(mean))).astype(int)
     mean, cov = mean[keep], cov[keep]
     unit = UNIT**2 * np.outer(SCALE, SCALE) if study.relative else 0.0
     exact = log_normals(study.x, mean, cov + unit) - study.p0.population.log_density(study.x, study.c)[:, None]
     total = special.logsumexp(exact, axis=0)
-    gap = total - special.logsumexp(_marginal(study.summary, mean, cov)[0], axis=1)
+    gap = total - special.logsumexp(_marginal(summary, mean, cov)[0], axis=1)
     effective = 1 / np.exp(2 * (exact - total)).sum(axis=0)
     enough = effective > ENOUGH
     return float(gap[enough].std()) if enough.any() else np.inf, float(np.median(effective))
