@@ -41,18 +41,18 @@ def coverage(atlas: Atlas) -> "Markdown":
 
 @style.drawn
 def intervals(atlas: Atlas) -> Figure:
-    """D_opt at each study's largest budget over its own answer, from three runs, with either prior."""
+    """D_opt at each study's largest budget over its own answer, from three runs: the default prior and the one in use."""
     predictions = [row for row in atlas.left_out["predictions"] if row["runs"] == COUNTS[0]]
-    names = [row["study"] for row in predictions if row["prior"] == "atlas"]
+    names = [row["study"] for row in predictions if row["prior"] == atlas.prior]
     figure, ax = style.canvas(7.0, 0.28 * len(names) + 1.0)
-    for prior, colour, shift in (("default", style.PRIOR, -0.17), ("atlas", style.POSTERIOR, 0.17)):
+    for prior, colour, shift in (("default", style.PRIOR, -0.17), (atlas.prior, style.POSTERIOR, 0.17)):
         for row in predictions:
             if row["prior"] == prior:
                 y = names.index(row["study"]) + shift
                 for level, width in (("95", 1.4), ("50", 4.0)):
                     ax.plot(np.array(row["intervals"][level]) / row["truth"], [y, y], color=colour, lw=width, solid_capstyle="butt")
                 ax.plot([row["point"] / row["truth"]], [y], "o", color="white", mec=colour, ms=3.6)
-        ax.text(0.99, 0.03 + 0.05 * (prior == "atlas"), f"{prior} prior", color=colour, ha="right", transform=ax.transAxes)
+        ax.text(0.99, 0.03 + 0.05 * (prior != "default"), f"{_named(prior)} prior", color=colour, ha="right", transform=ax.transAxes)
     ax.axvline(1.0, color=style.INK, lw=0.8)
     ax.set_yticks(range(len(names)), names)
     ax.set_xlim(1e-3, 1e3)
@@ -64,16 +64,16 @@ def intervals(atlas: Atlas) -> Figure:
 
 @style.drawn
 def widths(atlas: Atlas) -> Figure:
-    """The width of the 95 % interval of D_opt by number of runs, a line a study, with either prior."""
+    """The width of the 95 % interval of D_opt by number of runs, a line a study, with the default prior and the one in use."""
     figure, axes = style.canvas(7.0, 2.8, 1, 2, sharey=True)
-    for ax, prior, colour in zip(axes, ("default", "atlas"), (style.PRIOR, style.POSTERIOR), strict=True):
+    for ax, prior, colour in zip(axes, ("default", atlas.prior), (style.PRIOR, style.POSTERIOR), strict=True):
         chosen = [row for row in atlas.left_out["predictions"] if row["prior"] == prior]
         for study in dict.fromkeys(row["study"] for row in chosen):
             own = sorted((row["runs"], row["log_width"] / np.log(10)) for row in chosen if row["study"] == study)
             ax.plot(*zip(*own, strict=True), color=colour, lw=0.8, alpha=0.5)
         ax.plot(COUNTS, [atlas.median_width(prior, runs) / np.log(10) for runs in COUNTS], "o-", color=style.INK, ms=4)
         ax.set_xticks(COUNTS)
-        style.panel(ax, f"{prior} prior", "runs")
+        style.panel(ax, f"{_named(prior)} prior", "runs")
     axes[0].set_ylabel("decades of the 95 % interval")
     return figure
 
@@ -182,8 +182,8 @@ def share(atlas: Atlas) -> str:
 
 
 def decades(atlas: Atlas) -> str:
-    """Median width from three runs, decades."""
-    return text.two(atlas.median_width("atlas", COUNTS[0]) / float(np.log(10)))
+    """Median width from three runs with the prior in use, decades."""
+    return text.two(atlas.median_width(atlas.prior, COUNTS[0]) / float(np.log(10)))
 
 
 def decades_default(atlas: Atlas) -> str:
@@ -192,8 +192,13 @@ def decades_default(atlas: Atlas) -> str:
 
 
 def missed(atlas: Atlas) -> str:
-    """The studies that three runs and the others miss."""
+    """The studies that three runs and the others miss, with the population as it is."""
     return words.enumeration([row["study"] for row in atlas.missed()])
+
+
+def missed_in_use(atlas: Atlas) -> str:
+    """Those that the prior in use misses."""
+    return words.enumeration([row["study"] for row in atlas.missed(prior=atlas.prior)])
 
 
 def places(atlas: Atlas) -> "Markdown":

@@ -9,6 +9,7 @@ from study.articles.atlas import shown
 from study.articles.shared import style, text, words
 from study.atlas.read import Atlas
 from study.atlas.together import COMPUTES
+from study.inference.pooled.two_stage import MODEL
 from study.laws.published import RULE
 
 if TYPE_CHECKING:
@@ -98,8 +99,8 @@ def gate(atlas: Atlas) -> str:
 def apart(atlas: Atlas) -> str:
     """The largest distance of a median between two stages and one model, in s.d."""
     if not atlas.has("joint"):
-        return text.ABSENT
-    return text.two(max(abs(value) for value in atlas.joint["apart"].values()))
+        return "not recorded yet"
+    return f"at most {text.two(max(abs(value) for value in atlas.joint['apart'].values()))} standard deviations"
 
 
 def calibration(atlas: Atlas) -> str:
@@ -108,7 +109,8 @@ def calibration(atlas: Atlas) -> str:
         return "not recorded yet"
     found = atlas.calibration
     p_value = text.two(found["smallest_holm"])
-    return f"{found['finished']} of {found['atlases']} simulated atlases, smallest adjusted p-value {p_value}"
+    earlier = "" if found.get("model") == MODEL else " (of an earlier model)"
+    return f"{found['finished']} of {found['atlases']} simulated atlases{earlier}, smallest adjusted p-value {p_value}"
 
 
 def calibrated(atlas: Atlas) -> str:
