@@ -41,7 +41,7 @@ def coverage(atlas: Atlas) -> "Markdown":
 
 @style.drawn
 def intervals(atlas: Atlas) -> Figure:
-    """D_opt at each study's largest budget over its own answer, from three runs: the default prior and the one in use."""
+    """D_opt at each study's largest budget over its own answer, from three runs, by prior."""
     predictions = [row for row in atlas.left_out["predictions"] if row["runs"] == COUNTS[0]]
     names = [row["study"] for row in predictions if row["prior"] == atlas.prior]
     figure, ax = style.canvas(7.0, 0.28 * len(names) + 1.0)
