@@ -52,7 +52,8 @@ def intervals(atlas: Atlas) -> Figure:
                 for level, width in (("95", 1.4), ("50", 4.0)):
                     ax.plot(np.array(row["intervals"][level]) / row["truth"], [y, y], color=colour, lw=width, solid_capstyle="butt")
                 ax.plot([row["point"] / row["truth"]], [y], "o", color="white", mec=colour, ms=3.6)
-        ax.text(0.99, 0.03 + 0.05 * (prior != "default"), f"{_named(prior)} prior", color=colour, ha="right", transform=ax.transAxes)
+        ax.text(0.99, 0.03 + 0.05 * (prior != "default"), f"{_named(prior)} prior", color=colour, ha="right",
+                transform=ax.transAxes)
     ax.axvline(1.0, color=style.INK, lw=0.8)
     ax.set_yticks(range(len(names)), names)
     ax.set_xlim(1e-3, 1e3)
