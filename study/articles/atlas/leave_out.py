@@ -10,12 +10,13 @@ from study.articles.shared import style, text, words
 from study.atlas.leave_out import COUNTS, FACTORS, HELD
 from study.atlas.read import Atlas
 from study.atlas.three import LAB, TARGET_N
-from study.atlas.verdicts import calibrated, narrower
+from study.atlas.verdicts import HALF, calibrated, narrower
 
 if TYPE_CHECKING:
     from IPython.display import Markdown
 
 LEVELS = ("50", "80", "95")
+WANTED = 1 / 3  # of the default prior's median width from three runs
 OWN = "own-cpu"  # this study's table in the population
 
 
@@ -115,6 +116,19 @@ def widened_hold(atlas: Atlas) -> str:
 def widened_share(atlas: Atlas) -> str:
     """Its median width over the default's, from three runs."""
     return text.two(narrower(atlas, COUNTS[0], atlas.prior))
+
+
+def wanted(atlas: Atlas) -> str:
+    """Whether that is the third that was wanted, for the population as it is and for the prior in use."""
+    return ", ".join(f"{'within' if narrower(atlas, COUNTS[0], prior) <= WANTED else 'above'} it {name}"
+                     for prior, name in (("atlas", "as it is"), (atlas.prior, "in use")))
+
+
+def middle(atlas: Atlas) -> str:
+    """Which way the 50 % interval of the prior in use errs by its bounds: too wide, too narrow, or neither."""
+    inside, studies = atlas.covered(atlas.prior, COUNTS[0], "50")
+    low, high = HALF
+    return "too wide" if inside > high * studies else "too narrow" if inside < low * studies else "as wide as they should be"
 
 
 def three(atlas: Atlas) -> "Markdown":

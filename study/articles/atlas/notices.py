@@ -1,5 +1,6 @@
 """A callout at the head of the article where a record of the atlas is not finished."""
 
+from study.articles.atlas.together import gate
 from study.articles.shared.page import callout
 from study.atlas.read import Atlas
 from study.inference.pooled.two_stage import MODEL, past_gate
@@ -13,7 +14,7 @@ def lacking(atlas: Atlas) -> list[str]:
              for name, command, model in models(atlas) if model != MODEL]
     seen, done, of = atlas.population["diagnostics"], len(atlas.left_out["new_study_without"]), len(atlas.laboratories)
     if not past_gate(seen["rhat"], min(seen["ess_bulk"], seen["ess_tail"])) or seen["divergences"]:
-        parts.append(f"the population is not past its gate (R-hat {seen['rhat']:.3f}): run `study atlas together`")
+        parts.append(f"population.json fails its gate ({gate(atlas)}): run `study atlas together`")
     if done < of:
         parts.append(f"{done} of {of} laboratories are left out: run `study atlas leave-out`")
     parts += [f"{name}.json is not recorded: run `study atlas {command}`"
