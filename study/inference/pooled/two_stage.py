@@ -17,7 +17,8 @@ from scipy import special
 
 from study.inference.parameters import Array
 from study.inference.pooled.coordinates import NAMES, SCALE, SIZE
-from study.inference.pooled.density import Layout, effects, log_density
+from study.inference.pooled.density import effects, log_density
+from study.inference.pooled.layout import Layout
 from study.inference.pooled.population import COVARIATES, Population
 from study.inference.pooled.summary import COMPONENTS, FIRST, UNIT, FirstStage, Summary, likelihood, log_normals
 from study.inference.posterior import ESS, RHAT, Diagnostics

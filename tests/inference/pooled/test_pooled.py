@@ -17,8 +17,9 @@ from study.inference.pooled.coordinates import (
     log_jacobian,
     to_coordinates,
 )
-from study.inference.pooled.density import MEAN, TERMS, Layout, effects, log_density
+from study.inference.pooled.density import effects, log_density
 from study.inference.pooled.informed import Informed, everyone, fit_informed
+from study.inference.pooled.layout import MEAN, TERMS, Layout
 from study.inference.pooled.population import (
     COVARIATES,
     ETA,
