@@ -10,7 +10,7 @@ GRID ?= cpu
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help reproduce report publish release-check readme test test-all test-extras lint lock clean
+.PHONY: help reproduce report publish release-check archive readme test test-all test-extras lint lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -18,6 +18,7 @@ help:
 	@echo "make report        render the articles from the committed records: _site/report/"
 	@echo "make publish       render the articles and keep them as the published edition: report/published/"
 	@echo "make release-check is the published edition of these sources and records?"
+	@echo "make archive       pack the commit with its edition and their sha256, to deposit: build/archive/"
 	@echo "make readme        write the answer of README.md from the committed records"
 	@echo "make test          the fast tests, in minutes"
 	@echo "make test-all      lint, the fast tests, then the slow ones"
@@ -38,6 +39,9 @@ publish: report
 # not part of the tests: a commit to the sources makes the edition stale, and only a release needs a fresh one
 release-check: $(INSTALLED)
 	$(BIN)/study publish --check
+
+archive: $(INSTALLED)
+	$(BIN)/study archive
 
 # the answer and the picture of README.md, from the committed records
 readme: $(INSTALLED)

@@ -13,7 +13,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 
 COMMANDS = (  # in the order `--help` lists them
     "corpus", "run", "status", "fit", "next", "predict", "atlas", "verify", "render", "reproduce", "plan", "calibrate",
-    "published", "readme", "publish", "bench", "gpu-check", "kit",
+    "published", "readme", "publish", "archive", "bench", "gpu-check", "kit",
 )
 
 for _name in COMMANDS:

@@ -143,8 +143,7 @@ def host_memory(config: Config, micro_batch: int | None = None, *, checkpoints: 
     return HEAP * (max(training, 40.0 * config_counts(config).total + HOST_OVERHEAD) if checkpoints else training)
 
 
-def micro_batch(config: Config, available: float, *, shards: int = 1, devices: int = 1,
-                overhead: float = OVERHEAD) -> int | None:
+def micro_batch(config: Config, available: float, *, shards: int = 1, devices: int = 1) -> int | None:
     """The largest micro-batch in tokens, at most `MICRO_TOKENS`, within `FILL` of `available` bytes; None if no sequence is.
 
     It divides the batch of each of the `devices` that share it, so that every pass has one shape.
@@ -152,7 +151,7 @@ def micro_batch(config: Config, available: float, *, shards: int = 1, devices: i
     rows = max(1, config.batch_tokens // config.context // devices)
     fitting = [r for r in range(1, rows + 1)
                if rows % r == 0 and (r == 1 or r * config.context <= MICRO_TOKENS)
-               and memory(config, min(r * config.context, config.batch_tokens), shards=shards, overhead=overhead).total
+               and memory(config, min(r * config.context, config.batch_tokens), shards=shards).total
                <= FILL * available]
     return max(fitting) * config.context if fitting else None
 
@@ -231,7 +230,7 @@ def plan(grid: "Grid", on: Device, count: int, *, price: float | None = None, mf
         CostError: no device, or an impossible mfu or price.
     """
     if count < 1 or not 0 < mfu <= 1 or (price is not None and price < 0):
-        raise CostError("a plan needs at least one device, an mfu in (0, 1] and a price that is not negative")
+        raise CostError("a plan needs --count of at least 1, --mfu above 0 and at most 1, and --price of at least 0")
     runs = tuple(_run_plan(cell.config, cell.role, on, price, mfu, set_up) for cell in grid.cells)
     feasible = [run for run in runs if not run.reason]
     seconds = [run.seconds for run in feasible]

@@ -78,7 +78,8 @@ def predict(grid: Grid, runs: Path, *, seed: int, source: Grid | None = None) ->
         raise PredictionError(f"{path} is written already: a prediction is made once")
     of, cells = source or grid, grid.planned if source else grid.of("held-out")
     if not cells:
-        raise PredictionError(f"the grid {grid.name} holds no run out")
+        raise PredictionError(f"the grid {grid.name} has no held-out run to predict: name another, or a smaller one to fit with "
+                              "--from")
     trained, records = records_of(grid, runs), records_of(of, runs)
     if early := [cell.config.run_id for cell in cells if cell.config.run_id in trained]:
         raise PredictionError(f"{early[0]} is trained already: a prediction is made before its runs")
@@ -127,8 +128,11 @@ def read_prediction(runs: Path, grid: str) -> dict[str, Any] | None:
     return dict(json.loads(path.read_text())) if path.exists() else None
 
 
-def scores(prediction: dict[str, Any], frame: pd.DataFrame, model: str = LAWS[0]) -> pd.DataFrame:
-    """Each predicted run that is trained: run_id, budget, N, D, loss, predicted (median), error of ln L, inside_50/80/95.
+SCORED = ("run_id", "budget", "N", "D", "loss", "predicted", "error", *(f"inside_{key}" for key in PERCENT.values()))
+
+
+def scores(prediction: Mapping[str, Any], frame: pd.DataFrame, model: str = LAWS[0]) -> pd.DataFrame:
+    """Each predicted run that is trained, columns `SCORED`: predicted is the median, error is of ln L, inside_* are true or false.
 
     The loss is the prediction's response; `frame` must have it.
     """
@@ -139,8 +143,7 @@ def scores(prediction: dict[str, Any], frame: pd.DataFrame, model: str = LAWS[0]
             inside = {f"inside_{key}": said[key][0] <= row.loss <= said[key][1] for key in PERCENT.values()}
             rows.append({"run_id": row.run_id, "budget": row.budget, "N": row.N, "D": row.D, "loss": row.loss,
                          "predicted": said["median"], "error": float(np.log(row.loss / said["median"])), **inside})
-    return pd.DataFrame(rows, columns=["run_id", "budget", "N", "D", "loss", "predicted", "error",
-                                       *(f"inside_{key}" for key in PERCENT.values())])
+    return pd.DataFrame(rows, columns=list(SCORED))
 
 
 def _body(grid: Grid, of: Grid, rows: pd.DataFrame, ahead: pd.DataFrame, fits: Fits, reference: dict[str, float],
@@ -156,9 +159,9 @@ def _body(grid: Grid, of: Grid, rows: pd.DataFrame, ahead: pd.DataFrame, fits: F
         "fitted": {"grid": of.name, "runs": len(rows), "sha256": hashlib.sha256(content.encode()).hexdigest(), **reference},
         "models": {law: fit.diagnostics if fit else "unconverged" for law, fit in fits.items()},
         "runs": {row.run_id: {"N": row.N, "D": row.D, "budget": None if math.isnan(row.budget) else row.budget,
-                              **{model: _summary(draws[:, i]) for model, draws in losses.items()}}
+                              **{model: summary(draws[:, i]) for model, draws in losses.items()}}
                  for i, row in enumerate(each(ahead))},
-        "optima": {f"{budget:g}": {model: {"N": _summary(N), "D": _summary(budget / (6 * N))} for model, N in by_model.items()}
+        "optima": {f"{budget:g}": {model: {"N": summary(N), "D": summary(budget / (6 * N))} for model, N in by_model.items()}
                    for budget, by_model in optima.items()},
     }
 
@@ -170,7 +173,8 @@ def _with_mixture(draws: dict[str, Array]) -> dict[str, Array]:
     return {**draws, MIXTURE: np.concatenate(mixed)}
 
 
-def _summary(draws: Array) -> dict[str, Any]:
+def summary(draws: Array) -> dict[str, Any]:
+    """Draws (S,) as a prediction holds them: {"median", "50": [low, high], "80": ..., "95": ...}."""
     found = summarise(draws)
     return {"median": found.median, **{PERCENT[level]: list(ends) for level, ends in found.intervals.items()}}
 

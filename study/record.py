@@ -19,7 +19,6 @@ from study.provenance import ROOT
 
 SCHEMA = 1  # of a record without metrics
 METRICS_SCHEMA = 2  # the same and `metrics`, in the record and as further columns of the curve
-STATUSES = ("complete", "diverged", "failed")
 COMMITTED = ROOT / "runs"  # the records of this checkout
 
 
@@ -126,8 +125,8 @@ class RunRecord:
     """
 
     config: Config
-    status: str  # one of STATUSES
-    reason: str  # why it diverged or failed; "" when complete
+    status: str  # "complete" or "diverged"
+    reason: str  # why it diverged; "" when complete
     parameters: ParameterCounts
     flops_6nd: float  # 6 x (non-embedding + unembedding) x D
     flops_exact: float
@@ -208,6 +207,11 @@ def read_record(directory: Path) -> RunRecord:
 def runs_folder() -> Path:
     """Whose records the articles read: $STUDY_RUNS, by default the committed ones."""
     return Path(os.environ.get("STUDY_RUNS") or COMMITTED)
+
+
+def holding(name: Path, folder: Path) -> Path:
+    """The folder of runs that holds the file or folder `name`: `folder`, else the committed records."""
+    return folder if (folder / name).exists() else COMMITTED
 
 
 def read_runs(path: Path) -> list[RunRecord]:

@@ -17,6 +17,7 @@ A user's own table (`study fit TABLE.csv`) has at least N, D, loss and enters th
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -39,16 +40,10 @@ def table(grid: Grid, records: dict[str, RunRecord]) -> pd.DataFrame:
         record = records.get(cell.config.run_id)
         if record is None:
             continue
-        config, counts, losses = record.config, record.parameters, record.losses
+        losses, size = record.losses, record.bytes_per_token or math.nan
         validation, train, ood = losses.get("validation"), losses.get("train"), losses.get("ood")
         rows.append({
-            "run_id": record.run_id, "arm": cell.arm, "split": cell.split, "role": cell.role,
-            "budget": cell.budget, "factor": cell.factor, "seed": config.seed, "width": config.width, "layers": config.layers,
-            "batch_tokens": config.batch_tokens, "learning_rate": config.learning_rate, "status": record.status,
-            "N": counts.multiplying, "N_non_embedding": counts.non_embedding, "N_total": counts.total,
-            "D": config.tokens, "unique": unique_tokens(config), "bytes_per_token": record.bytes_per_token or math.nan,
-            "bytes": config.tokens * (record.bytes_per_token or math.nan),
-            "C": record.flops_6nd, "C_exact": record.flops_exact,
+            **_design(cell), "status": record.status, "bytes_per_token": size, "bytes": cell.config.tokens * size,
             "loss": validation.nats_per_token if validation else math.nan,
             "loss_se": validation.se if validation else math.nan,
             "bits_per_byte": validation.bits_per_byte if validation else math.nan,
@@ -66,18 +61,8 @@ def unique_tokens(config: Config) -> int:
 
 
 def planned(cells: Sequence[Cell]) -> pd.DataFrame:
-    """The columns that a design alone knows, one row a cell: what a prediction is made of."""
-    rows = []
-    for cell in cells:
-        config, counts = cell.config, config_counts(cell.config)
-        rows.append({
-            "run_id": config.run_id, "arm": cell.arm, "split": cell.split, "role": cell.role, "budget": cell.budget,
-            "factor": cell.factor, "seed": config.seed, "width": config.width, "layers": config.layers,
-            "batch_tokens": config.batch_tokens, "learning_rate": config.learning_rate, "N": counts.multiplying,
-            "N_non_embedding": counts.non_embedding, "N_total": counts.total, "D": config.tokens,
-            "unique": unique_tokens(config), "C": six_nd(config), "C_exact": exact_flops(config),
-        })
-    return pd.DataFrame(rows)
+    """The columns of `PLANNED`, which a design alone knows, one row a cell: what a prediction is made of."""
+    return pd.DataFrame([_design(cell) for cell in cells], columns=PLANNED)
 
 
 def fit_rows(frame: pd.DataFrame) -> pd.DataFrame:
@@ -90,6 +75,20 @@ def held_out_rows(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[(frame["split"] == "held-out") & (frame["status"] == "complete")].reset_index(drop=True)
 
 
+def _design(cell: Cell) -> dict[str, Any]:
+    config, counts = cell.config, config_counts(cell.config)
+    return {
+        "run_id": config.run_id, "arm": cell.arm, "split": cell.split, "role": cell.role, "budget": cell.budget,
+        "factor": cell.factor, "seed": config.seed, "width": config.width, "layers": config.layers,
+        "batch_tokens": config.batch_tokens, "learning_rate": config.learning_rate, "N": counts.multiplying,
+        "N_non_embedding": counts.non_embedding, "N_total": counts.total, "D": config.tokens, "unique": unique_tokens(config),
+        "C": float(six_nd(config)), "C_exact": float(exact_flops(config)),
+    }
+
+
 COLUMNS = ["run_id", "arm", "split", "role", "budget", "factor", "seed", "width", "layers", "batch_tokens", "learning_rate",
            "status", "N", "N_non_embedding", "N_total", "D", "unique", "bytes_per_token", "bytes", "C", "C_exact", "loss",
            "loss_se", "bits_per_byte", "train_loss", "ood_loss", "seconds", "cpu_seconds", "dollars"]
+MEASURED = ("status", "bytes_per_token", "bytes", "loss", "loss_se", "bits_per_byte", "train_loss", "ood_loss", "seconds",
+            "cpu_seconds", "dollars")
+PLANNED = [name for name in COLUMNS if name not in MEASURED]

@@ -77,7 +77,8 @@ def verify(ours: Sequence[RunRecord], theirs: Sequence[RunRecord], *, only: Coll
     seed_sd, repeats = pooled_seed_sd(theirs)
     comparisons = []
     if unknown := sorted(set(only) - set(rerun | reference)):
-        raise StudyError(f"neither side holds {', '.join(unknown)}: give run_ids, the names of the records' directories")
+        raise StudyError(f"no record of {', '.join(unknown)} on either side: --only takes run_ids, the names of the records' "
+                         "folders")
     for run_id in sorted(set(only) or rerun | reference):
         a, b = rerun.get(run_id), reference.get(run_id)
         verdict = MISSING if a is None else NO_REFERENCE if b is None else compare(a, b, seed_sd)

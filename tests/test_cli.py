@@ -23,6 +23,7 @@ BAD_INPUT = {
     "predict": ["predict", "--grid", "no-such-grid"],
     "readme": ["readme", "--grid", "no-such-grid"],
     "publish": ["publish"],
+    "archive": ["archive"],
 }
 
 

@@ -21,7 +21,7 @@ import ctypes, json, sys
 from pathlib import Path
 import numpy as np, psutil, torch, torch._dynamo
 from study.config import RunConfig
-from study.data.tokens import TokenSet
+from study.data.stream import TokenSet
 from study.training import evaluate, loop
 from study.training.language import language
 from tests.makers import token_stream

@@ -110,7 +110,7 @@ def test_a_prediction_is_made_once_and_before_its_runs(tmp_path: Path) -> None:
     train(grid, tmp_path, "fit", "held-out")
     with pytest.raises(PredictionError, match="trained already"):
         predict(grid, tmp_path, seed=0)
-    with pytest.raises(PredictionError, match="holds no run out"):
+    with pytest.raises(PredictionError, match="has no held-out run"):
         predict(named("quick"), tmp_path, seed=0)
     (tmp_path / "predictions").mkdir()
     (tmp_path / "predictions" / "planted.json").write_text("{}")

@@ -5,13 +5,11 @@ from dataclasses import replace
 import numpy as np
 
 from study.analysis.study import CHINCHILLA_C, SEED, TARGET_N, Study, once
-from study.counts import config_counts, config_flops_per_token
+from study.counts import N_CONVENTIONS, config_counts, config_flops_per_token
 from study.inference.answers import NewExperiment, exact_cost_optimum, new_experiment_at
 from study.inference.parameters import Array
 from study.inference.posterior import Posterior
 from study.inference.spec import HEADLINE
-
-CONVENTIONS = ("multiplying", "non_embedding", "total")  # of what N counts
 
 
 def tokens(study: Study) -> Array:
@@ -44,7 +42,7 @@ def measured(study: Study, N: float = TARGET_N) -> NewExperiment:
 def posteriors(study: Study) -> dict[str, Posterior]:
     """The headline's posterior, then that of the same model under the other conventions for N, by importance sampling."""
     out = {HEADLINE.n_convention: study.posterior}
-    for name in CONVENTIONS:
+    for name in N_CONVENTIONS:
         if name not in out:
             out[name] = study.refit(study.fit, replace(HEADLINE, n_convention=name))
     return out

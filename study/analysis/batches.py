@@ -15,7 +15,7 @@ from study.inference.general.draws import LawPosterior, fit_law
 from study.inference.parameters import Array
 from study.laws import c_min
 from study.laws.critical_batch import ONE_LOSS, fall_that_doubles
-from study.laws.law import LawError
+from study.laws.law import BYTES_PER_TOKEN, LawError
 from study.laws.steps import steps_law
 
 SEED = 0
@@ -79,8 +79,8 @@ def at_one_loss(needed: pd.DataFrame) -> LawPosterior:
     return fit_law(ONE_LOSS, needed, seed=SEED, fallback=False)
 
 
-def in_steps(curves: pd.DataFrame, batch: CriticalBatch | None = None, *, floor: bool = True,
-             bytes_per_token: float = 4.3) -> LawPosterior:
+def in_steps(curves: pd.DataFrame, batch: CriticalBatch | None = None, *,
+             bytes_per_token: float = BYTES_PER_TOKEN) -> LawPosterior:
     """L(N, S_min) on curves of runs at a constant rate; points of one curve share an error.
 
     batch: adjusts steps to S_min; without it the batch is taken to be far above the critical one, and S_min = S.
@@ -101,7 +101,7 @@ def in_steps(curves: pd.DataFrame, batch: CriticalBatch | None = None, *, floor:
     if batch is not None:
         critical = np.array([float(np.median(batch.at(float(loss)))) for loss in thin["loss"]])
         steps = c_min.S_min(steps, thin["batch"].to_numpy(dtype=float), critical)
-    return fit_law(steps_law(floor=floor, bytes_per_token=bytes_per_token), thin.assign(S_min=steps), seed=SEED, group="run_id")
+    return fit_law(steps_law(bytes_per_token=bytes_per_token), thin.assign(S_min=steps), seed=SEED, group="run_id")
 
 
 def tuned(curves: pd.DataFrame) -> list[str]:

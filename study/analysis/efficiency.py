@@ -11,6 +11,8 @@ import pandas as pd
 
 from study.analysis.tables import groups
 
+SIZES = 3  # that must reach a level
+
 
 def to_loss(curves: pd.DataFrame, levels: Sequence[float]) -> pd.DataFrame:
     """First crossing of each level by each run's validation loss: run_id, N, batch, level, tokens, steps, C.
@@ -32,22 +34,6 @@ def to_loss(curves: pd.DataFrame, levels: Sequence[float]) -> pd.DataFrame:
             rows.append({"run_id": run_id, "N": float(first["N"]), "batch": float(first["batch"]), "level": float(level),
                          "tokens": seen, "steps": seen / float(first["batch"]), "C": 6.0 * float(first["N"]) * seen})
     return pd.DataFrame(rows, columns=["run_id", "N", "batch", "level", "tokens", "steps", "C"])
-
-
-def final_to_loss(frame: pd.DataFrame, levels: Sequence[float], response: str = "loss") -> pd.DataFrame:
-    """The same from final losses: at each size, tokens to the level interpolated in ln D between two runs of that size."""
-    rows = []
-    for N, group in groups(frame, "N"):
-        ordered = group.groupby("D", as_index=False)[[response, "batch_tokens"]].mean().sort_values("D")
-        x, y = np.log(ordered["D"].to_numpy(dtype=float)), np.log(ordered[response].to_numpy(dtype=float))
-        batch = np.log(ordered["batch_tokens"].to_numpy(dtype=float))
-        for level in levels:
-            if len(x) > 1 and y[-1] <= np.log(level) <= y[0] and np.all(np.diff(y) < 0):
-                at = float(np.interp(np.log(level), y[::-1], x[::-1]))
-                D = float(np.exp(at))
-                rows.append({"N": float(N), "level": float(level), "tokens": D,
-                             "steps": D / float(np.exp(np.interp(at, x, batch))), "C": 6.0 * float(N) * D})
-    return pd.DataFrame(rows, columns=["N", "level", "tokens", "steps", "C"])
 
 
 def best_of_size(needed: pd.DataFrame) -> pd.DataFrame:
@@ -79,10 +65,10 @@ def savings(needed: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["level", "sizes", "fewer", "fewer_steps", "slope", "smallest", "largest"])
 
 
-def levels_between(curves: pd.DataFrame, count: int, *, sizes: int = 3) -> list[float]:
-    """`count` losses, evenly spaced in ln L, that at least `sizes` sizes reach (and none starts below)."""
+def levels_between(curves: pd.DataFrame, count: int) -> list[float]:
+    """`count` losses, evenly spaced in ln L, that at least `SIZES` sizes reach (and none starts below)."""
     lowest = curves.groupby("N")["validation_loss"].min().sort_values()
-    if len(lowest) < sizes:
+    if len(lowest) < SIZES:
         return []
-    low, high = float(lowest.iloc[sizes - 1]), 0.9 * float(curves.groupby("run_id")["validation_loss"].max().min())
+    low, high = float(lowest.iloc[SIZES - 1]), 0.9 * float(curves.groupby("run_id")["validation_loss"].max().min())
     return [float(x) for x in np.exp(np.linspace(np.log(low), np.log(high), count + 1)[:-1])] if low < high else []

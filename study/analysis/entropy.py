@@ -1,11 +1,11 @@
 """Does the fitted E mean the entropy of the text? Grids on texts drawn from Markov chains, whose entropy is known exactly."""
 
-import json
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
+from study.analysis.corpora import corpus_summary
 from study.analysis.study import SEED, TARGET_N, Study, once
 from study.grids import grid
 from study.inference.answers import Summary, summarise
@@ -14,8 +14,8 @@ from study.inference.forms import FormFit, fit_form
 from study.inference.posterior import UnconvergedError
 from study.inference.priors import Priors, priors
 from study.inference.spec import ModelSpec
-from study.predictions import LAWS, read_prediction, scores
-from study.table import fit_rows, records_of, table
+from study.predictions import read_prediction, scores
+from study.table import fit_rows
 
 SOURCES = ("markov-2", "markov-3")  # both the grid and the corpus
 FORMS = ("hoffmann", "nesting")
@@ -61,17 +61,16 @@ def sources(study: Study) -> list[Source]:
     """The texts whose runs are recorded, `FEWEST_BUDGETS` budgets of them at the least."""
     out = []
     for name in SOURCES:
-        design, found, summary = grid(name), study.find(name), study.find(f"corpora/{name}.json")
-        if found is None or summary is None:
+        folder, summary = study.folder_of(name), corpus_summary(study, name)
+        if folder is None or summary is None:
             continue
-        frame = table(design, records_of(design, found.parent))
+        frame = study.frame_of(name)
         rows = fit_rows(frame)
         if rows["budget"].nunique() < FEWEST_BUDGETS:
             continue
-        said = read_prediction(found.parent, name)
-        seen = scores(said, frame, LAWS[0]) if said else pd.DataFrame()
-        entropy = float(json.loads(summary.read_text())["markov"]["entropy"])
-        out.append(Source(name, entropy, rows, len(design.of("fit")), seen))
+        said = read_prediction(folder, name)
+        seen = scores(said, frame) if said else pd.DataFrame()
+        out.append(Source(name, float(summary["markov"]["entropy"]), rows, len(grid(name).of("fit")), seen))
     return out
 
 

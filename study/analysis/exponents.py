@@ -16,19 +16,18 @@ from study.laws.hoffmann import LossSurface
 from study.laws.parabola import fit_parabola
 from study.laws.pearce_song import OMEGA, local_exponent
 
-FEWEST = 3  # sizes of a budget
+FEWEST = 3  # sizes of a budget, and budgets of a range
 
 
-def optima(frame: pd.DataFrame, count: str = "multiplying", *, response: str = "loss") -> pd.DataFrame:
+def optima(frame: pd.DataFrame, count: str = "multiplying") -> pd.DataFrame:
     """Vertex of the parabola of loss in ln N at each budget: budget, C (6 N D with that count), N_opt, loss; edges left out."""
     rows, column = [], N_COLUMNS[count]
     for budget, group in groups(frame, "budget"):
-        path = group.groupby(["N", "D"], as_index=False)[list({column, response})].mean() if column != "N" else (
-            group.groupby(["N", "D"], as_index=False)[[response]].mean())
+        path = group.groupby(["N", "D"], as_index=False)[[*({column} - {"N"}), "loss"]].mean()
         if len(path) < FEWEST:
             continue
         x = np.log(path[column].to_numpy(dtype=float))
-        place, height, bend = (float(value) for value in fit_parabola(x, path[response].to_numpy(dtype=float)))
+        place, height, bend = (float(value) for value in fit_parabola(x, path["loss"].to_numpy(dtype=float)))
         if bend > 0 and x.min() <= place <= x.max():
             order = np.argsort(x)
             D = float(np.exp(np.interp(place, x[order], np.log(path["D"].to_numpy(dtype=float))[order])))
@@ -37,24 +36,24 @@ def optima(frame: pd.DataFrame, count: str = "multiplying", *, response: str = "
     return pd.DataFrame(rows, columns=["budget", "N_opt", "D_opt", "C", "loss"])
 
 
-def by_range(frame: pd.DataFrame, count: str, *, response: str = "loss", fewest: int = 3) -> pd.DataFrame:
+def by_range(frame: pd.DataFrame, count: str) -> pd.DataFrame:
     """Exponents over every run of neighbouring budgets: low, high (FLOP), budgets, exponent, se (nan with two)."""
-    found = optima(frame, count, response=response)
+    found = optima(frame, count)
     rows = []
     for begin, end in itertools.combinations(range(len(found) + 1), 2):
         part = found.iloc[begin:end]
-        if len(part) >= fewest:
+        if len(part) >= FEWEST:
             law: PowerLaw = fit_power_law(part["C"], part["N_opt"])
             rows.append({"low": part["budget"].min(), "high": part["budget"].max(), "budgets": len(part),
                          "exponent": law.exponent, "se": law.exponent_se})
     return pd.DataFrame(rows, columns=["low", "high", "budgets", "exponent", "se"])
 
 
-def by_count(frame: pd.DataFrame, *, response: str = "loss") -> pd.DataFrame:
+def by_count(frame: pd.DataFrame) -> pd.DataFrame:
     """The exponent over all budgets under each count of N: count, exponent, se, budgets."""
     rows = []
     for count in N_COLUMNS:
-        found = optima(frame, count, response=response)
+        found = optima(frame, count)
         if len(found) >= FEWEST:
             law = fit_power_law(found["C"], found["N_opt"])
             rows.append({"count": count, "exponent": law.exponent, "se": law.exponent_se, "budgets": len(found)})
@@ -73,13 +72,13 @@ def predicted_local(surface: LossSurface, sizes: pd.Series, omega: float = OMEGA
     return pd.DataFrame({"N": N, "exponent": local_exponent(surface, N, omega)})
 
 
-def spread_by_depth(frame: pd.DataFrame, count: str, *, response: str = "loss") -> float:
+def spread_by_depth(frame: pd.DataFrame, count: str) -> float:
     """Scatter of ln L about one curve in ln N (a parabola), over runs of one D: how well that count alone predicts the loss.
 
     Kaplan et al., figure 6: with the embedding counted, depths lie apart; without it they fall on one line.
     """
-    rows = frame.dropna(subset=[response])
-    x, y = np.log(rows[N_COLUMNS[count]].to_numpy(dtype=float)), np.log(rows[response].to_numpy(dtype=float))
+    rows = frame.dropna(subset=["loss"])
+    x, y = np.log(rows[N_COLUMNS[count]].to_numpy(dtype=float)), np.log(rows["loss"].to_numpy(dtype=float))
     degree = min(2, len(np.unique(x)) - 1)
     residual = y - np.polyval(np.polyfit(x, y, degree), x)
     freedom = len(x) - degree - 1

@@ -13,7 +13,7 @@ from study.analysis.one_factor import OneFactor, one_factor
 from study.inference.general.draws import LawPosterior, fit_law
 from study.inference.parameters import Array
 from study.laws.kaplan import KaplanSurface
-from study.laws.law import LawError
+from study.laws.law import BYTES_PER_TOKEN, LawError
 from study.laws.overfitting import collapse, excess, overfitting_law, surface
 
 SEED = 0
@@ -38,8 +38,8 @@ class Plateau:
         return float(np.mean(scaled[: len(fixed)] > fixed[: len(scaled)]))
 
 
-def plateau(fixed: pd.DataFrame, scaled: pd.DataFrame, *, response: str = "loss", bytes_per_token: float = 4.3) -> Plateau:
-    """Two arms of one size, columns unique and the response.
+def plateau(fixed: pd.DataFrame, scaled: pd.DataFrame, *, bytes_per_token: float = BYTES_PER_TOKEN) -> Plateau:
+    """Two arms of one size, columns unique and loss.
 
     Raises:
         LawError: too few amounts of text, or the arms hold other sizes.
@@ -47,7 +47,7 @@ def plateau(fixed: pd.DataFrame, scaled: pd.DataFrame, *, response: str = "loss"
     sizes = set(fixed["N"]) | set(scaled["N"])
     if len(sizes) != 1:
         raise LawError(f"a plateau is of one size: these arms hold {len(sizes)}")
-    fits = [one_factor(rows, "unique", response=response, bytes_per_token=bytes_per_token) for rows in (fixed, scaled)]
+    fits = [one_factor(rows, "unique", bytes_per_token=bytes_per_token) for rows in (fixed, scaled)]
     at = float(min(fixed["unique"].max(), scaled["unique"].max()))
     return Plateau(float(sizes.pop()), fits[0], fits[1], at, (fits[0].slope(at), fits[1].slope(at)))
 
@@ -78,7 +78,7 @@ class Overfitting:
         return np.asarray(self.law.alpha_N / self.law.alpha_D)
 
 
-def overfitting(frame: pd.DataFrame, *, response: str = "best_loss", bytes_per_token: float = 4.3) -> Overfitting:
+def overfitting(frame: pd.DataFrame, *, bytes_per_token: float = BYTES_PER_TOKEN) -> Overfitting:
     """Fit the early-stopped losses by N and unique tokens.
 
     Raises:
@@ -86,7 +86,7 @@ def overfitting(frame: pd.DataFrame, *, response: str = "best_loss", bytes_per_t
     """
     if frame["N"].nunique() < 2 or frame["unique"].nunique() < 3:
         raise LawError("overfitting needs two sizes and three amounts of text at least")
-    rows = frame.assign(loss=frame[response])
+    rows = frame.assign(loss=frame["best_loss"])
     posterior = fit_law(overfitting_law(bytes_per_token=bytes_per_token), rows, seed=SEED)
     draws = surface(posterior.theta, posterior.problem.reference)
     middle = KaplanSurface(*(float(np.median(value)) for value in (draws.N_c, draws.D_c, draws.alpha_N, draws.alpha_D)))
@@ -99,11 +99,11 @@ def overfitting(frame: pd.DataFrame, *, response: str = "best_loss", bytes_per_t
     return Overfitting(posterior, draws, points, r)
 
 
-def best_size(frame: pd.DataFrame, response: str = "best_loss") -> pd.DataFrame:
+def best_size(frame: pd.DataFrame) -> pd.DataFrame:
     """The size of lowest early-stopped loss at each amount of text: unique, N, loss, edge (it is the smallest or largest)."""
     rows = []
     for unique, group in frame.groupby("unique"):
-        means = group.groupby("N")[response].mean()
+        means = group.groupby("N")["best_loss"].mean()
         if len(means) > 1:
             best = float(str(means.idxmin()))
             rows.append({"unique": unique, "N": best, "loss": float(means.min()),

@@ -16,6 +16,7 @@ from study.record import RunRecord, clustered_mean
 SEED, DRAWS = 0, 4000
 SIZE, DATA, SYMMETRIES = "size", "data", "symmetries"  # arms
 BUDGETS = 60
+EPOCHS = 4  # of the arms of sizes and of data
 SUMMARIES = ("min", "max", "last")
 
 
@@ -150,9 +151,9 @@ def accuracy(records: Mapping[str, RunRecord], runs: pd.DataFrame, metric: str) 
                     mean + error * np.random.default_rng(SEED).standard_normal(DRAWS))
 
 
-def amounts(runs: pd.DataFrame, base_epochs: int = 4) -> pd.DataFrame:
+def amounts(runs: pd.DataFrame) -> pd.DataFrame:
     """Early-stopped and final loss by size and amount of data, mean over seeds: N, unique, best_loss, loss, best_epoch."""
-    rows = runs[runs["arm"].isin([SIZE, DATA]) & np.isclose(runs["epochs"], base_epochs)]
+    rows = runs[runs["arm"].isin([SIZE, DATA]) & np.isclose(runs["epochs"], EPOCHS)]
     return rows.groupby(["N", "unique"], as_index=False)[["best_loss", "loss", "best_epoch"]].mean()
 
 

@@ -1,5 +1,6 @@
 """The runs that no fit has seen: what was predicted of them, and how they came out."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -7,10 +8,9 @@ import pandas as pd
 
 from study.analysis.study import SEED, Study, once
 from study.analysis.tables import complete
-from study.inference.intervals import central
 from study.inference.parameters import Array
 from study.inference.predictive import predict_losses
-from study.predictions import LAWS, PERCENT, read_prediction, scores, started_before
+from study.predictions import LAWS, PERCENT, read_prediction, scores, started_before, summary
 
 
 @once
@@ -27,22 +27,15 @@ def committed(study: Study) -> dict[str, Any] | None:
 
 @once
 def scored(study: Study) -> pd.DataFrame:
-    """The held-out runs beside what was predicted of them: run_id, budget, N, D, loss, predicted, error (of ln L), inside_50/80/95.
+    """The held-out runs beside what was predicted of them (`predictions.SCORED`).
 
     By the prediction that was made before the runs where there is one, else by the posterior.
     """
     if said := committed(study):
-        return scores(said, study.frame, LAWS[0])
+        return scores(said, study.frame)
     rows = study.held_out
-    frame = rows[["run_id", "budget", "N", "D", "loss"]].reset_index(drop=True)
-    if not len(rows):
-        return frame.assign(predicted=[], error=[], **{f"inside_{name}": [] for name in PERCENT.values()})
-    predicted, loss = predictions(study), rows["loss"].to_numpy()
-    frame = frame.assign(predicted=np.median(predicted, axis=0)).assign(error=lambda one: np.log(one["loss"] / one["predicted"]))
-    for level, name in PERCENT.items():
-        low, high = central(predicted, level, axis=0)
-        frame[f"inside_{name}"] = (loss >= low) & (loss <= high)
-    return frame
+    losses: Iterable[Array] = predictions(study).T if len(rows) else ()
+    return scores({"runs": {run_id: {LAWS[0]: summary(draws)} for run_id, draws in zip(rows["run_id"], losses, strict=True)}}, rows)
 
 
 def coverage(study: Study) -> dict[float, int]:

@@ -7,6 +7,7 @@ from study.analysis.study import Study, once
 from study.analysis.tables import complete, groups, lowest
 from study.inference.parameters import Array
 from study.inference.posterior import Posterior
+from study.inference.scores import rms
 
 
 def residuals(posterior: Posterior, rows: pd.DataFrame) -> Array:
@@ -22,11 +23,6 @@ def by_budget(study: Study) -> pd.DataFrame:
     return pd.DataFrame([{"budget": budget, "runs": len(group), "mean": float(group["residual"].mean()),
                           "rms": rms(group["residual"].to_numpy()), "below": int((group["residual"] < 0).sum())}
                          for budget, group in groups(rows, "budget")])
-
-
-def rms(errors: Array) -> float:
-    """Root of the mean square."""
-    return float(np.sqrt(np.mean(np.square(errors))))
 
 
 def best_run(study: Study) -> pd.Series:

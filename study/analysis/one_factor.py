@@ -4,7 +4,6 @@ Kaplan et al. 2020 (arXiv 2001.08361), figure 1. Each is fitted by L = E + A x^-
 compared by PSIS-LOO and by a forecast of the largest fifth.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +13,7 @@ from study.analysis.tables import groups
 from study.inference.general.compare import Forecast, difference, forecast, loo
 from study.inference.general.draws import LawPosterior, fit_law
 from study.inference.parameters import Array
-from study.laws.law import LawError
+from study.laws.law import BYTES_PER_TOKEN, LawError
 from study.laws.power import power, pure_power
 
 SEED = 0
@@ -44,7 +43,7 @@ class OneFactor:
         return np.asarray(1 - self.floor.mean({self.factor: 2 * x})[:, 0] / self.floor.mean({self.factor: x})[:, 0])
 
 
-def one_factor(points: pd.DataFrame, factor: str, *, response: str = "loss", bytes_per_token: float = 4.3) -> OneFactor:
+def one_factor(points: pd.DataFrame, factor: str, *, response: str = "loss", bytes_per_token: float = BYTES_PER_TOKEN) -> OneFactor:
     """Fit both laws to the points.
 
     Raises:
@@ -67,36 +66,24 @@ def frontier(frame: pd.DataFrame, *, response: str = "loss") -> pd.DataFrame:
     return _averaged(frame, response).sort_values(response).groupby("budget", as_index=False).first().sort_values("C")
 
 
-def at_fixed(frame: pd.DataFrame, factor: str, fixed: str, value: float, *, response: str = "loss") -> pd.DataFrame:
+def at_fixed(frame: pd.DataFrame, factor: str, fixed: str, value: float) -> pd.DataFrame:
     """Loss by `factor` at one value of the other column, interpolated in ln-ln between two runs of each value of the factor.
 
     Never extrapolated: a value of the factor whose runs do not span `value` is left out.
     """
     rows = []
-    for at, group in groups(_averaged(frame, response), factor):
+    for at, group in groups(_averaged(frame, "loss"), factor):
         ordered = group.sort_values(fixed)
         x = np.log(ordered[fixed].to_numpy(dtype=float))
         if len(x) > 1 and x[0] <= np.log(value) <= x[-1]:
-            y = np.log(ordered[response].to_numpy(dtype=float))
-            rows.append({factor: at, fixed: value, response: float(np.exp(np.interp(np.log(value), x, y)))})
-    return pd.DataFrame(rows, columns=[factor, fixed, response])
+            y = np.log(ordered["loss"].to_numpy(dtype=float))
+            rows.append({factor: at, fixed: value, "loss": float(np.exp(np.interp(np.log(value), x, y)))})
+    return pd.DataFrame(rows, columns=[factor, fixed, "loss"])
 
 
-def along(frame: pd.DataFrame, factor: str, fixed: str, value: float, *, response: str = "loss") -> pd.DataFrame:
-    """The runs with one value of the other column exactly, by the factor."""
-    rows = _averaged(frame[frame[fixed] == value], response)
-    return rows[[factor, fixed, response]].sort_values(factor).reset_index(drop=True)
-
-
-def values_spanned(frame: pd.DataFrame, factor: str, fixed: str, candidates: Sequence[float], *,
-                   fewest: int = FEWEST) -> list[float]:
-    """Those candidates at which at least `fewest` values of the factor can be read."""
-    return [value for value in candidates if len(at_fixed(frame, factor, fixed, value)) >= fewest]
-
-
-def ols_slope(points: pd.DataFrame, factor: str, response: str = "loss") -> float:
-    """Least-squares slope of ln y on ln x: the sources' own estimate, for comparison."""
-    return float(np.polyfit(np.log(points[factor].to_numpy(dtype=float)), np.log(points[response].to_numpy(dtype=float)), 1)[0])
+def ols_slope(points: pd.DataFrame, factor: str) -> float:
+    """Least-squares slope of ln L on ln x: the sources' own estimate, for comparison."""
+    return float(np.polyfit(np.log(points[factor].to_numpy(dtype=float)), np.log(points["loss"].to_numpy(dtype=float)), 1)[0])
 
 
 def _averaged(frame: pd.DataFrame, response: str) -> pd.DataFrame:

@@ -1,19 +1,18 @@
 """The two recipes of the study side by side: is there a step in the range, where is it, and what does it do to a prediction?"""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from study.analysis import held_out
+from study.analysis import held_out, seeds
 from study.analysis.study import Study, of, once
-from study.analysis.tables import complete
+from study.analysis.tables import complete, groups
 from study.grids import grid
 from study.inference.parameters import Array
-from study.predictions import LAWS, read_prediction, scores
+from study.predictions import SCORED, read_prediction, scores
 from study.record import Metric
-from study.table import held_out_rows, records_of, table
+from study.table import held_out_rows, records_of
 
 FIRST, SECOND = "cpu", "cpu2"
 PARTS = {FIRST: "parts-source", SECOND: "parts"}  # grids whose loss is measured in parts
@@ -42,24 +41,12 @@ class Frontier:
         return float(self.loss[-1] / np.exp(level + slope * np.log(self.C[-1])) - 1)
 
 
-def frame(study: Study, name: str) -> pd.DataFrame:
-    """The finished runs of a grid, from the first folder that has any."""
-    where = folder(study, name)
-    return table(grid(name), records_of(grid(name), where)) if where else pd.DataFrame()
-
-
-def folder(study: Study, name: str) -> Path | None:
-    """The folder of records that holds runs of the grid."""
-    found = study.find(name)
-    return found.parent if found else None
-
-
 @once
 def frontiers(study: Study) -> list[Frontier]:
     """Of each recipe's grid that is recorded: the lowest mean loss over seeds of each budget."""
     out = []
     for name in (FIRST, SECOND):
-        rows = frame(study, name)
+        rows = study.frame_of(name)
         if not len(rows):
             continue
         rows = complete(rows)
@@ -74,16 +61,10 @@ def seed_sds(study: Study) -> pd.DataFrame:
     """grid, budget, sd of ln L between the seeds of a cell, pooled over the budget's cells, and its degrees of freedom."""
     out = []
     for name in (FIRST, SECOND):
-        rows = frame(study, name)
-        if not len(rows):
-            continue
-        rows = complete(rows).assign(log_loss=lambda one: np.log(one["loss"]))
-        cells = rows.groupby(["budget", "N", "D"])["log_loss"].agg(["size", "var"]).reset_index()
-        cells = cells[cells["size"] > 1]
-        for budget, group in cells.groupby("budget"):
-            freedom = int((group["size"] - 1).sum())
-            out.append({"grid": name, "budget": budget, "freedom": freedom,
-                        "sd": float(np.sqrt((group["var"] * (group["size"] - 1)).sum() / freedom))})
+        rows = study.frame_of(name)
+        for budget, cells in groups(seeds.repeats(complete(rows)), "budget") if len(rows) else []:
+            sd, freedom = seeds.pooled(cells)
+            out.append({"grid": name, "budget": budget, "freedom": freedom, "sd": sd})
     return pd.DataFrame(out, columns=["grid", "budget", "freedom", "sd"])
 
 
@@ -92,7 +73,7 @@ def parts(study: Study) -> pd.DataFrame:
     """grid, budget, part, share of the tokens, and mean loss on them; one row a part of a run that measured them."""
     out = []
     for recipe, name in PARTS.items():
-        where = folder(study, name)
+        where = study.folder_of(name)
         if where is None:
             continue
         for run_id, record in records_of(grid(name), where).items():
@@ -106,21 +87,21 @@ def parts(study: Study) -> pd.DataFrame:
 
 @once
 def tests(study: Study) -> pd.DataFrame:
-    """The held-out runs of both grids beside what was predicted of them: `held_out.scored`'s columns and grid.
+    """The held-out runs of both grids beside what was predicted of them: `predictions.SCORED` and grid.
 
     Of another grid than the study's own by the prediction that was committed before its runs, else by the fast fit.
     """
     out = []
     for name in (FIRST, SECOND):
-        where = folder(study, name)
+        where = study.folder_of(name)
         said = read_prediction(where, name) if where else None
         if name == study.grid.name:
             out.append(held_out.scored(study).assign(grid=name))
         elif said:
-            out.append(scores(said, frame(study, name), LAWS[0]).assign(grid=name))
-        elif where and len(held_out_rows(frame(study, name))):
+            out.append(scores(said, study.frame_of(name)).assign(grid=name))
+        elif where and len(held_out_rows(study.frame_of(name))):
             out.append(held_out.scored(of(grid(name), where, nuts=False)).assign(grid=name))
-    return pd.concat(out, ignore_index=True) if out else pd.DataFrame(columns=["grid", "error", "inside_95", "inside_50"])
+    return pd.concat(out, ignore_index=True) if out else pd.DataFrame(columns=["grid", *SCORED])
 
 
 def _value(metric: Metric) -> float:

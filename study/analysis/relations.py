@@ -85,13 +85,13 @@ def phase(frame: pd.DataFrame) -> Line:
     return line(rows["ratio"], rows["ood_loss"], fitted=4)
 
 
-def noise_scale(curves: pd.DataFrame, bins: int = BINS, *, after: float = TRANSIENT) -> pd.DataFrame:
+def noise_scale(curves: pd.DataFrame, bins: int = BINS) -> pd.DataFrame:
     """B_simple by loss: mean tr(Sigma) over mean |G|^2 of the points in each bin of ln L (a point's own ratio is biased).
 
     Columns loss (geometric mean), noise_scale (tokens), points. A bin whose mean |G|^2 is not positive is left out, and so are
-    the points of the first `after` of a run: the laws hold after an initial transient.
+    the points of the first `TRANSIENT` of a run: the laws hold after an initial transient.
     """
-    rows = curves[curves["tokens"] >= after * curves["D"]]
+    rows = curves[curves["tokens"] >= TRANSIENT * curves["D"]]
     rows = rows[["validation_loss", "gradient_square", "gradient_trace"]].dropna()
     rows = rows.loc[np.isfinite(rows.to_numpy()).all(axis=1)]
     if rows.empty:

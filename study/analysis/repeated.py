@@ -20,7 +20,7 @@ from study.inference.observations import geometric_mean
 from study.inference.parameters import Array
 from study.laws.datablations import DataConstrainedSurface, repeated_law
 from study.laws.hoffmann import LossSurface
-from study.laws.law import Law, LawError
+from study.laws.law import BYTES_PER_TOKEN, Law, LawError
 from study.laws.overfitting import overfitting_law
 from study.published import load
 
@@ -79,9 +79,8 @@ def of_the_law(frame: pd.DataFrame) -> pd.DataFrame:
     return rows.reset_index(drop=True)
 
 
-def fit_repeated(frame: pd.DataFrame, *, response: str = RESPONSE, bytes_per_token: float = 4.3, group: str | None = WIDTH,
-                 seed: int = SEED) -> Repeated:
-    """Fit columns N, D, unique and the response.
+def fit_repeated(frame: pd.DataFrame, *, bytes_per_token: float = BYTES_PER_TOKEN, group: str | None = WIDTH) -> Repeated:
+    """Fit columns N, D, unique and `RESPONSE`.
 
     Raises:
         LawError: fewer than two sizes or two amounts of unique data, or a value that is not a positive number.
@@ -89,8 +88,8 @@ def fit_repeated(frame: pd.DataFrame, *, response: str = RESPONSE, bytes_per_tok
     """
     if frame["N"].nunique() < 2 or frame["unique"].nunique() < 2:
         raise LawError("the law of repeated data needs two sizes and two amounts of data at least")
-    law = repeated_law(bytes_per_token=bytes_per_token, response=response)
-    return Repeated(frame, fit_law(law, frame, seed=seed, reference=reference(frame), group=group))
+    law = repeated_law(bytes_per_token=bytes_per_token, response=RESPONSE)
+    return Repeated(frame, fit_law(law, frame, seed=SEED, reference=reference(frame), group=group))
 
 
 def reference(frame: pd.DataFrame) -> dict[str, float]:

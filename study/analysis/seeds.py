@@ -21,21 +21,29 @@ def runs(study: Study) -> pd.DataFrame:
 
 @once
 def repeated(study: Study) -> pd.DataFrame:
-    """Cells run with more than one seed: budget, N, D, count, and s.d. of ln L between seeds."""
-    rows = runs(study).assign(log_loss=lambda frame: np.log(frame["loss"]))
-    cells = rows.groupby(["budget", "N", "D"]).agg(count=("loss", "size"), sd=("log_loss", "std")).reset_index()
+    """The grid's cells that were run with more than one seed, see `repeats`."""
+    return repeats(runs(study))
+
+
+def repeats(rows: pd.DataFrame) -> pd.DataFrame:
+    """Cells of complete runs with more than one seed: budget, N, D, count, and s.d. of ln L between seeds."""
+    logs = rows.assign(log_loss=np.log(rows["loss"]))
+    cells = logs.groupby(["budget", "N", "D"]).agg(count=("loss", "size"), sd=("log_loss", "std")).reset_index()
     return cells[cells["count"] > 1].reset_index(drop=True)
+
+
+def pooled(cells: pd.DataFrame) -> Sd:
+    """s^2 = sum (n - 1) s_cell^2 / sum (n - 1) over cells, see `repeats`."""
+    freedom = int((cells["count"] - 1).sum())
+    if not freedom:
+        return float("nan"), 0
+    return float(np.sqrt((cells["sd"] ** 2 * (cells["count"] - 1)).sum() / freedom)), freedom
 
 
 def seed_sd(study: Study, budgets: Collection[float] | None = None) -> Sd:
     """Pooled s.d. of ln L between seeds, of all budgets or of some."""
     cells = repeated(study)
-    if budgets is not None:
-        cells = cells[cells["budget"].isin(budgets)]
-    freedom = int((cells["count"] - 1).sum())
-    if not freedom:
-        return float("nan"), 0
-    return float(np.sqrt((cells["sd"] ** 2 * (cells["count"] - 1)).sum() / freedom)), freedom
+    return pooled(cells if budgets is None else cells[cells["budget"].isin(budgets)])
 
 
 def seed_sd_at(study: Study, budget: float) -> Sd:

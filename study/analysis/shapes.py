@@ -8,8 +8,6 @@ import pandas as pd
 from study.analysis.exponents import spread_by_depth
 from study.laws.law import LawError
 
-SHAPES = ("layers", "heads")
-
 
 @dataclass(frozen=True)
 class ShapeEffect:

@@ -1,10 +1,9 @@
 """The study behind the articles: records -> table -> fits -> answers, each computed once and kept in one cache."""
 
-import multiprocessing
 import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from functools import wraps
 from pathlib import Path
@@ -26,6 +25,7 @@ from study.inference.parameters import Parameters
 from study.inference.posterior import Posterior, UnconvergedError, fit_posterior
 from study.inference.priors import draw_prior
 from study.inference.spec import BYTES_PER_TOKEN, HEADLINE, ModelSpec
+from study.pool import pool
 from study.record import COMMITTED, RunRecord, runs_folder
 from study.table import fit_rows, held_out_rows, records_of, table
 
@@ -189,6 +189,16 @@ class Study:
         """The first of `folders` that holds the file or folder `name`, as "published/chinchilla.json"; None where none does."""
         return next((folder / name for folder in self.folders if (folder / name).exists()), None)
 
+    def folder_of(self, name: str) -> Path | None:
+        """The first of `folders` that holds runs of the grid `name`; None where none does."""
+        found = self.find(name)
+        return found.parent if found else None
+
+    def frame_of(self, name: str) -> pd.DataFrame:
+        """`study.table.table` of the finished runs of another grid; without rows or columns where none is recorded."""
+        where = self.folder_of(name)
+        return table(grid(name), records_of(grid(name), where)) if where else pd.DataFrame()
+
     def drawn(self, spec: ModelSpec) -> Fitted:
         """A model's posterior by NUTS; by importance sampling where NUTS does not converge and the model allows it.
 
@@ -238,9 +248,9 @@ def load(name: str | None = None, runs: Path | None = None, *, nuts: bool = True
     """
     study = of(grid(name or os.environ.get("STUDY_GRID") or "cpu"), runs or runs_folder(), nuts=nuts)
     if ahead:
-        pool = ProcessPoolExecutor(os.cpu_count(), mp_context=multiprocessing.get_context("spawn"))
-        study.begun.update({spec: pool.submit(by_nuts, study.fit, spec, study.grid) for spec in ahead})
-        pool.shutdown(wait=False)
+        workers = pool(None)
+        study.begun.update({spec: workers.submit(by_nuts, study.fit, spec, study.grid) for spec in ahead})
+        workers.shutdown(wait=False)
     return study
 
 

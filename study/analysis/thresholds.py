@@ -21,7 +21,7 @@ FEWEST = 7  # runs below a threshold
 SEED = 0
 
 
-def by_threshold(frame: pd.DataFrame, by: str = "budget", *, spec: ModelSpec = SPEC) -> pd.DataFrame:
+def by_threshold(frame: pd.DataFrame, by: str = "budget") -> pd.DataFrame:
     """At every threshold of `by` (budget, N or D): fit the rows at or below it, predict each value above it.
 
     Columns: threshold, above (the value predicted), distance (above / threshold), fitted, predicted, error (r.m.s. of ln L
@@ -35,7 +35,7 @@ def by_threshold(frame: pd.DataFrame, by: str = "budget", *, spec: ModelSpec = S
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", PriorDominatedWarning)
-                posterior = fit_fast(below, spec, seed=SEED, fallback=False)
+                posterior = fit_fast(below, SPEC, seed=SEED, fallback=False)
         except StudyError:
             continue
         for value in values[values > threshold]:
@@ -46,9 +46,3 @@ def by_threshold(frame: pd.DataFrame, by: str = "budget", *, spec: ModelSpec = S
                          **{f"inside_{percent_key(level)}": count / len(above) for level, count in seen.inside.items()}})
     return pd.DataFrame(rows, columns=["threshold", "above", "distance", "fitted", "predicted", "error", "bias", "inside_50",
                                        "inside_80", "inside_95"])
-
-
-def growth(found: pd.DataFrame) -> float:
-    """Slope of ln error on ln distance: how the error of a forecast grows with the extrapolation."""
-    good = found[found["error"] > 0]
-    return float(np.polyfit(np.log(good["distance"]), np.log(good["error"]), 1)[0]) if len(good) > 1 else float("nan")

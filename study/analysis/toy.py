@@ -33,6 +33,7 @@ from study.inference.intervals import LEVELS, central
 from study.inference.parameters import Array, Surface
 from study.inference.spec import ModelSpec
 from study.laws.hoffmann import LossSurface
+from study.laws.law import BYTES_PER_TOKEN
 from study.laws.published import RULE
 
 SEED = 20_260_114
@@ -72,7 +73,7 @@ def replicate(number: int) -> pd.DataFrame:
     rows = []
     for runs in SHAPES:
         N, D, C = cells(runs)
-        design = Design("toy", N, D, np.ones_like(N), 4.3)
+        design = Design("toy", N, D, np.ones_like(N), BYTES_PER_TOKEN)
         truth = TRUTHS[number % len(TRUTHS)].surface(design)
         for noise in NOISES:
             rng = np.random.default_rng([SEED, number, runs, round(1e6 * noise)])

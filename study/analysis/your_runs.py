@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from study.errors import StudyError
-from study.record import COMMITTED, runs_folder
+from study.record import holding, runs_folder
 
 FOLDER, REPLAYS = Path("published") / "your-runs", Path("bench")  # below the folder of runs
 
@@ -54,5 +54,4 @@ class YourRuns:
 
 def recorded() -> YourRuns:
     """The records below `record.runs_folder`; where that has none, the committed ones."""
-    folder = runs_folder()
-    return YourRuns(folder if (folder / FOLDER).is_dir() else COMMITTED)
+    return YourRuns(holding(FOLDER, runs_folder()))

@@ -8,6 +8,7 @@ import numpy as np
 
 from study.articles.shared import text
 
+SURE = 0.975  # share of draws
 Word = Literal["reproduced", "contradicted", "undecided", "not testable here", "not run yet"]
 
 
@@ -38,13 +39,7 @@ def with_interval(draws: Any, form: Callable[[float], str] = text.significant) -
     return f"{form(middle(draws))} {text.interval(*text.central(draws), form)}"
 
 
-def sides(draws: Any, value: float) -> Literal["below", "inside", "above"]:
-    """Where a value lies: inside the draws' 95 % interval, below it or above it."""
-    low, high = text.central(draws)
-    return "below" if value < low else "above" if value > high else "inside"
-
-
-def decided(draws: Any, condition: Callable[[Any], Any], sure: float = 0.975) -> Word:
-    """Reproduced where the condition holds in at least `sure` of the draws, contradicted where it fails in as many."""
+def decided(draws: Any, condition: Callable[[Any], Any]) -> Word:
+    """Reproduced where the condition holds in at least `SURE` of the draws, contradicted where it fails in as many."""
     share = float(np.mean(condition(np.asarray(draws, dtype=float))))
-    return "reproduced" if share >= sure else "contradicted" if share <= 1 - sure else "undecided"
+    return "reproduced" if share >= SURE else "contradicted" if share <= 1 - SURE else "undecided"

@@ -18,10 +18,11 @@ SIZES, BUDGETS = np.geomspace(1e7, 1e9, 7), np.geomspace(1e17, 1e20, 7)
 TARGET = 3e9
 STEPS = 2  # batches after the first runs
 RULES = ("information", "own order")
+SEED = 0
 ERRORS = 3.0  # Monte Carlo standard errors within which a share counts as nominal
 
 
-def bench_coverage(simulations: int, seed: int = 0, *, progress: Callable[[str], None] = lambda _: None) -> dict[str, Any]:
+def bench_coverage(simulations: int, *, progress: Callable[[str], None] = lambda _: None) -> dict[str, Any]:
     """Coverage of ln D_opt(`TARGET`) when the runs are chosen among 49 planned ones, seven sizes at seven budgets.
 
     Every study has its own law and noise, drawn from the prior of the fit, so that an exact posterior covers at its nominal
@@ -29,12 +30,12 @@ def bench_coverage(simulations: int, seed: int = 0, *, progress: Callable[[str],
     rule from the same start. A study whose draws are not reliable counts as failed, and is not among the others.
     """
     spec = ModelSpec(group=None)
-    truths = draw_prior(spec, simulations, seed=seed, bytes_per_token=BYTES_PER_TOKEN)
+    truths = draw_prior(spec, simulations, seed=SEED, bytes_per_token=BYTES_PER_TOKEN)
     seen: dict[str, list[tuple[list[bool], float]]] = {rule: [] for rule in RULES}
     failed = 0
     for index in range(simulations):
         progress(f"study {index + 1} of {simulations}")
-        table, q = simulated(truths.take(np.array([index])), np.random.default_rng([seed, index]))
+        table, q = simulated(truths.take(np.array([index])), np.random.default_rng([SEED, index]))
         try:
             field = ground(table, spec, TARGET, BYTES_PER_TOKEN)
             both = {rule: _held(field, rule, index, q) for rule in RULES}

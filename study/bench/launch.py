@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ from study.launch import ray
 from study.launch.worker import Options
 from study.record import Loss, Provenance, RunRecord, Timing, read_runs
 
-SIZES = (125, 250, 500, 1000, 2000)
+SIZES = (125, 250, 500, 1000, 2000)  # runs of a grid
+SLOTS = 2
 BASE = RunConfig(corpus="sotu", vocabulary=64, width=16, layers=1, heads=1, tokens=256, batch_tokens=256, learning_rate=0.01,
                  context=32)
 
@@ -36,8 +37,8 @@ def trivial_grid(count: int) -> Grid:
     return Grid("trivial", "sotu", tuple(Cell(replace(BASE, seed=seed), "check", "tuning", 1.0) for seed in range(count)))
 
 
-def bench_launch(*, sizes: Sequence[int] = SIZES, slots: int = 2, progress: Callable[[str], None] = print) -> dict[str, Any]:
-    """Seconds a run at each number of runs, `slots` at a time, and the exponent of their growth with it.
+def bench_launch(*, progress: Callable[[str], None] = print) -> dict[str, Any]:
+    """Seconds a run at each number of runs, `SLOTS` at a time, and the exponent of their growth with it.
 
     The cluster is started before the clock. Exponent 0: the overhead of a run does not depend on how many there are.
 
@@ -48,9 +49,9 @@ def bench_launch(*, sizes: Sequence[int] = SIZES, slots: int = 2, progress: Call
     import ray as engine
 
     facts, rows = machine("ray"), []
-    engine.init(address="local", num_cpus=slots, include_dashboard=False, log_to_driver=False, configure_logging=False)
+    engine.init(address="local", num_cpus=SLOTS, include_dashboard=False, log_to_driver=False, configure_logging=False)
     try:
-        for count in (16, *sizes):  # the first starts the workers
+        for count in (16, *SIZES):  # the first starts the workers
             progress(f"{count} runs")
             with tempfile.TemporaryDirectory() as folder, Path("/dev/null").open("w") as silent:
                 start = time.perf_counter()
@@ -62,5 +63,5 @@ def bench_launch(*, sizes: Sequence[int] = SIZES, slots: int = 2, progress: Call
         engine.shutdown()
     measured = rows[1:]
     slope = float(np.polyfit(np.log([row["runs"] for row in measured]), np.log([row["seconds_per_run"] for row in measured]), 1)[0])
-    return {"seconds_per_run": measured[-1]["seconds_per_run"], "growth_exponent": slope, "slots": slots, "rows": measured,
+    return {"seconds_per_run": measured[-1]["seconds_per_run"], "growth_exponent": slope, "slots": SLOTS, "rows": measured,
             "machine": facts, "about": " ".join((bench_launch.__doc__ or "").split("Raises")[0].split())}

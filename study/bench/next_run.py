@@ -21,7 +21,7 @@ OWN = ("cpu", "quick")
 OPEN = ("chinchilla", "misfitting", "llama-3", "marin-comma", "porian-refinedweb-decay", "gadre-c4", "olmo-ladder")
 
 
-def replayed(name: str, starts: int, out: Path, *, runs: Path = COMMITTED, rules: Sequence[str] = RULES,
+def replayed(name: str, starts: int, out: Path, *, rules: Sequence[str] = RULES,
              say: Callable[[str], None] = lambda _: None) -> dict[str, Any]:
     """Replay one table from so many starts (`following.prove`): D_opt of the optimal size of ten times its largest compute.
 
@@ -30,12 +30,12 @@ def replayed(name: str, starts: int, out: Path, *, runs: Path = COMMITTED, rules
     Raises:
         StudyError: an unknown table, or one that cannot be had.
     """
-    return prove(_job(name, runs), None, starts, out, say, file=f"next-run-{name}.json", rules=rules)
+    return prove(_job(name), None, starts, out, say, file=f"next-run-{name}.json", rules=rules)
 
 
-def _job(name: str, runs: Path) -> Job:
+def _job(name: str) -> Job:
     if name in OWN:
-        job = grid_job(name, runs, "auto", 0)
+        job = grid_job(name, COMMITTED, "auto", 0)
         return replace(job, bytes_per_token=float(job.frame["bytes_per_token"].mean()))
     if name not in OPEN:
         raise StudyError(f"unknown table {name!r} to replay: one of {', '.join((*OWN, *OPEN))}")

@@ -11,18 +11,18 @@ def command(
                     typer.Argument(help="train (tokens a second beside transformers), loss (CPU-seconds to a loss "
                                         "beside nanoGPT's recipe), fit, render, launch (Ray), next (replays) or coverage "
                                         "(of intervals after an adaptive choice).")],
-    out: Annotated[Path, typer.Option(help="Where WHAT.json goes.")] = Path("runs/bench"),
+    out: Annotated[Path, typer.Option(help="Folder of the result.")] = Path("runs/bench"),
     device: Annotated[str, typer.Option(help="train: cpu, cuda or auto.")] = "cpu",
     threads: Annotated[int, typer.Option(min=1, help="train: threads of compute.")] = 1,
     widths: Annotated[str, typer.Option(help="train: widths, separated by commas.")] = "32,48,64,96,128,192,256",
     precision: Annotated[str, typer.Option(help="train: float32 or bfloat16.")] = "float32",
     turns: Annotated[int, typer.Option(min=1, help="train, render: how often each arm takes its turn.")] = 5,
-    table: Annotated[str, typer.Option(help="next: an own grid or an open table to replay.")] = "cpu",
-    starts: Annotated[int, typer.Option(min=1, help="next: from so many starts.")] = 50,
+    table: Annotated[str, typer.Option(help="next: the grid or the open table to replay.")] = "cpu",
+    starts: Annotated[int, typer.Option(min=1, help="next: random starts of each rule.")] = 50,
     simulations: Annotated[int, typer.Option(min=1, help="coverage: simulated studies.")] = 200,
     rules: Annotated[str, typer.Option(help="next: rules to replay, separated by commas; all by default.")] = "",
 ) -> None:
-    """Measure on an idle machine what the report says of speed. The file says how busy the machine was.
+    """Measure, side by side, what the report says of speed. Use an idle machine: the file says how busy it was.
 
     Example: `study bench train`
     """

@@ -7,12 +7,17 @@ import typer
 
 
 def command(
-    design: Annotated[str, typer.Option(help="The cells to simulate on: a grid (its fit cells), or three: the lab's.")] = "cpu",
-    draws: Annotated[int, typer.Option(min=1, help="Truths drawn from the prior; replicates with --coverage.")] = 1000,
-    target: Annotated[str, typer.Option(help="A (normal noise, no slope, no group effect) or headline.")] = "headline",
+    design: Annotated[str, typer.Option(
+        help="Where runs are simulated: at the fit cells of a grid, or 'three': those of lab01.")] = "cpu",
+    draws: Annotated[int, typer.Option(
+        min=1, help="Simulated studies, each with a truth drawn from the prior; with --coverage or --toy, replicates.")] = 1000,
+    target: Annotated[str, typer.Option(
+        help="The model: headline, or A (normal noise of constant scale, no group effect).")] = "headline",
     method: Annotated[str, typer.Option(help="fast (importance sampling) or nuts.")] = "fast",
-    coverage: Annotated[bool, typer.Option("--coverage", help="Coverage of intervals against the classical ones.")] = False,
-    toy: Annotated[bool, typer.Option("--toy", help="The toy extrapolation: error of D_opt by distance, 100 draws.")] = False,
+    coverage: Annotated[bool, typer.Option(
+        "--coverage", help="Instead: coverage of the posterior's intervals beside the classical ones.")] = False,
+    toy: Annotated[bool, typer.Option(
+        "--toy", help="Instead: the toy extrapolation, the error of D_opt by its distance; use --draws 100.")] = False,
     out: Annotated[Path, typer.Option(help="Where the study is recorded.")] = Path("runs/calibration"),
     workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 2,
 ) -> None:
@@ -54,7 +59,8 @@ def command(
              else ("quantity", "mean", "spread", "holm", "coverage_95"))
     shown = Table()
     for name in names:
-        shown.add_column(name, justify="left" if isinstance(rows[0][name], str) else "right", no_wrap=True)
+        text = any(isinstance(row[name], str) for row in rows)
+        shown.add_column(name, justify="left" if text else "right", no_wrap=True)
     for row in rows:
         shown.add_row(*(row[name] if isinstance(row[name], str) else f"{row[name]:.3g}" for name in names))
     console.print(shown)

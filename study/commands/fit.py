@@ -22,25 +22,31 @@ def command(
                                                       "standard input.", show_default=False)] = None,
     grid: Annotated[str | None, typer.Option(help="Fit a grid's records in place of a table.")] = None,
     runs: Annotated[Path, typer.Option(help="Where the grid's records are.")] = Path("runs"),
-    predict_n: Annotated[float, typer.Option(help="Parameters to find the tokens for: 1e9 or 1B.", **SIZE)] = 1e9,
-    predict_c: Annotated[float, typer.Option(help="FLOP (6 N D) to find the model and the tokens for.", **SIZE)] = 5.76e23,
-    inference_tokens: Annotated[float | None, typer.Option(help="Tokens to serve: the least training plus inference FLOPs.",
-                                                           show_default=False, **SIZE)] = None,
-    overtrain: Annotated[float | None, typer.Option(help="Tokens a parameter: what such a model costs at --predict-c, in loss and "
-                                                         "compute.", show_default=False)] = None,
-    bytes_per_token: Annotated[float | None, typer.Option(help="Bytes of text a token: 4.3 for a table that does not say.")] = None,
-    drop_highest: Annotated[int, typer.Option(help="Leave out so many of the highest losses; they are listed.")] = 0,
-    columns: Annotated[str, typer.Option(help="Names of the columns: N=params,D=tokens,loss=val_loss.")] = "",
-    loss_unit: Annotated[str, typer.Option(help="nats or bits (a token), bits-per-byte, nats-per-byte or perplexity: what the "
-                                                "header says, else nats.", show_default=False)] = "",
-    rows: Annotated[str, typer.Option(help="auto (repeats once, last checkpoints, repeated text apart), best (of each N, D) or "
-                                           "all.")] = "auto",
-    group: Annotated[str, typer.Option(help="What runs share an error: auto (their width, where a column says it), width, "
-                                            "budget (a column, or nine bins of log C), run or none.")] = "auto",
-    prior: Annotated[str, typer.Option(help="default; or atlas: beside it, the same runs with every open study as the prior.")
-                     ] = "default",
-    out: Annotated[Path | None, typer.Option(help="Where to write; build/fit/NAME by default.", show_default=False)] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of all sampling.")] = 0,
+    predict_n: Annotated[float, typer.Option(
+        help="Model size whose compute-optimal tokens are asked for.", show_default="1B", **SIZE)] = 1e9,
+    predict_c: Annotated[float, typer.Option(
+        help="Compute, FLOP (6 N D), whose optimal size and tokens are asked for.", **SIZE)] = 5.76e23,
+    inference_tokens: Annotated[float | None, typer.Option(
+        help="Tokens to be served: also find the size of least training plus inference FLOPs.", show_default=False, **SIZE)] = None,
+    overtrain: Annotated[float | None, typer.Option(
+        help="Tokens a parameter: also say what such a model costs at --predict-c, in loss and in compute.",
+        show_default=False)] = None,
+    bytes_per_token: Annotated[float | None, typer.Option(
+        help="Bytes of text a token; 4.3 where neither this nor the table says.")] = None,
+    drop_highest: Annotated[int, typer.Option(help="Leave out this many of the highest losses; they are listed.")] = 0,
+    columns: Annotated[str, typer.Option(help="Which column is which: N=size,loss=c4_loss.")] = "",
+    loss_unit: Annotated[str, typer.Option(help="nats or bits (a token), bits-per-byte, nats-per-byte or perplexity. By default "
+                                                "what the header says, else nats.", show_default=False)] = "",
+    rows: Annotated[str, typer.Option(
+        help="Which rows are runs. auto: exact repeats count once, of a run's checkpoints the last does, repeated text is set "
+             "apart; best: the same, and the lowest loss of each (N, D); all.")] = "auto",
+    group: Annotated[str, typer.Option(help="Which runs share an error: those of one width, budget (a column, or nine bins of "
+                                            "log C) or run; none; auto: width where there is such a column.")] = "auto",
+    prior: Annotated[str, typer.Option(
+        help="default, or atlas: also fit the same runs with every open study as the prior.")] = "default",
+    out: Annotated[Path | None, typer.Option(
+        help="Folder of what is written; build/fit/NAME by default.", show_default=False)] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of all sampling.")] = 0,
 ) -> None:
     """Fit L(N, D) = E + A/N^alpha + B/D^beta and say how many tokens a model should see, with intervals, and what to doubt.
 

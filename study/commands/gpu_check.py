@@ -11,9 +11,9 @@ def command(
     out: Annotated[Path, typer.Option(help="Where the result goes.")] = Path("runs/bench/gpu.json"),
     steps: Annotated[int, typer.Option(min=3, help="Steps of each lab01 shape.")] = 30,
 ) -> None:
-    """Speed and MFU at the lab's shapes; losses against the CPU; compile, resume, two processes. Under ten minutes.
+    """Measure speed and MFU at the shapes of lab01, and check losses against the CPU, compilation, resuming and two processes.
 
-    Synthetic text: nothing is fetched. Exit code 1 when a check fails; the file says which.
+    It takes under ten minutes, on synthetic text: nothing is fetched. Exit code 1 when a check fails; the file says which.
 
     Example: `study gpu-check`
     """

@@ -10,10 +10,11 @@ def command(
     what: Annotated[Literal["pack", "unpack"],
                     typer.Argument(help="pack: write the folder to send; unpack: bring its archive in.")],
     archive: Annotated[Path | None, typer.Argument(help="unpack: the records.tar.gz that came back.")] = None,
-    grid: Annotated[list[str] | None, typer.Option(help="pack: the grid whose runs are sent (repeatable), gpu-mini.")] = None,
+    grid: Annotated[list[str] | None, typer.Option(
+        help="pack: a grid whose runs are sent (repeatable); gpu-mini by default.")] = None,
     folder: Annotated[Path, typer.Option(help="The kit: written by pack, compared with by unpack.")] = Path("build/kit"),
-    runs: Annotated[Path, typer.Option(help="Where records are, and where those that came go.")] = Path("runs"),
-    limit: Annotated[float, typer.Option(min=0, help="pack: MiB that the folder may have.")] = 48.0,
+    runs: Annotated[Path, typer.Option(help="Folder of records: pack leaves out what is there, unpack adds to it.")] = Path("runs"),
+    limit: Annotated[float, typer.Option(min=0, help="pack: MiB that the folder may take.")] = 48.0,
 ) -> None:
     """Pack the runs of a grid with their text and code, and bring back what they left.
 

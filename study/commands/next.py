@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from study.fit.following import Following
+    from study.grids.design import Grid
 
 SIZE = {"parser": size, "metavar": "SIZE"}
 
@@ -19,16 +20,20 @@ SIZE = {"parser": size, "metavar": "SIZE"}
 def command(
     table: Annotated[Path | None, typer.Argument(help="A table of runs, as for `study fit`.", show_default=False)] = None,
     grid: Annotated[str | None, typer.Option(help="Choose among a grid's runs that are not done yet.")] = None,
-    budget: Annotated[float, typer.Option(help="FLOP (6 N D) for all runs to add, or dollars with --price.", **SIZE)] = 1e18,
+    budget: Annotated[float, typer.Option(
+        help="What all added runs may cost together: FLOP (6 N D), or dollars with --price.", **SIZE)] = 1e18,
     price: Annotated[float | None, typer.Option(help="Dollars for 1e18 FLOP.", show_default=False)] = None,
-    predict_n: Annotated[float, typer.Option(help="Parameters whose D_opt is wanted.", **SIZE)] = 1e9,
-    most: Annotated[int, typer.Option(min=1, help="Runs at the most.")] = 8,
-    replay: Annotated[int, typer.Option(min=0, help="Instead: replay the finished runs from so many starts, as a proof.")] = 0,
-    columns: Annotated[str, typer.Option(help="Names of the columns: N=params,D=tokens,loss=val_loss.")] = "",
-    group: Annotated[str, typer.Option(help="As for `study fit`: auto, width, budget or none.")] = "auto",
+    predict_n: Annotated[float, typer.Option(help="Model size whose D_opt is asked for.", show_default="1B", **SIZE)] = 1e9,
+    most: Annotated[int, typer.Option(min=1, help="The most runs to choose.")] = 8,
+    replay: Annotated[int, typer.Option(
+        min=0, help="Instead of choosing: replay the finished runs from this many random starts, and compare rules of choice.",
+        )] = 0,
+    columns: Annotated[str, typer.Option(help="Which column is which: N=size,loss=c4_loss.")] = "",
+    group: Annotated[str, typer.Option(help="As for `study fit`: auto, width, budget, run or none.")] = "auto",
     runs: Annotated[Path, typer.Option(help="Where the grid's records are.")] = Path("runs"),
-    out: Annotated[Path | None, typer.Option(help="Where to write; build/next/NAME by default.", show_default=False)] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of all sampling.")] = 0,
+    out: Annotated[Path | None, typer.Option(
+        help="Folder of what is written; build/next/NAME by default.", show_default=False)] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of all sampling.")] = 0,
 ) -> None:
     """Rank the runs that could be trained next by the expected information about D_opt for their price, and choose a batch.
 
@@ -62,8 +67,8 @@ def command(
             body = following.prove(job, predict_n, replay, where, lambda step: status.update(f"replaying: {step}"))
         report_replay(body, console)
         return
-    planned = None if grid is None else _left(grid, runs)
     chosen = None if grid is None else named(grid)
+    planned = None if chosen is None else _left(chosen, runs)
     with console.status("fitting and ranking ..."):
         found = following.follow(job, predict_n, budget, price, most=most, seed=seed, planned=planned)
         files = following.write(found, where, chosen)
@@ -73,19 +78,12 @@ def command(
         console.print(f"train them with study run --grid {where / 'grid.json'}", soft_wrap=True)
 
 
-def _left(name: str, runs: Path) -> "pd.DataFrame":
+def _left(grid: "Grid", runs: Path) -> "pd.DataFrame":
     """The grid's planned runs that have no record yet."""
-    import pandas as pd
+    from study.table import planned, records_of
 
-    from study.counts import config_counts
-    from study.grids import grid
-    from study.table import records_of
-
-    chosen = grid(name)
-    done = records_of(chosen, runs)
-    cells = [cell.config for cell in chosen.planned if cell.config.run_id not in done]
-    rows = [(config.run_id, config_counts(config).multiplying, config.tokens, config.width) for config in cells]
-    return pd.DataFrame(rows, columns=["run_id", "N", "D", "width"])
+    done = records_of(grid, runs)
+    return planned([cell for cell in grid.planned if cell.config.run_id not in done])
 
 
 def _report(found: "Following", console: "Console") -> None:

@@ -7,7 +7,7 @@ import typer
 
 
 def command(
-    grid: Annotated[str, typer.Option(help="The grid to plan: lab01, gpu, cpu, ...")],
+    grid: Annotated[str, typer.Option(help="The grid to plan, such as lab01, gpu or cpu.")],
     device: Annotated[str, typer.Option(help="a100, h100, h200, ... (study/cost.py), or a name with --peak and --memory.")],
     count: Annotated[int, typer.Option(min=1, help="Devices; each run has one.")] = 1,
     price: Annotated[float | None, typer.Option(min=0, help="Dollars a device-hour: what you are charged.")] = None,
@@ -17,7 +17,7 @@ def command(
     memory: Annotated[float | None, typer.Option(min=0, help="GB, in place of the data sheet's.")] = None,
     runs: Annotated[Path, typer.Option(help="Where bench/gpu.json is.")] = Path("runs"),
 ) -> None:
-    """Estimate what a grid would take: memory a run, seconds, dollars, makespan against its lower bound.
+    """Estimate what a grid would take on a device: memory of each run, hours, dollars, and the time until the last run ends.
 
     Example: `study plan --grid lab01 --device h100 --count 8 --price 2.5`
     """

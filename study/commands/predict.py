@@ -8,11 +8,12 @@ import typer
 
 def command(
     grid: Annotated[str, typer.Option(help="The grid whose held-out runs are predicted.")],
-    source: Annotated[str | None, typer.Option("--from", help="Fit this grid instead and predict all runs of the other.")] = None,
+    source: Annotated[str | None, typer.Option(
+        "--from", help="Fit this grid's runs instead, and predict all runs of --grid.")] = None,
     runs: Annotated[Path, typer.Option(help="Where its records are.")] = Path("runs"),
-    seed: Annotated[int, typer.Option(min=0, help="Of all sampling.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of all sampling.")] = 0,
 ) -> None:
-    """Fit a grid's fit split under each law and write runs/predictions/GRID.json: losses of the held-out runs, with intervals.
+    """Fit each law to a grid's fit split and write the losses that it predicts of the held-out runs to runs/predictions/GRID.json.
 
     Of runs that go through their data more than once, as those of `go`, the early-stopped loss is predicted.
 

@@ -8,8 +8,8 @@ import typer
 
 def command(
     rendered: Annotated[Path, typer.Option(help="Folder of the rendered pages and PDFs.")] = Path("_site/report"),
-    check: Annotated[bool, typer.Option("--check", help="Publish nothing: exit with 2 unless the edition is that of the sources "
-                                                        "and records as they are.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Publish nothing; leave with exit code 2 where the sources or records "
+                                                        "changed after the edition.")] = False,
 ) -> None:
     """Copy the rendered articles to `report/published/`, with a manifest that names the commit they were rendered from.
 

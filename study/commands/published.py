@@ -9,8 +9,9 @@ import typer
 def command(
     runs: Annotated[Path, typer.Option("--runs", help="Folder of records; the fits go to published/ in it.")] = Path("runs"),
 ) -> None:
-    """Fit Chinchilla's points by every method, and the law of repeated data to the points of Muennighoff et al., and record the
-    fits, for renders without the tables. Takes two minutes.
+    """Fit Chinchilla's points and those of Muennighoff et al., and record the fits for renders without the tables.
+
+    Chinchilla's by every method, the others by the law of repeated data. It takes two minutes.
 
     Example: `study published`
     """

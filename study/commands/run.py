@@ -15,15 +15,16 @@ if TYPE_CHECKING:
 
 
 def command(
-    grid: Annotated[str, typer.Option(help="The grid to train: quick, sweep, cpu, seeds, lab01, gpu, go; or a file, "
-                                         "as `study next --grid` writes it.")],
+    grid: Annotated[str, typer.Option(
+        help="The grid to train, such as quick, cpu or go; or a file NAME.json, as `study next --grid` writes it.")],
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes (default: one a core, or one a GPU).")] = None,
     runs: Annotated[Path, typer.Option(help="Where records go: RUNS/GRID/RUN_ID/.")] = Path("runs"),
     only: Annotated[list[str] | None, typer.Option(help="Train only this run_id (repeatable).")] = None,
     split: Annotated[str | None, typer.Option(help="Train only the runs of this split: fit, held-out or tuning.")] = None,
     device: Annotated[str | None, typer.Option(
-        help="cpu, cuda, mps, or auto: the first of cuda, mps, cpu (default: cpu for float32 grids, auto for bfloat16).")] = None,
-    threads: Annotated[int, typer.Option(min=1, help="Threads of compute a worker; changes bits, and is recorded.")] = 1,
+         help="cpu, cuda, mps, or auto: the first of cuda, mps, cpu (default: cpu for float32 grids, auto for bfloat16).")] = None,
+    threads: Annotated[int, typer.Option(
+        min=1, help="Threads of each worker. Their number changes the last bits of a loss, and is recorded.")] = 1,
     price: Annotated[float | None, typer.Option(min=0, help="Dollars an hour of one device, for the records.")] = None,
     checkpoint_seconds: Annotated[float, typer.Option(min=0, help="Seconds between checkpoints.")] = 120.0,
     devices_per_run: Annotated[int, typer.Option(min=1, help="GPUs that train one run together, for runs too big for one.")] = 1,
@@ -31,7 +32,7 @@ def command(
     address: Annotated[str | None, typer.Option(help="Ray: the cluster's address, or auto (default: one started here).")] = None,
     storage: Annotated[str | None, typer.Option(
         help="Ray: where checkpoints go when nodes do not share RUNS, e.g. s3://bucket/checkpoints (any fsspec URL).")] = None,
-    mlflow_uri: Annotated[str | None, typer.Option(help="Log records to this MLflow store too (extra `track`).")] = None,
+    mlflow_uri: Annotated[str | None, typer.Option(help="Also log the records to this MLflow store (extra `track`).")] = None,
 ) -> None:
     """Train every run of a grid that has no record yet. Resuming is the default: run the same command again.
 

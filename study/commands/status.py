@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def command(
     grid: Annotated[str, typer.Option(help="The grid to look at.")],
     runs: Annotated[Path, typer.Option(help="Where its records are.")] = Path("runs"),
-    workers: Annotated[int, typer.Option(min=1, help="Worker processes to reckon the hours left for.")] = 2,
+    workers: Annotated[int, typer.Option(min=1, help="Worker processes that the hours left are estimated for.")] = 2,
     price: Annotated[float | None, typer.Option(min=0, help="Dollars an hour of one worker.")] = None,
     log: Annotated[Path | None, typer.Option(help="Also write every point of the recorded runs' curves to this CSV file.")] = None,
 ) -> None:

@@ -9,13 +9,13 @@ import numpy.typing as npt
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _CHUNK = 1 << 22
 _FILTER_BITS = 24
+_SAMPLE = 200_000
 
 
-def ngram_overlap(train: npt.NDArray[np.uint16], validation: npt.NDArray[np.uint16], end: int, n: int = 13,
-                  sample: int = 200_000) -> float:
+def ngram_overlap(train: npt.NDArray[np.uint16], validation: npt.NDArray[np.uint16], end: int, n: int = 13) -> float:
     """Share of validation n-grams of tokens that occur anywhere in the train stream.
 
-    Evenly spaced validation n-grams, at most `sample` of them; those that hold the end-of-text token `end` would
+    Evenly spaced validation n-grams, at most `_SAMPLE` of them; those that hold the end-of-text token `end` would
     cross documents and are left out. Equality is that of 64-bit hashes (false matches of order 1e-6). nan when
     there is no n-gram.
     """
@@ -26,7 +26,7 @@ def ngram_overlap(train: npt.NDArray[np.uint16], validation: npt.NDArray[np.uint
     hashes = hashes[ends[n:] == ends[:-n]]
     if not len(hashes):
         return float("nan")
-    hashes = hashes[np.linspace(0, len(hashes) - 1, min(sample, len(hashes))).astype(np.int64)]
+    hashes = hashes[np.linspace(0, len(hashes) - 1, min(_SAMPLE, len(hashes))).astype(np.int64)]
     return float(seen_hashes(train, hashes, n).mean())
 
 

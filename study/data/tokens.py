@@ -13,11 +13,7 @@ import pooch
 
 from study.data import build, hub, sizes
 from study.data.corpora import FORMAT, Corpus, CorpusError, as_documents, corpus, packaged_documents
-from study.data.overlap import ngram_overlap
-from study.data.stream import TokenSet as TokenSet
-from study.data.stream import batch as batch
-from study.data.stream import train_order as train_order
-from study.data.stream import windows as windows
+from study.data.stream import TokenSet
 from study.data.tokenizer import gpt2_tokenizer, load_tokenizer, train_tokenizer
 from study.data.wheels import read_pins
 
@@ -76,7 +72,7 @@ def prepare(name: str, *, cache: Path | None = None, progress: bool = False, par
     return tokens
 
 
-def encode_for(name: str, tokenizer_of: str, *, cache: Path | None = None, progress: bool = False) -> TokenSet:
+def encode_for(name: str, tokenizer_of: str, *, progress: bool = False) -> TokenSet:
     """The whole text of the packaged corpus `name` in the tokens of `tokenizer_of`, as `validation`; `train` is empty.
 
     For evaluation out of distribution. `bytes_per_token` is that of this text.
@@ -84,14 +80,14 @@ def encode_for(name: str, tokenizer_of: str, *, cache: Path | None = None, progr
     Raises:
         CorpusError: `name` is a hub corpus, which has no end.
     """
-    of, base = corpus(name), prepare(tokenizer_of, cache=cache, progress=progress)
+    of, base = corpus(name), prepare(tokenizer_of, progress=progress)
     if of.hub is not None or of.source:
         raise CorpusError(f"{name} cannot be an out-of-distribution corpus: only a packaged one can")
-    directory = cache_directory(cache) / "corpora" / f"{name}-{_key(of)}-for-{tokenizer_of}-{base.sha256[:12]}"
+    directory = cache_directory() / "corpora" / f"{name}-{_key(of)}-for-{tokenizer_of}-{base.sha256[:12]}"
     if not build.finished(directory):
         with build.building(directory) as temporary, _display(progress) as bar:
             if temporary is not None:
-                documents = packaged_documents(of, cache_directory(cache) / "wheels")
+                documents = packaged_documents(of, cache_directory() / "wheels")
                 tracked = bar.track(documents, description=f"{name}: encoding with the tokenizer of {tokenizer_of}")
                 tokenizer = load_tokenizer(base.directory / "tokenizer.json")
                 build.write_tokens(temporary, tracked, tokenizer, base.vocabulary, 1.0,
@@ -123,22 +119,6 @@ def open_tokens(name: str, directory: Path, *, verify: bool = False) -> TokenSet
     return TokenSet(name=name, directory=directory, vocabulary=manifest["vocabulary"],
                     bytes_per_token=ratio["train"] or ratio["validation"], validation_bytes_per_token=ratio["validation"],
                     sha256=hashlib.sha256(text).hexdigest(), **streams)
-
-
-def unique_tokens(name: str) -> int:
-    """Unique train tokens of a packaged corpus, as measured (`sizes.py`); needs no cache.
-
-    Raises:
-        CorpusError: the corpus's size is not a constant.
-    """
-    if name not in sizes.UNIQUE_TRAIN_TOKENS:
-        raise CorpusError(f"the size of {name} is not recorded: known are {', '.join(sizes.UNIQUE_TRAIN_TOKENS)}")
-    return sizes.UNIQUE_TRAIN_TOKENS[name]
-
-
-def overlap_13gram(tokens: TokenSet) -> float:
-    """Share of (sampled) validation 13-grams of tokens that occur in the train stream; the manifest holds it too."""
-    return ngram_overlap(tokens.train, tokens.validation, tokens.vocabulary - 1, 13)
 
 
 def _build_packaged(of: Corpus, directory: Path, wheels: Path, bar: "Progress") -> None:

@@ -4,14 +4,12 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
-
 from study.errors import StudyError
 from study.fit.fits import Answers, answer
 from study.fit.job import Job, Result
 from study.fit.output import as_json, optimum_json
 from study.inference.answers import Summary, summarise
-from study.inference.intervals import central
+from study.inference.intervals import decades
 from study.inference.parameters import Array
 from study.inference.pooled.informed import everyone, fit_informed
 from study.inference.pooled.prior import atlas_prior, atlas_record
@@ -74,8 +72,8 @@ def section(job: Job, result: Result, beside: Beside) -> str:
     return (f"## With what everyone else measured\n\nThe second column has {len(tables)} open tables of {laboratories} "
             "laboratories as its prior (alpha, beta, E and tokens a parameter), and the same runs.\n\n"
             f"| at {job.predict_n:.3g} parameters | default prior | atlas prior |\n|---|---|---|\n{table}\n\n"
-            f"{verdict} The 95 % interval of D_opt spans {_decades(D):.1f} decades with the default prior and "
-            f"{_decades(other):.1f} with the atlas's.\n")
+            f"{verdict} The 95 % interval of D_opt spans {decades(D):.1f} decades with the default prior and "
+            f"{decades(other):.1f} with the atlas's.\n")
 
 
 def beside_json(job: Job, result: Result, beside: Beside) -> dict[str, Any]:
@@ -86,11 +84,6 @@ def beside_json(job: Job, result: Result, beside: Beside) -> dict[str, Any]:
     khat = seen.khat if isinstance(seen, ImportanceDiagnostics) else None
     return {"posterior": body, "at_N": {"N": job.predict_n, **at_N}, "khat": khat,
             "relation": relation(result.answers.at_N.D, beside.answers.at_N.D), "prior": atlas_record()["provenance"]}
-
-
-def _decades(draws: Array) -> float:
-    low, high = central(draws)
-    return float(np.log10(high / low))
 
 
 def _shown(summary: Summary) -> str:

@@ -138,11 +138,14 @@ def _loss_is_low(loss: Array) -> Doubt | None:
 
 
 def _grows_with_tokens(frame: pd.DataFrame) -> Doubt | None:
-    slopes = _slopes(frame)
-    if slopes is None or max(slopes[0][k] / slopes[1][k] for k in range(2)) < SIGNIFICANT:
+    if (slopes := _slopes(frame)) is None:
         return None
-    name, k = ("D", 1) if slopes[0][1] > slopes[0][0] else ("N", 0)
-    return Doubt("direction", f"the loss grows with {name} (as {name}^{slopes[0][k]:+.2f} at a given other): the law can only fall",
+    in_errors = slopes[0] / slopes[1]
+    k = int(np.argmax(in_errors))
+    if in_errors[k] < SIGNIFICANT:
+        return None
+    name, other = ("N", "D") if k == 0 else ("D", "N")
+    return Doubt("direction", f"the loss grows with {name} (as {name}^{slopes[0][k]:+.2f} at a given {other}): the law can only fall",
                  True)
 
 

@@ -67,7 +67,7 @@ def read_cells(path: Path) -> RawTable:
         if data.startswith(b"PAR1"):
             return _from_frame(name, _parquet(name, data), "Parquet")
         text = _decoded(data)
-    except (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, UnicodeError) as error:
+    except (OSError, EOFError, RuntimeError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, UnicodeError) as error:  # a password
         raise TableError(f"{name} is not a readable CSV, JSON lines, Parquet or XLSX table: {str(error).splitlines()[0]}") from None
     if not text.strip("\ufeff \t\r\n"):
         raise TableError(f"{name} is not a readable CSV table: it is empty")
@@ -217,7 +217,7 @@ def _from_json(name: str, text: str) -> RawTable:
             rows, understood = _json_rows(json.loads(text)), "JSON"
         if not rows or not all(isinstance(row, dict) for row in rows):
             raise ValueError("it is not a list of objects")
-    except ValueError as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise TableError(f"{name} is not a readable JSON table: {str(error).splitlines()[0]}") from None
     return _from_frame(name, pd.json_normalize(rows), understood)
 

@@ -30,7 +30,7 @@ MOST_ROWS = 20_000
 ROUGH_KHAT = 1.0  # below it the draws still have a mean: shown, with a severe doubt, where nothing converges
 FIRST_DRAWS, MOST_DRAWS = 4000, 40_000
 CLASSICAL_ROWS = 1000  # random rows that the Huber fit and curve_fit see, at the most
-BOOTSTRAPPED = 300_000  # rows of all resamples together
+RESAMPLES, BOOTSTRAPPED = 1000, 300_000  # of the Huber fit at the most, and rows of all resamples together
 HUBER_ROWS = 300  # a table of so many rows, or fewer, is descended from every published start
 HUGE = 1e120  # answers beyond it are as good as infinite, and larger ones overflow
 FACTORS = (0.25, 0.5, 2.0, 4.0)  # of N_opt: how much a misjudged size costs
@@ -149,7 +149,7 @@ def draw_posterior(table: pd.DataFrame, spec: ModelSpec, *, seed: int, N0: float
 
 
 def fit_all(table: pd.DataFrame, spec: ModelSpec, *, seed: int, N0: float | None = None, D0: float | None = None,
-            bytes_per_token: float | None = None, prior: Priors | None = None, asked: float = 1e9, resamples: int = 1000) -> Fits:
+            bytes_per_token: float | None = None, prior: Priors | None = None, asked: float = 1e9) -> Fits:
     """The posterior, the Huber fit with its row bootstrap, and curve_fit, of one table. `prior` replaces the default priors."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -163,7 +163,7 @@ def fit_all(table: pd.DataFrame, spec: ModelSpec, *, seed: int, N0: float | None
         with np.errstate(all="ignore"):
             # many rows have one optimum: fewer of the published starts find it
             starts = published_starts()[::max(1, len(some) // HUBER_ROWS)]
-            huber = row_bootstrap(*rows, seed=seed, starts=starts, resamples=min(resamples, BOOTSTRAPPED // len(some)))
+            huber = row_bootstrap(*rows, seed=seed, starts=starts, resamples=min(RESAMPLES, BOOTSTRAPPED // len(some)))
     except (InferenceError, np.linalg.LinAlgError) as error:
         huber = str(error)
     try:

@@ -5,7 +5,6 @@ import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +17,11 @@ from study.fit.job import Job
 from study.grids.design import Grid
 from study.grids.files import written
 from study.inference.known_law import known_law
-from study.inference.next_run import Candidates, Plan, plan
+from study.inference.next_run import Candidates, Plan, group_index, plan
 from study.inference.observations import group_labels
 from study.inference.posterior import Posterior
-from study.inference.replay import RULES, ground, replay
-from study.record import finite
+from study.inference.replay import RULES, flops_to, ground, replay
+from study.record import write_json
 
 SIZES, RATIOS = 14, 12  # of the candidates, in N and in D/N
 BEYOND = 3.0  # times the largest N of the table
@@ -63,8 +62,13 @@ def follow(job: Job, target: float, budget: float, price: float | None, *, most:
     unit = 1.0 if price is None else price / DOLLARS_PER
     candidates = around(drawn.posterior, budget / unit, unit) if planned is None else among(drawn.posterior, planned, unit)
     if not len(candidates.N) or candidates.price.min() > budget:
-        cheapest = f"the cheapest costs {candidates.price.min():.3g}" if len(candidates.N) else "every run of the grid is done"
-        raise StudyError(f"no run to add for {budget:g}: {cheapest}")
+        if not len(candidates.N):
+            why = "no candidate within it is as large as the smallest run of the table" if planned is None else (
+                "every run of the grid is recorded")
+            raise StudyError(f"there is no run to add for --budget {budget:g}: {why}")
+        spent = "FLOP" if price is None else "dollars"
+        cheapest = candidates.price.min()
+        raise StudyError(f"no run can be added for {budget:g} {spent}: the cheapest costs {cheapest:.3g}; raise --budget")
     return Following(drawn, candidates, plan(drawn.posterior, candidates, target, budget, seed=seed, most=most), target, budget,
                      price is not None)
 
@@ -93,14 +97,9 @@ def around(posterior: Posterior, flops: float, unit: float) -> Candidates:
 
 def among(posterior: Posterior, planned: pd.DataFrame, unit: float) -> Candidates:
     """Candidates that a grid names: rows run_id, N, D and what the group effect needs."""
-    spec = posterior.spec
-    labels = group_labels(planned, spec, 6 * planned["N"].to_numpy(dtype=float) * planned["D"].to_numpy(dtype=float))
-    known = {name: k for k, name in enumerate(posterior.rows.groups)}
-    for name in dict.fromkeys(map(str, labels)):
-        known.setdefault(name, len(known))
     N, D = planned["N"].to_numpy(dtype=float), planned["D"].to_numpy(dtype=float)
-    return Candidates(N, D, 6 * N * D * unit, np.array([known[str(name)] for name in labels], dtype=np.int64),
-                      tuple(map(str, planned["run_id"])))
+    labels = group_labels(planned, posterior.spec, 6 * N * D)
+    return Candidates(N, D, 6 * N * D * unit, group_index(posterior, labels), tuple(map(str, planned["run_id"])))
 
 
 def write(found: Following, out: Path, grid: Grid | None = None) -> tuple[str, ...]:
@@ -119,11 +118,11 @@ def write(found: Following, out: Path, grid: Grid | None = None) -> tuple[str, .
             "candidates": [dict(zip(("label", "N", "D", "price", "information"), row, strict=True))
                            for row in zip(c.label, c.N, c.D, c.price, p.information, strict=True)]}
     files: dict[str, Callable[[Path], object]] = {
-        "next.json": partial(_write, json.dumps(finite(body), indent=1, allow_nan=False) + "\n"),
+        "next.json": lambda path: write_json(path, body),
         "next.png": lambda path: next_run(found.drawn.posterior, c, p).savefig(path, dpi=200)}
     if grid is not None:
         cells = tuple(grid.cell(c.label[choice.index]) for choice in p.choices)
-        files["grid.json"] = partial(_write, written(replace(grid, cells=cells)))
+        files["grid.json"] = lambda path: path.write_text(written(replace(grid, cells=cells)))
     return _put(out, files)
 
 
@@ -150,13 +149,8 @@ def prove(job: Job, target: float | None, starts: int, out: Path, say: Callable[
             paths[rule].append({"start": start, "flops": found.flops.tolist(), "width": found.width.tolist(),
                                 "error": found.error.tolist(), "inside": bool(found.inside[-1])})
             body["rules"] = {name: _summary(paths[name], paths["own order"], body["width_of_all"]) for name in RULES if paths[name]}
-            text = json.dumps(finite(body), indent=1, allow_nan=False) + "\n"
-            _put(out, {file: partial(_write, text)})
+            _put(out, {file: lambda path: write_json(path, body)})
     return body
-
-
-def _write(text: str, path: Path) -> None:
-    path.write_text(text)
 
 
 def _recorded(path: Path, body: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
@@ -178,18 +172,16 @@ def _summary(paths: list[dict[str, Any]], own: list[dict[str, Any]], whole: floa
 
 
 def _to(paths: list[dict[str, Any]], base: dict[int, dict[str, Any]], width: float) -> dict[str, Any]:
-    flops = np.array([_flops_to(path, width) for path in paths])
-    own = np.array([_flops_to(base[path["start"]], width) if path["start"] in base else np.inf for path in paths])
+    def spent(path: dict[str, Any]) -> float:
+        return flops_to(path["flops"], path["width"], width * EQUAL)
+
+    flops = np.array([spent(path) for path in paths])
+    own = np.array([spent(base[path["start"]]) if path["start"] in base else np.inf for path in paths])
     both = np.isfinite(flops) & np.isfinite(own)
     shares = flops[both] / own[both]
     return {"reached": float(np.isfinite(flops).mean()), "median_flops": float(np.median(flops)),
             "median_share_of_own_order": float(np.median(shares)) if len(shares) else None,
             "quartiles_of_share": np.quantile(shares, [0.25, 0.75]).tolist() if len(shares) else None}
-
-
-def _flops_to(path: dict[str, Any], width: float) -> float:
-    return next((flops for flops, now in zip(path["flops"], path["width"], strict=True) if now <= width * EQUAL),
-                float("inf"))
 
 
 def _group_of(posterior: Posterior, size: float, fresh: int) -> int:

@@ -173,7 +173,8 @@ def _matches(headers: list[Header], ours: str, used: set[int]) -> list[int]:
 def _single(path: object, names: Sequence[str], source: str, ours: str) -> int:
     at = [index for index, name in enumerate(names) if name == source]
     if len(at) > 1:
-        raise TableError(f"{path} has {len(at)} columns called {source!r}, and {ours} is to be one: rename or remove the others")
+        raise TableError(f"{path} has {len(at)} columns called {source!r}, and {ours} can be read from one only: rename or remove "
+                         "the others")
     return at[0]
 
 

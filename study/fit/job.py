@@ -1,6 +1,5 @@
 """What `study fit` does and leaves behind: fit.json, posterior.nc, iso-flop.png, prediction.md, and runs.csv for a grid."""
 
-import json
 import math
 import shutil
 import tempfile
@@ -27,7 +26,7 @@ from study.inference.priors import Priors
 from study.inference.serving import Overtraining, Serving, overtraining, serving
 from study.inference.spec import HEADLINE, ModelSpec
 from study.laws.hoffmann import LossSurface
-from study.record import finite
+from study.record import write_json
 
 STORED, STORED_CELLS = 4000, 2_000_000  # draws in posterior.nc, and draws x rows of its log likelihood
 
@@ -95,7 +94,7 @@ def table_job(path: Path, columns: str, group: str, drop_highest: int, *, rows: 
     usual = "width" if "width" in kept.columns else "run" if along else None
     chosen = {"auto": usual, "none": None}.get(group, group)
     if group in ("width", "run") and group not in kept.columns:
-        raise StudyError(f"--group {group} needs a {group} column, which {where} lacks: use --group budget or none")
+        raise StudyError(f"--group {group} needs a {group} column, which {where} has not: use --group budget or none")
     if chosen == "run":
         notes.append("run effect: the rows of one run share an error")
     elif chosen is None:
@@ -186,8 +185,7 @@ def run(job: Job, say: Callable[[str], None] = lambda _: None) -> Result:
     scratch = None
     try:
         scratch = _scratch(job.out)
-        body = finite(fit_json(job, fits, answers, argument, found, overtrained))
-        (scratch / "fit.json").write_text(json.dumps(body, indent=1, allow_nan=False) + "\n")
+        write_json(scratch / "fit.json", fit_json(job, fits, answers, argument, found, overtrained))
         (scratch / "prediction.md").write_text(text)
         figure.savefig(scratch / "iso-flop.png", dpi=200)
         stored_inference_data(fits.posterior).to_netcdf(str(scratch / "posterior.nc"), engine="h5netcdf")

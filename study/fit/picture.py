@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from study.articles.shared import laws, style
+from study.fit.fits import HUGE
 from study.inference.answers import Summary, summarise
 from study.inference.intervals import central
 from study.inference.observations import budget_bins
@@ -53,7 +54,7 @@ def _losses(ax: Axes, posterior: Posterior, budgets: Array | None) -> None:
 
 def _fan(ax: Axes, posterior: Posterior, N: float, C: float) -> None:
     rows = posterior.rows
-    tokens = summarise(np.minimum(posterior.draws.D_opt_at(N), 1e120))
+    tokens = summarise(np.minimum(posterior.draws.D_opt_at(N), HUGE))
     low, high = rows.C.min() / 3, 3 * max(rows.C.max(), C, 6 * N * tokens.median)
     grid = np.geomspace(low, high, 80)
     middle = style.fan(ax, grid, posterior.draws.D_opt(grid[:, None]), style.POSTERIOR)

@@ -8,7 +8,7 @@ from study.fit.words import count, decimals, plain, roughly, scientific, short, 
 from study.inference.answers import summarise
 from study.inference.digits import Estimate, estimate
 from study.inference.forms import FormFit
-from study.inference.intervals import central
+from study.inference.intervals import decades
 from study.inference.parameters import Array
 from study.inference.serving import Overtraining, Serving
 from study.laws.published import RULE, published_law
@@ -161,9 +161,7 @@ def _extrapolation(fits: Fits, D: Array, C: Array, N: float) -> str:
                      "interval and check the law at an intermediate compute before spending on the target.")
         else:
             text += " The interval assumes that the same law holds there, a modest extrapolation."
-    low, high = central(D)
-    spread = float(np.log10(high / low))
-    if spread > 1:
+    if (spread := decades(D)) > 1:
         text += f" The interval itself spans {spread:.1f} decades: these runs do not settle the question."
     for warning in fits.warnings:
         text += f" {warning[0].upper()}{warning[1:]}."

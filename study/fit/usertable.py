@@ -47,7 +47,7 @@ def read_table(path: Path, *, columns: dict[str, str] | None = None, keep: Seque
         raise TableError(f"unknown --loss-unit {loss_unit!r}: one of {', '.join(UNITS)}")
     raw = read_cells(path)
     if not len(raw.cells):
-        raise TableError(f"{path} has no rows: it is {', '.join(raw.header)} and nothing below")
+        raise TableError(f"{path} has no rows below its header {', '.join(raw.header)}")
     text = [index for index in range(len(raw.header)) if np.isnan(numbers(raw.cells[index].head(20))).all()]
     found = match(path, raw.header, columns or {}, keep, text)
     checked = "C" in found and {"N", "D"} <= found.keys()  # C beside both is compared with 6ND, not read
@@ -96,7 +96,7 @@ def drop_highest_losses(frame: pd.DataFrame, count: int) -> tuple[pd.DataFrame, 
         TableError: count is negative, or no row would be left.
     """
     if not 0 <= count < max(len(frame), 1):
-        raise TableError(f"cannot drop the {count} highest losses of {len(frame)} runs")
+        raise TableError(f"--drop-highest {count}: it must be 0 or more and leave at least one of the {len(frame)} runs")
     order = frame["loss"].sort_values(ascending=False, kind="stable").index[:count]
     return frame.drop(index=order).reset_index(drop=True), frame.loc[order].reset_index(drop=True)
 
@@ -104,7 +104,7 @@ def drop_highest_losses(frame: pd.DataFrame, count: int) -> tuple[pd.DataFrame, 
 def _nats(loss: Array, unit: str, bytes_per_token: Array | float | None) -> tuple[Array, list[str]]:
     if unit == "perplexity":
         if (loss <= 1).any():
-            raise TableError("a perplexity is above 1, and the loss column has lower values: see --loss-unit")
+            raise TableError("a perplexity is above 1, and the loss column has values of 1 or less: name its unit with --loss-unit")
         return np.log(loss), ["loss = ln perplexity"]
     if unit == "bits":
         return loss * LN2, ["loss = bits x ln 2"]

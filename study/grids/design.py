@@ -81,7 +81,8 @@ class Grid:
         for cell in self.cells:
             if cell.config.run_id == run_id:
                 return cell
-        raise GridError(f"grid {self.name} has no run {run_id!r}: see `study status --grid {self.name}`")
+        raise GridError(f"grid {self.name} has no run {run_id!r}: its {len(self.cells)} runs have names like "
+                        f"{self.cells[0].config.run_id}")
 
 
 def language_config(config: Config) -> RunConfig:

@@ -14,14 +14,14 @@ FOUR = (24, 40, 64, 80)  # 38 k, 79 k, 213 k and 389 k parameters
 UNIQUE = (100_000, 300_000, 1_000_000, 3_000_000, 10_000_000)
 
 
-def fixed(width: int, tokens: float, *, unique: int = 0, seed: int = 0) -> RunConfig:
+def fixed(width: int, tokens: float, *, unique: int = 0) -> RunConfig:
     """A ladder shape that sees `tokens` tokens of the first `unique` ones of the text (0: of all), at the tuned rate and batch."""
     batch = TUNED.batch_tokens(tokens)
     seen = whole_batches(tokens, batch)
     # Windows overlap by one token, so that a pass has one window fewer than unique / context.
     epochs = 1 if not unique else -(-seen // (unique - 2 * DEDUP.context))
     return replace(DEDUP, width=width, layers=LADDER[width], heads=heads(width), tokens=seen, batch_tokens=batch,
-                   learning_rate=TUNED.learning_rate(width, batch), unique_tokens=unique, epochs=epochs, seed=seed)
+                   learning_rate=TUNED.learning_rate(width, batch), unique_tokens=unique, epochs=epochs)
 
 
 def factors() -> Grid:

@@ -20,6 +20,7 @@ from study.laws.parabola import fit_parabola, vertex_of_three
 if TYPE_CHECKING:
     from study.inference.posterior import Posterior
 
+POINTS = 400  # of the search for the least expected loss
 SIZES = 7  # of a new isoFLOP experiment
 SPREAD = 4.0  # its sizes run from N_opt / SPREAD to N_opt x SPREAD
 
@@ -115,16 +116,16 @@ class Allocation:
     expected_loss: float
 
 
-def expected_loss_allocation(law: Law, C: float, *, points: int = 400) -> Allocation:
+def expected_loss_allocation(law: Law, C: float) -> Allocation:
     """argmin over N of E[L(N, C / 6N)] under the posterior: what to train when the law itself is uncertain.
 
     Searched on a grid in ln N over the central 99.8 % of the draws' N_opt, refined by a parabola.
     """
     low, high = np.log(np.quantile(law.N_opt(C), [0.001, 0.999]))
-    ln_N = np.linspace(low, high, points)
+    ln_N = np.linspace(low, high, POINTS)
     expected = np.array([float(np.mean(law.loss(np.exp(x), C / (6.0 * np.exp(x))))) for x in ln_N])
     i = int(np.argmin(expected))
-    if 0 < i < points - 1:
+    if 0 < i < POINTS - 1:
         ln_best = ln_N[i] + (ln_N[1] - ln_N[0]) * float(vertex_of_three(*expected[i - 1 : i + 2]))
     else:
         ln_best = ln_N[i]

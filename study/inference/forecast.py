@@ -13,7 +13,7 @@ from study.errors import StudyError
 from study.inference.fast.fit import fit_fast
 from study.inference.observations import observations, reference
 from study.inference.parameters import Array
-from study.inference.posterior import Posterior, UnconvergedError
+from study.inference.posterior import Posterior
 from study.inference.predictive import predict_losses
 from study.inference.priors import Priors
 from study.inference.scores import Scores, score
@@ -78,7 +78,7 @@ def forecast_test(table: pd.DataFrame, spec: ModelSpec, *, seed: int, N0: float 
     except StudyError as error:
         raise NoForecastError(f"the rest cannot be fitted: {error}") from None
     if not posterior.diagnostics.converged:
-        raise UnconvergedError("the rest's importance draws are not reliable")
+        raise NoForecastError(f"the rest cannot be fitted: its importance draws are not reliable (k-hat {posterior.khat:.2f})")
     above = float(posterior.rows.C.max())
     return Forecast(len(rest), above, float(rows.C[top].max()) / above, len(held),
                     score(predict_losses(posterior, held, seed=seed), held["loss"]), posterior)

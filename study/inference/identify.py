@@ -47,12 +47,12 @@ def coordinates(draws: Parameters, names: Sequence[str] = LAW) -> Array:
     return np.column_stack([getattr(draws, name) if name in LINEAR else np.log(getattr(draws, name)) for name in names])
 
 
-def directions(posterior: Parameters, prior: Parameters, names: Sequence[str] = LAW) -> Directions:
+def directions(posterior: Parameters, prior: Parameters) -> Directions:
     """Eigenvalues of W' S W, S the posterior covariance and W W' the inverse of the prior's, from draws of both."""
-    prior_covariance, covariance = (np.cov(coordinates(draws, names).T) for draws in (prior, posterior))
+    prior_covariance, covariance = (np.cov(coordinates(draws).T) for draws in (prior, posterior))
     whiten = np.linalg.inv(np.linalg.cholesky(prior_covariance))
     values, vectors = np.linalg.eigh(whiten @ covariance @ whiten.T)
-    return Directions(tuple(names), np.asarray(values, dtype=float), np.asarray(vectors, dtype=float))
+    return Directions(LAW, np.asarray(values, dtype=float), np.asarray(vectors, dtype=float))
 
 
 def contraction(posterior: Parameters, prior: Parameters, names: Sequence[str]) -> dict[str, float]:

@@ -29,6 +29,12 @@ def inside(predicted: Array, measured: ArrayLike, levels: Sequence[float] = LEVE
     return out
 
 
+def decades(draws: ArrayLike) -> float:
+    """How many powers of ten the central 95 % interval of positive draws spans."""
+    low, high = central(draws, omit_nan=True)
+    return float(np.log10(high / low))
+
+
 def percent_key(level: float) -> str:
     """A level as the key of a JSON file: "95"."""
     return f"{100 * level:g}"

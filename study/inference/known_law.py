@@ -14,9 +14,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from study.inference.likelihood import noise_scale
+from study.inference.next_run import gaussian_variance
 from study.inference.parameters import Array
 from study.inference.priors import priors
-from study.inference.replay import Ground, first_rows
+from study.inference.replay import Ground, first_rows, flops_to
 from study.inference.spec import BYTES_PER_TOKEN
 
 STEP = 1e-5
@@ -55,7 +56,9 @@ def known_law(field: Ground, slack: Sequence[float], starts: int, *, first: int 
         own, chosen = race(False), race(True)
         for value in targets:
             variance = own[-1][1] * value**2 * (1 + 1e-9)
-            shares[value].append(_flops_to(chosen, variance) / _flops_to(own, variance))
+            by_information, in_order = (flops_to([spent for spent, _ in path], [left for _, left in path], variance)
+                                        for path in (chosen, own))
+            shares[value].append(by_information / in_order)
     return {f"{value:g}": float(np.median(found)) if found else None for value, found in shares.items()}
 
 
@@ -81,12 +84,7 @@ def _linearised(field: Ground) -> tuple[Array, Array, Array, Array]:
         J[np.arange(len(rows)), 5 + rows.group] = 1.0
     slope = np.zeros(5 + groups)
     slope[:5] = [(q(at + step) - q(at - step)) / (2 * STEP) for step in steps]
-    heavy = (p.nu + 3) / (p.nu + 1) if np.all(np.isfinite(p.nu)) else np.ones(len(p))
-    noise = np.median(heavy * noise_scale(p, rows.C[:, None], whole.N0, whole.D0) ** 2, axis=1)
+    noise = np.median(gaussian_variance(p.nu, noise_scale(p, rows.C[:, None], whole.N0, whole.D0)), axis=1)
     prior = priors(whole.spec, field.bytes_per_token or BYTES_PER_TOKEN)
     scales = [prior.E[1], prior.t[1], prior.t[1], prior.exponent[1], prior.exponent[1], *[float(np.median(p.tau))] * groups]
     return J, slope, np.asarray(noise), np.diag(np.array(scales) ** 2)
-
-
-def _flops_to(path: list[tuple[float, float]], variance: float) -> float:
-    return next((flops for flops, now in path if now <= variance), float("inf"))

@@ -13,6 +13,7 @@ simulated losses, which find more where q is far from Gaussian: the ranking is w
 Sources: Lindley 1956; sequential designs under Gaussian conditioning: Krause, Singh and Guestrin 2008 (JMLR 9, 235).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -123,6 +124,21 @@ def _greedy(joint: Joint, now: float, candidates: Candidates, budget: float, mos
     return Plan(now, alone, tuple(choices), ended)
 
 
+def group_index(posterior: Posterior, labels: Iterable[object]) -> NDArray[np.int64]:
+    """Index of each label among the posterior's groups, (K,); labels that it has not seen get the indices after them."""
+    names = [str(label) for label in labels]
+    known = {name: k for k, name in enumerate(posterior.rows.groups)}
+    for name in names:
+        known.setdefault(name, len(known))
+    return np.array([known[name] for name in names], dtype=np.int64)
+
+
+def gaussian_variance(nu: Array, scale: Array) -> Array:
+    """Variance of the normal with the Fisher information of a Student-t: (nu + 3) / (nu + 1) scale^2; scale^2 of a normal."""
+    finite = np.isfinite(nu)
+    return np.asarray(np.where(finite, (nu + 3) / (np.where(finite, nu, 0.0) + 1), 1.0) * scale**2)
+
+
 def variance_gain(posterior: Posterior, candidates: Candidates, *, seed: int) -> Array:
     """ln(1 + Var m / s^2) / 2 of each candidate, (K,): the information about all parameters together (D-optimality)."""
     joint = joint_of(posterior, candidates, 1e9, seed)
@@ -140,7 +156,6 @@ def joint_of(posterior: Posterior, candidates: Candidates, target: float, seed: 
     mean = np.log(law.loss(candidates.N[:, None], candidates.D[:, None])) + u[:, candidates.group].T  # (K, S)
     C = np.minimum(6 * candidates.N * candidates.D, posterior.rows.C.max())  # beyond the runs ln s is not followed
     scale = np.maximum(noise_scale(p, C[:, None], posterior.N0, posterior.D0), 1e-5)
-    heavy = np.where(np.isfinite(p.nu), (p.nu + 3) / (p.nu + 1), 1.0)
     q = np.log(law.D_opt_at(target))
     q = np.clip(q, *np.quantile(q, [TAIL, 1 - TAIL]))
-    return Joint(np.cov(np.vstack([q, mean])), np.asarray(np.median(heavy * scale**2, axis=1)))
+    return Joint(np.cov(np.vstack([q, mean])), np.asarray(np.median(gaussian_variance(p.nu, scale), axis=1)))

@@ -174,8 +174,8 @@ def diagnose(sampled: dict[str, Array], stats: dict[str, Array]) -> Diagnostics:
                        int(stats["diverging"].sum()))
 
 
-def ends_error(posterior: Posterior, values: Array, level: float = 0.95) -> float:
-    """The larger Monte Carlo s.e. of the two ends of a central interval of ln `values` (S,): the relative error of an end.
+def ends_error(posterior: Posterior, values: Array) -> float:
+    """The larger Monte Carlo s.e. of the two ends of the central 95 % interval of ln `values` (S,): the relative error of an end.
 
     Importance draws were resampled, so some are the same: their s.e. is that of the effective ones before.
     """
@@ -184,8 +184,7 @@ def ends_error(posterior: Posterior, values: Array, level: float = 0.95) -> floa
     seen = posterior.diagnostics
     chains = np.log(values).reshape(1 if isinstance(seen, ImportanceDiagnostics) else CHAINS, -1)
     fewer = max(1.0, len(values) / seen.effective) if isinstance(seen, ImportanceDiagnostics) else 1.0
-    ends = ((1 - level) / 2, (1 + level) / 2)
-    return float(np.sqrt(fewer)) * max(float(az.mcse(chains, method="quantile", prob=prob)) for prob in ends)
+    return float(np.sqrt(fewer)) * max(float(az.mcse(chains, method="quantile", prob=prob)) for prob in (0.025, 0.975))
 
 
 def inference_data(posterior: Posterior) -> Any:

@@ -19,9 +19,8 @@ import numpy as np
 from scipy import stats
 
 from study.inference.parameters import NEUTRAL, Array, Parameters, parameters
-from study.inference.spec import BYTES_PER_TOKEN, ModelSpec
-
-NATS_PER_BYTE = 0.40
+from study.inference.spec import ModelSpec
+from study.laws.law import BYTES_PER_TOKEN, NATS_PER_BYTE
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ error against the answer of all rows, by cumulative FLOP. The rules:
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from study.errors import StudyError
 from study.inference.fast.fit import fit_fast
-from study.inference.next_run import Candidates, plan, variance_gain
-from study.inference.observations import Observations, PriorDominatedWarning, geometric_mean, group_labels, observations
+from study.inference.next_run import Candidates, group_index, plan, variance_gain
+from study.inference.observations import Observations, PriorDominatedWarning, group_labels, observations, reference
 from study.inference.parameters import Array
 from study.inference.posterior import Posterior
 from study.inference.spec import ModelSpec
@@ -43,10 +43,10 @@ class Replay:
     inside: NDArray[np.bool_]  # whether the interval holds the median of all rows
     rows: tuple[tuple[int, ...], ...]  # added at each step
 
-    def flops_to(self, width: float) -> float:
-        """FLOP at which the width first falls to `width`; inf where it never does."""
-        reached = np.flatnonzero(self.width <= width)
-        return float(self.flops[reached[0]]) if len(reached) else float("inf")
+
+def flops_to(flops: Iterable[float], width: Iterable[float], least: float) -> float:
+    """FLOP at which a width first falls to `least`; inf where it never does."""
+    return next((float(spent) for spent, now in zip(flops, width, strict=True) if now <= least), float("inf"))
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,7 @@ class Ground:
         """The posterior of these rows. (N0, D0) are those of all rows, so that all fits share one prior."""
         key = tuple(sorted(chosen))
         if key not in self.fits:
-            N0, D0 = geometric_mean(self.rows.N), geometric_mean(self.rows.D)
-            self.fits[key] = _fit(self.table.iloc[list(key)], self.spec, N0, D0, self.bytes_per_token)
+            self.fits[key] = _fit(self.table.iloc[list(key)], self.spec, *reference(self.rows), self.bytes_per_token)
         return self.fits[key]
 
     def answer(self, chosen: Sequence[int]) -> Array:
@@ -142,12 +141,8 @@ def _choose(rule: str, field: Ground, chosen: list[int], left: list[int], size: 
     if rule == "random":
         return [int(index) for index in rng.permutation(left)[:size]]
     posterior = field.fit(chosen)
-    known = {name: k for k, name in enumerate(posterior.rows.groups)}
-    for index in left:
-        known.setdefault(str(field.labels[index]), len(known))
     N, D = field.rows.N[left], field.rows.D[left]
-    group = np.array([known[str(field.labels[index])] for index in left], dtype=np.int64)
-    candidates = Candidates(N, D, 6 * N * D, group, ("",) * len(N))
+    candidates = Candidates(N, D, 6 * N * D, group_index(posterior, field.labels[left]), ("",) * len(N))
     if rule == "D-optimal":
         order = np.argsort(-variance_gain(posterior, candidates, seed=seed) / candidates.price, kind="stable")
         return [left[int(k)] for k in order[:size]]

@@ -39,9 +39,10 @@ def score(predicted: Array, measured: ArrayLike) -> Scores:
     counts = inside(predicted, measured, LEVELS)
     ends = central(logs, 0.95, axis=0)
     within = ((logs >= ends[0]) & (logs <= ends[1])).sum(axis=1)
-    return Scores(counts, float(z.mean()), _rms(z), float(np.mean(seen - middle)), _rms(seen - middle),
+    return Scores(counts, float(z.mean()), rms(z), float(np.mean(seen - middle)), rms(seen - middle),
                   min(1.0, 2 * min(tail, 1 - tail)), float(np.mean(within <= counts[0.95])))
 
 
-def _rms(values: Array) -> float:
+def rms(values: Array) -> float:
+    """Root of the mean square."""
     return float(np.sqrt(np.mean(values**2)))

@@ -28,7 +28,6 @@ class Serving:
     D: Array
     C: Array  # FLOP of training and inference together
     C_chinchilla: Array  # the same for the compute-optimal model
-    N_chinchilla: Array
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ def serving(law: LossSurface, C: float, inference_tokens: float) -> Serving:
     N = np.exp(high)
     D = (law.B / (terms - law.A * N**-law.alpha)) ** (1 / law.beta)
     return Serving(inference_tokens, np.asarray(law.E + terms), N, D, 6 * N * D + 2 * N * inference_tokens,
-                   6 * N0 * D0 + 2 * N0 * inference_tokens, N0)
+                   6 * N0 * D0 + 2 * N0 * inference_tokens)
 
 
 def overtraining(law: LossSurface, C: float, ratio: float) -> Overtraining:

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 from study.counts import C_CONVENTIONS, N_CONVENTIONS
 from study.errors import StudyError
+from study.laws.law import BYTES_PER_TOKEN as BYTES_PER_TOKEN
 
 NOISES = ("student", "normal", "seed")
 GROUPS = ("width", "budget", "run")
 LAWS = ("hoffmann", "kaplan", "nesting")
-BYTES_PER_TOKEN = 4.3  # a usual 32 K-50 K vocabulary on English text: for a user's table that does not say
 
 
 class SpecError(StudyError):

@@ -6,6 +6,7 @@ import json
 import re
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,7 @@ def read_archive(path: Path) -> dict[str, bytes]:
                 file = tar.extractfile(entry)
                 members[entry.name] = file.read() if file else b""
         said = json.loads(members.pop("manifest.json"))
-    except (OSError, EOFError, tarfile.TarError, ValueError, KeyError) as error:
+    except (OSError, EOFError, tarfile.TarError, zlib.error, ValueError, KeyError) as error:
         raise KitError(f"{path} is not a whole archive of a kit ({error}): fetch it again") from None
     if said != {name: hashlib.sha256(body).hexdigest() for name, body in members.items()} or "kit.json" not in members:
         raise KitError(f"{path} was changed on its way: fetch it again")
@@ -70,9 +71,9 @@ def unpack(path: Path, kit: Path, runs: Path, *, known: Mapping[str, str] = CORP
     try:
         sent = json.loads((kit / "kit.json").read_text())
     except (OSError, ValueError) as error:
-        raise KitError(f"{kit} holds no kit ({error}): give the folder that was sent with --kit") from None
+        raise KitError(f"{kit} holds no kit ({error}): name the folder that was sent with --folder") from None
     if json.loads(members["kit.json"]) != sent:
-        raise KitError(f"{path} is of another kit than {kit}")
+        raise KitError(f"{path} is of another kit than {kit}: name the folder that was sent with --folder")
     asked = {(cell["grid"], json.dumps(cell["config"], sort_keys=True)) for cell in sent["cells"]}
     found = []
     with tempfile.TemporaryDirectory() as folder:

@@ -41,20 +41,25 @@ def pack(grids: Sequence[Grid], folder: Path, tokens_of: Callable[[str], TokenSe
     The folder is whole or absent. The cells keep the designs' order, which is that of their value: time may end.
 
     Raises:
-        KitError: the folder is there already, nothing is left to train, the disk is full, or the kit is larger than `limit`.
+        KitError: the folder is there already, nothing is left to train, a run is evaluated on more than its corpus, the disk
+            is full, or the kit is larger than `limit`.
         GridError: a cell is no language model's.
     """
     if folder.exists():
-        raise KitError(f"{folder} is there already: delete it, or choose another folder with --out")
+        raise KitError(f"{folder} is there already: delete it, or choose another with --folder")
     chosen = [(grid.name, cell) for grid in grids for cell in grid.cells
               if not (run_directory(runs, grid.name, cell.config.run_id) / "record.json").exists()]
     if not chosen:
         raise KitError("every run is recorded: there is nothing to pack")
+    for _, cell in chosen:  # there a run is trained and evaluated on one corpus, and no more
+        if cell.arm == "parts" or language_config(cell.config).ood_corpus:
+            raise KitError(f"{cell.config.run_id} is evaluated on more than its corpus, which a kit cannot do: train it with "
+                           "`study run`")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
     except OSError as error:
-        raise KitError(f"cannot write {folder.parent}: {error.strerror or error}; choose another folder with --out") from None
+        raise KitError(f"cannot write {folder.parent}: {error.strerror or error}; choose another with --folder") from None
     try:
         body = _write(chosen, temporary, tokens_of, workers)
         if (size := bytes_of(temporary)) > limit:

@@ -54,10 +54,17 @@ class Kit:
         print(f"{time.monotonic() - self.began:6.1f} s  {line}", flush=True)
 
     def save(self) -> None:
-        """Archive what there is."""
+        """Archive what there is.
+
+        Raises:
+            KitError: the disk refused.
+        """
         with self.lock:
             log = {"speed": self.speed, "runs": self.states, "seconds": time.monotonic() - self.began}
-            write_archive(self.archive, self.work, self.body, log)
+            try:
+                write_archive(self.archive, self.work, self.body, log)
+            except OSError as error:
+                raise KitError(f"cannot write {self.archive}: {error.strerror or error}; records are in {self.work}") from None
 
 
 def main(folder: Path, arguments: Sequence[str]) -> int:
@@ -84,10 +91,10 @@ def main(folder: Path, arguments: Sequence[str]) -> int:
         kit.say(f"{len(body['cells'])} runs on {describe(device)}; {len(shapes)} shapes are being compiled")
         _prepare(kit, warming, said.at_once)
         _train_all(kit, said.at_once or kit.speed["chosen"])
+        kit.save()
     except StudyError as error:
         print(f"study: {error}", file=sys.stderr)
         return 2
-    kit.save()
     states = [state["state"] for state in kit.states.values()]
     kit.say(", ".join(f"{states.count(name)} {name}" for name in ("done", "stopped", "no time", "failed") if name in states))
     return 1 if "failed" in states else 0 if states.count("done") == len(kit.body["cells"]) else 75

@@ -21,6 +21,7 @@ from study.launch.worker import EX_INTERRUPTED, Options
 
 RESTARTS = 5  # of a worker that died (killed, out of memory) before the launcher gives up
 REFRESH_SECONDS = 1.0
+EARLY = tuple(code for number in (signal.SIGTERM, signal.SIGINT) for code in (-number, 128 + number))  # stopped before it trained
 
 
 class LaunchError(StudyError):
@@ -88,7 +89,7 @@ def run_grid(grid: Grid, runs: Path, options: Options, *, only: Sequence[str] = 
             signal.signal(number, handler)
         _stop_all(workers)
     for worker, log in zip(workers, logs, strict=True):
-        if worker.returncode not in (0, EX_INTERRUPTED) and not interrupted.is_set():
+        if worker.returncode not in ((0, EX_INTERRUPTED, *EARLY) if interrupted.is_set() else (0, EX_INTERRUPTED)):
             raise LaunchError(_why(worker, log, grid))
     if interrupted.is_set() or any(worker.returncode == EX_INTERRUPTED for worker in workers):
         console.print("stopped: every run in training was checkpointed; the same command goes on from there")

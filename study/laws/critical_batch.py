@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from study.laws.law import Law, LogNormal, Values
 
 Array = NDArray[np.float64]
-KAPLAN_B, KAPLAN_ALPHA_B = 2e8, 0.21  # tokens; Kaplan et al. 2020, eq. 5.3
+KAPLAN_ALPHA_B = 0.21  # Kaplan et al. 2020, eq. 5.3
 
 
 def steps(S_min: Any, B_crit: Any, batch: ArrayLike) -> Array:

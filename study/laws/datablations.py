@@ -19,12 +19,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from study.laws.hoffmann import FLOPS_PER_PARAMETER_TOKEN, LossSurface, additive
-from study.laws.law import Law, LogNormal, Values
+from study.laws.law import BYTES_PER_TOKEN, NATS_PER_BYTE, Law, LogNormal, Values
 from study.laws.parabola import vertex_of_three
-from study.laws.power import BYTES_PER_TOKEN, EXPONENT, NATS_PER_BYTE
+from study.laws.power import EXPONENT
 
 Array = NDArray[np.float64]
 TERM = LogNormal(math.log(0.3), 1.5)  # nats at the reference, 0.016 to 5.7: that size or data bring nothing must be possible
+DECADES, STEPS = 4.0, 4001  # of the search for N_opt: to each side, and values in all
 HALF_LIFE = LogNormal(math.log(10.0), 1.0)  # repetitions, or times the matched size: 1.4 to 71
 
 
@@ -80,21 +81,21 @@ class DataConstrainedSurface:
         """L(N, D, U), nats a token."""
         return self.unconstrained.loss(*self.effective(N, D, unique))
 
-    def N_opt(self, C: ArrayLike, unique: ArrayLike, *, decades: float = 4.0, steps: int = 4001) -> Array:
+    def N_opt(self, C: ArrayLike, unique: ArrayLike) -> Array:
         """Parameters that minimise L(N, C/6N, U), by a grid in ln N around the unconstrained optimum and a parabola.
 
-        `decades` either side of the unconstrained optimum, `steps` values: within 1e-4 of the minimum in ln N, except where
+        `DECADES` either side of the unconstrained optimum, `STEPS` values: within 1e-4 of the minimum in ln N, except where
         the curve has a kink (D = U), where the grid's own spacing is the error.
         """
         base = np.log(self.unconstrained.N_opt(C))
-        offset = np.linspace(-decades, decades, steps) * np.log(10)
+        offset = np.linspace(-DECADES, DECADES, STEPS) * np.log(10)
         sizes = np.exp(base[..., None] + offset)
         flops, u = np.asarray(C, dtype=float)[..., None], np.asarray(unique, dtype=float)[..., None]
         column = DataConstrainedSurface(
             LossSurface(*(np.asarray(v, dtype=float)[..., None] for v in vars(self.unconstrained).values())),
             np.asarray(self.R_D)[..., None], np.asarray(self.R_N)[..., None])
         height = column.loss(sizes, flops / (FLOPS_PER_PARAMETER_TOKEN * sizes), u)
-        best = np.clip(np.argmin(height, axis=-1), 1, steps - 2)[..., None]
+        best = np.clip(np.argmin(height, axis=-1), 1, STEPS - 2)[..., None]
         shift = vertex_of_three(*(np.take_along_axis(height, best + k, axis=-1)[..., 0] for k in (-1, 0, 1)))
         return np.asarray(np.exp(base + offset[best[..., 0]] + shift * (offset[1] - offset[0])))
 

@@ -12,6 +12,8 @@ import numpy as np
 
 from study.errors import StudyError
 
+NATS_PER_BYTE = 0.40  # of English text: where the prior of E has its median
+BYTES_PER_TOKEN = 4.3  # of English text in a usual vocabulary of 32 K to 50 K: for a table that does not say
 Values = Mapping[str, Any]  # by symbol or by column; floats, numpy arrays or PyTensor variables that broadcast
 
 

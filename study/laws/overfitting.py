@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from study.laws.kaplan import KaplanSurface
-from study.laws.law import Law, LogNormal, Values
+from study.laws.law import BYTES_PER_TOKEN, NATS_PER_BYTE, Law, LogNormal, Values
 from study.laws.nesting import log_norm
-from study.laws.power import BYTES_PER_TOKEN, NATS_PER_BYTE, PURE_EXPONENT
+from study.laws.power import PURE_EXPONENT
 
 Array = NDArray[np.float64]
 
@@ -53,10 +53,3 @@ def collapse(law: KaplanSurface, N: ArrayLike, D: ArrayLike) -> Array:
     """N^(alpha_N/alpha_D) / D, what dL depends on, in units where it is (N/N_c)^(alpha_N/alpha_D) D_c/D."""
     return np.asarray(np.exp(law.alpha_N / law.alpha_D * (np.log(np.asarray(N, dtype=float)) - np.log(law.N_c))
                              + np.log(law.D_c) - np.log(np.asarray(D, dtype=float))))
-
-
-def tokens_without_overfitting(law: KaplanSurface, N: ArrayLike, excess_of: float = 0.02) -> Array:
-    """D at which dL = `excess_of` (E = 0): Kaplan et al., eq. 4.4, D >= 5e3 N^0.74 for their 2 %."""
-    x = np.expm1(np.log1p(excess_of) / law.alpha_D)
-    ratio = np.exp(law.alpha_N / law.alpha_D * (np.log(np.asarray(N, dtype=float)) - np.log(law.N_c)))
-    return np.asarray(ratio * law.D_c / x)

@@ -17,6 +17,7 @@ from study.laws.hoffmann import FLOPS_PER_PARAMETER_TOKEN, LossSurface
 Array = NDArray[np.float64]
 OMEGA = 47_491.0
 KAPLAN_SIZES = (768.0, 1.5e9)  # non-embedding: Kaplan et al. 2020 (arXiv 2001.08361), section 2
+POINTS = 1000  # along them
 
 
 def compute_at(surface: LossSurface, N: ArrayLike, omega: float = OMEGA) -> Array:
@@ -36,11 +37,10 @@ def local_exponent(surface: LossSurface, N: ArrayLike, omega: float = OMEGA) -> 
     return np.asarray(1 / (1 + (surface.alpha * slope - bend) / surface.beta))
 
 
-def fitted_exponent(surface: LossSurface, sizes: tuple[float, float] = KAPLAN_SIZES, omega: float = OMEGA,
-                    points: int = 1000) -> float:
-    """Exponent of a power law through N_opt(C), least squares of ln N on ln C at sizes evenly spaced in ln N."""
-    n = np.geomspace(*sizes, points)
-    return float(np.polyfit(np.log(compute_at(surface, n, omega)), np.log(n), 1)[0])
+def fitted_exponent(surface: LossSurface) -> float:
+    """Exponent of a power law through N_opt(C), least squares of ln N on ln C at `KAPLAN_SIZES`, evenly spaced in ln N."""
+    n = np.geomspace(*KAPLAN_SIZES, POINTS)
+    return float(np.polyfit(np.log(compute_at(surface, n, OMEGA)), np.log(n), 1)[0])
 
 
 def _total(n: Array, omega: float) -> tuple[Array, Array]:

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.laws.law import Law, LogNormal, Values
+from study.laws.law import BYTES_PER_TOKEN, NATS_PER_BYTE, Law, LogNormal, Values
 
-NATS_PER_BYTE, BYTES_PER_TOKEN = 0.40, 4.3
 EXPONENT, PURE_EXPONENT = LogNormal(math.log(0.35), 0.4), LogNormal(math.log(0.15), 0.8)
 TERM = LogNormal(0.0, 1.0)  # nats at the reference
 Array = NDArray[np.float64]
@@ -39,19 +38,9 @@ def pure_power(column: str, *, response: str = "loss", relative: bool = False,
     return Law(f"A {column}^-alpha", (column,), {"t": term, "alpha": exponent}, mean, response, relative)
 
 
-def gain(before: Array, after: Array) -> Array:
-    """Share by which y falls: 1 - after / before, per draw."""
-    return np.asarray(1 - after / before)
-
-
 def doubling(alpha: Any) -> Array:
     """Share by which a pure power law falls when its factor doubles: 1 - 2^-alpha."""
     return np.asarray(-np.expm1(-np.log(2.0) * np.asarray(alpha, dtype=float)))
-
-
-def exponent_of_doubling(share: Any) -> Array:
-    """The exponent that a fall of `share` a doubling implies: the inverse of `doubling`."""
-    return np.asarray(-np.log1p(-np.asarray(share, dtype=float)) / np.log(2.0))
 
 
 # Kaplan et al. 2020, table 5 and section 1.2: exponents of one factor each, and the scale where L = 1 nat

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from study.laws.hoffmann import additive
-from study.laws.law import Law, LogNormal, Values
-from study.laws.power import BYTES_PER_TOKEN, EXPONENT, NATS_PER_BYTE, PURE_EXPONENT
+from study.laws.law import BYTES_PER_TOKEN, NATS_PER_BYTE, Law, LogNormal, Values
+from study.laws.power import EXPONENT, PURE_EXPONENT
 
 KAPLAN = {"alpha_N": 0.077, "alpha_S": 0.76, "N_c": 6.5e13, "S_c": 2.1e3}  # table 3
 

@@ -26,11 +26,13 @@ def pick(name: str = "auto") -> torch.device:
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not present.get(name.split(":")[0], False):
+    kind, colon, index = name.partition(":")
+    count = {"cpu": 1, "cuda": torch.cuda.device_count() if torch.cuda.is_available() else 0,
+             "mps": int(torch.backends.mps.is_available())}.get(kind, 0)
+    if not count or (colon and not (index.isdecimal() and int(index) < count)):
         raise DeviceError(f"device {name!r} is not available here: use --device cpu, or auto")
     if name == "cuda" and "LOCAL_RANK" in os.environ:
-        name = f"cuda:{int(os.environ['LOCAL_RANK']) % torch.cuda.device_count()}"
+        name = f"cuda:{int(os.environ['LOCAL_RANK']) % count}"
     return torch.device(name)
 
 
@@ -48,13 +50,13 @@ def synchronise(device: torch.device) -> None:
 
 
 @cache
-def matmul_peak(device: torch.device, precision: str, threads: int, size: int = 0) -> float:
+def matmul_peak(device: torch.device, precision: str, threads: int) -> float:
     """FLOP/s of a large square matrix product in this precision: the best of twenty, measured once a process.
 
     Of as many as begin within a second: without bfloat16 units a CPU takes seconds for one in bfloat16.
     """
     del threads  # part of the key: the measurement depends on it
-    size = size or (1024 if device.type == "cpu" else 8192)
+    size = 1024 if device.type == "cpu" else 8192
     dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
     a, b = (torch.randn(size, size, device=device, dtype=dtype) for _ in range(2))
     times: list[float] = []

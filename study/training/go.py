@@ -45,7 +45,8 @@ def check_fit(data: PositionSet, config: GoConfig, team: int = 1) -> None:
         ConfigError: more positions than there are, none to test on, or a batch of unequal parts.
     """
     if config.batch % team:
-        raise ConfigError(f"{config.run_id}: a batch of {config.batch} positions has no {team} equal parts")
+        raise ConfigError(f"{config.run_id}: a batch of {config.batch} positions has no {team} equal parts: "
+                          "choose --devices-per-run that divides it")
     if config.positions > len(data.train):
         raise ConfigError(f"{config.run_id} wants {config.positions} train positions; {data.name} has {len(data.train)}")
     if not len(data.test):

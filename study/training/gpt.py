@@ -21,11 +21,11 @@ def norm(x: Tensor) -> Tensor:
     return F.rms_norm(x, (x.size(-1),))
 
 
-def rotary_table(context: int, head_dim: int, device: torch.device | None = None) -> tuple[Tensor, Tensor]:
+def rotary_table(context: int, head_dim: int) -> tuple[Tensor, Tensor]:
     """cos and sin of position x frequency, each (T, h/2) (Su et al. 2021, arXiv 2104.09864)."""
     frequency = ROTARY_BASE ** (-torch.arange(0, head_dim, 2, dtype=torch.float64) / head_dim)
     angle = torch.outer(torch.arange(context, dtype=torch.float64), frequency)
-    return angle.cos().float().to(device), angle.sin().float().to(device)
+    return angle.cos().float(), angle.sin().float()
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

@@ -53,7 +53,7 @@ def check_fit(config: RunConfig, tokens: TokenSet, ood: TokenSet | None, team: i
     """
     if config.batch_tokens % (config.context * team):
         raise ConfigError(f"{config.run_id}: a batch of {config.batch_tokens // config.context} sequences has no "
-                          f"{team} equal parts")
+                          f"{team} equal parts: choose --devices-per-run that divides it")
     if tokens.vocabulary != config.vocabulary:
         raise ConfigError(f"corpus {tokens.name} has a vocabulary of {tokens.vocabulary}, the run wants {config.vocabulary}")
     unique = windows(visible(tokens, config), config.context) * config.context
@@ -63,7 +63,8 @@ def check_fit(config: RunConfig, tokens: TokenSet, ood: TokenSet | None, team: i
         raise ConfigError(f"{config.run_id} wants {config.tokens} tokens; it may see {unique} unique ones of {tokens.name}: "
                           "lower D or set epochs")
     if bool(config.ood_corpus) != (ood is not None):
-        raise ConfigError(f"{config.run_id} names out-of-distribution corpus {config.ood_corpus!r}, another was given")
+        named = config.ood_corpus or "no corpus"
+        raise ConfigError(f"{config.run_id} is to be evaluated out of distribution on {named}, which is not what was given")
 
 
 def visible(tokens: TokenSet, config: RunConfig) -> NDArray[np.uint16]:

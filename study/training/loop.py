@@ -108,8 +108,9 @@ def train(config: Config, task: Task, device: torch.device, *, work: Path | None
     if not reason:
         measured = task.final(config, scores, device)
         loss = measured.losses["validation"].nats_per_token
-        if loss > task.worst(config):
-            reason, measured = f"final loss {loss:.3f} is above {task.worst(config):.3f}: worse than uniform", Measured({})
+        if not loss <= task.worst(config):
+            reason, measured = (f"final loss {loss:.3f} is above {task.worst(config):.3f}: worse than uniform"
+                                if math.isfinite(loss) else "final loss is not finite"), Measured({})
     clock.tick()
     return _record(config, task, device, state, measured, reason, price_per_hour, team.size)
 

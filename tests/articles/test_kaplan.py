@@ -16,7 +16,8 @@ from study.analysis.factors import FIXED, SCALED
 from study.articles import kaplan
 from study.articles.claims import ARTICLES, CLAIMS, SOURCES, claims_of
 from study.articles.kaplan import blog, data, one_factor, transfer, verdicts
-from study.articles.verdict import Verdict, decided, sides
+from study.articles.shared.words import lies
+from study.articles.verdict import Verdict, decided
 from study.laws.law import LawError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -131,7 +132,7 @@ def test_words_follow_the_draws() -> None:
     assert decided(draws, lambda x: x > 0) == "reproduced"
     assert decided(draws, lambda x: x > 2) == "contradicted"
     assert decided(draws, lambda x: x > 1) == "undecided"
-    assert [sides(draws, value) for value in (0.5, 1.0, 2.0)] == ["below", "inside", "above"]
+    assert [lies(value, draws) for value in (0.5, 1.0, 2.0)] == ["below", "inside", "above"]
 
 
 def test_the_blog_s_verdicts_follow_planted_arms(quick: data.Kaplan) -> None:

@@ -341,6 +341,7 @@ def test_recorded_calibrations_are_shown(quick: Study, tmp_path: Path) -> None:
     assert shown.ranks(study).axes and shown.coverage(study).axes
     assert (shown.truths(study), shown.truths_design(study), shown.replicates(study)) == ("20", "`quick`", "2")
     assert "of “dense”" in shown.covered(study)
+    assert f"{shown.least_covered(study)} of “" in shown.covered(study)
 
 
 def test_a_calibration_without_ranks_is_in_the_table_and_tests_nothing(quick: Study, capsys: pytest.CaptureFixture[str]) -> None:
@@ -348,6 +349,7 @@ def test_a_calibration_without_ranks_is_in_the_table_and_tests_nothing(quick: St
     study = given(quick, {(calibration.recorded, "sbc"): (SimpleNamespace(body=body),), (calibration.recorded, "coverage"): ()})
     assert "20 failed" in shown.studies(study).data
     assert (shown.ranks_verdict(study), shown.truths(study), shown.covered(study)) == ("nothing", "0", "none")
+    assert shown.least_covered(study) == text.ABSENT
     shown.missing(study)
     assert "No coverage study: run `study calibrate`" in capsys.readouterr().out
 

@@ -11,7 +11,7 @@ from study.bench import loss, train
 from study.bench.loss import bench_loss
 from study.config import RunConfig
 from study.counts import config_counts
-from study.data.tokens import TokenSet
+from study.data.stream import TokenSet
 from study.training.gpt import GPT
 from tests.makers import token_stream
 

@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from study.cli import app, main
+from study.record import write_json
 
 
 def test_a_small_study_is_run_and_shown(tmp_path: Path) -> None:
@@ -16,6 +17,15 @@ def test_a_small_study_is_run_and_shown(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.glob("*.*")) == [".work", "sbc-three-A-fast.csv", "sbc-three-A-fast.json"]
     again = CliRunner().invoke(app, arguments)
     assert again.exit_code == 0 and "log_likelihood" in again.output
+
+
+def test_a_study_whose_fits_failed_is_shown(tmp_path: Path) -> None:
+    failures = [{"draw": draw, "reason": "k-hat 0.9"} for draw in range(19)]
+    write_json(tmp_path / "sbc-three-A-fast.json", {"draws": 20, "tests": [], "failures": failures})
+    arguments = ["calibrate", "--design", "three", "--target", "A", "--draws", "20", "--out", str(tmp_path)]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.exception
+    assert "failed, kept in the record: 19" in result.output
 
 
 @pytest.mark.parametrize(("option", "value", "says"), [

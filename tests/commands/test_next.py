@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,11 @@ from matplotlib.image import imread
 from typer.testing import CliRunner
 
 from study.cli import app
+from study.commands.next import _left
 from study.errors import StudyError
 from study.grids import grid
+from study.inference.observations import group_labels
+from study.inference.spec import ModelSpec
 from study.laws.hoffmann import LossSurface
 from study.record import read_record
 
@@ -27,6 +31,15 @@ def table(tmp_path: Path) -> Path:
     noise = 0.004 * np.random.default_rng(0).standard_normal(7)
     pd.DataFrame({"params": N, "tokens": D, "val_loss": LAW.loss(N, D) * np.exp(noise)}).to_csv(tmp_path / "runs.csv", index=False)
     return tmp_path / "runs.csv"
+
+
+def test_the_runs_that_are_left_share_the_budgets_of_the_fitted_ones(tmp_path: Path) -> None:
+    quick, spec = grid("quick"), ModelSpec(group="budget")
+    left = _left(quick, tmp_path)
+    labels = group_labels(left, spec, left["C"].to_numpy())
+    assert set(labels) == {f"{cell.budget:g}" for cell in quick.planned} and left["run_id"].tolist() == [
+        cell.config.run_id for cell in quick.planned]
+    assert _left(replace(quick, cells=()), tmp_path).columns.tolist() == left.columns.tolist()
 
 
 def test_runs_to_add_for_a_budget_in_dollars(table: Path) -> None:

@@ -13,8 +13,10 @@ from tiny_corpus import decoded, documents_of, make_wheel, pin, prose
 
 from study.data import corpora, sizes
 from study.data.corpora import Corpus, CorpusError, corpus, packaged_documents
+from study.data.overlap import ngram_overlap
+from study.data.stream import batch, train_order, windows
 from study.data.tokenizer import encode, train_tokenizer
-from study.data.tokens import batch, encode_for, open_tokens, overlap_13gram, prepare, train_order, unique_tokens, windows
+from study.data.tokens import encode_for, open_tokens, prepare
 
 
 def test_every_document_lands_in_one_split_by_its_hash_in_hash_order(tiny: Corpus, tmp_path: Path):
@@ -133,7 +135,7 @@ def test_the_recorded_size_is_asserted(monkeypatch: pytest.MonkeyPatch):
     tokens = prepare("tiny")
     monkeypatch.setattr(sizes, "UNIQUE_TRAIN_TOKENS", {"tiny": len(tokens.train)})
     monkeypatch.setattr(sizes, "CORPUS_SHA256", {"tiny": tokens.sha256})
-    assert prepare("tiny").sha256 == tokens.sha256 and unique_tokens("tiny") == len(tokens.train)
+    assert prepare("tiny").sha256 == tokens.sha256
     monkeypatch.setattr(sizes, "UNIQUE_TRAIN_TOKENS", {"tiny": len(tokens.train) + 1})
     with pytest.raises(CorpusError, match=r"sizes\.py"):
         prepare("tiny")
@@ -142,8 +144,6 @@ def test_the_recorded_size_is_asserted(monkeypatch: pytest.MonkeyPatch):
 def test_sizes_are_recorded_for_the_packaged_corpora():
     packaged = {name for name, of in corpora.CORPORA.items() if of.hub is None}
     assert set(sizes.UNIQUE_TRAIN_TOKENS) == set(sizes.CORPUS_SHA256) == packaged
-    with pytest.raises(CorpusError, match="not recorded"):
-        unique_tokens("fineweb-edu")
 
 
 @pytest.mark.usefixtures("tiny")
@@ -167,7 +167,8 @@ def test_another_corpus_in_these_tokens(tmp_path: Path, only_local_wheels: Path,
 @pytest.mark.usefixtures("tiny")
 def test_overlap_is_in_the_manifest():
     tokens = prepare("tiny")
-    assert tokens.manifest["overlap_13gram"] == pytest.approx(overlap_13gram(tokens), abs=1e-6)
+    again = ngram_overlap(tokens.train, tokens.validation, tokens.vocabulary - 1)
+    assert tokens.manifest["overlap_13gram"] == pytest.approx(again, abs=1e-6)
     assert set(tokens.manifest["line_repetition"]) == {"lines", "characters"}
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from study.data.stream import TokenSet
 from study.data.tokenizer import load_tokenizer
-from study.data.tokens import TokenSet
 
 
 def make_wheel(directory: Path, name: str, members: dict[str, str | bytes]) -> Path:

@@ -216,3 +216,11 @@ def test_cells_that_differ_without_a_column_and_batches_that_do_not_divide() -> 
     whole = tuned.assign(D=tuned["D"] * np.repeat([1.0, 1.001, 0.9985], 16))
     best = arranged(whole, choice="best")
     assert len(best.frame) == 16 and np.allclose(np.sort(best.frame["loss"]), np.sort(cells["loss"]))
+
+
+def test_the_direction_that_is_named_is_the_one_that_is_sure() -> None:
+    """The loss rises with N, surely; with D by more a decade, and by chance: D hardly varies."""
+    rng = np.random.default_rng(2)
+    D, N = 1e9 * np.exp(0.01 * rng.standard_normal(40)), np.geomspace(1e6, 1e9, 40)
+    frame = pd.DataFrame({"N": N, "D": D, "loss": 3 * np.exp(0.05 * np.log(N / 1e6) + 0.02 * rng.standard_normal(40))})
+    assert [doubt.text for doubt in doubts(frame) if doubt.kind == "direction"][0].startswith("the loss grows with N")

@@ -228,3 +228,25 @@ def test_sizes_and_headers_as_people_write_them() -> None:
     header = read_header("Training Tokens (billions)")
     assert (header.plain, header.scale, header.unit) == ("training_tokens", 1e9, "")
     assert read_header("val_loss [bits/byte]").unit == "bits-per-byte" and read_header("tokensB").scale == 1e9
+
+
+def locked(path: Path) -> Path:
+    """A zip whose one member says that it is encrypted."""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("runs.csv", "N,D,loss\n1e6,2e7,3.5\n")
+    data = bytearray(path.read_bytes())
+    data[data.find(b"PK\x03\x04") + 6] |= 1
+    data[data.find(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(bytes(data))
+    return path
+
+
+def test_an_archive_with_a_password_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(TableError, match="password"):
+        read_table(locked(tmp_path / "runs.zip"))
+
+
+@pytest.mark.parametrize("text", ['{"columns": 3, "data": [[1, 2, 3]]}', '{"columns": ["N"], "data": 4}', "[" * 100_000])
+def test_json_of_another_shape_is_one_line(text: str, tmp_path: Path) -> None:
+    with pytest.raises(TableError, match="not a readable JSON table"):
+        read_table(write(tmp_path, text, "runs.json"))

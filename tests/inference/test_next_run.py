@@ -13,7 +13,7 @@ from study.inference.fast.fit import fit_fast
 from study.inference.known_law import known_law
 from study.inference.next_run import Candidates, joint_of, plan, variance_gain
 from study.inference.posterior import Posterior
-from study.inference.replay import RULES, Ground, first_rows, ground, replay
+from study.inference.replay import RULES, Ground, first_rows, flops_to, ground, replay
 from study.inference.spec import ModelSpec
 from study.laws.hoffmann import LossSurface
 
@@ -99,7 +99,7 @@ def test_a_replay_starts_cheap_uses_every_row_once_and_ends_with_all(field: Grou
         added = [index for step in found.rows for index in step]
         assert sorted(added) == list(range(16)) and (np.diff(found.flops) > 0).all()
         assert found.flops[-1] == pytest.approx(6 * float((rows.N * rows.D).sum())) and found.inside[-1]
-        assert found.flops_to(found.width[-1]) <= found.flops[-1] and found.flops_to(0.0) == np.inf
+        assert flops_to(found.flops, found.width, found.width[-1]) <= found.flops[-1] and flops_to([1.0], [2.0], 1.0) == np.inf
     own = replay(field, "own order", 1, batch=5)
     assert [index for step in own.rows[1:] for index in step] == [index for index in range(16) if index not in own.rows[0]]
     start = first_rows(rows.N, rows.D, rows.C, 6, np.random.default_rng(0))

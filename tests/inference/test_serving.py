@@ -29,7 +29,7 @@ def test_it_is_the_least_of_all_sizes_that_reach_the_loss(tokens: float) -> None
         best = minimize_scalar(total, bounds=(near - 0.02, near + 2), method="bounded", options={"xatol": 1e-9})
         assert found.N[k] == pytest.approx(np.exp(best.x), rel=1e-4) and found.C[k] == pytest.approx(best.fun, rel=1e-9)
         assert law.loss(found.N[k], found.D[k]) == pytest.approx(loss, rel=1e-12)
-    assert (found.N_chinchilla > found.N).all() and (found.C_chinchilla > found.C).all()
+    assert (LAW.N_opt(1e22) > found.N).all() and (found.C_chinchilla > found.C).all()
 
 
 def test_no_inference_is_chinchilla_and_more_makes_models_smaller() -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from study.config import RunConfig
 from study.cost import all_flops
@@ -25,6 +26,7 @@ from study.kit.archive import read_archive, unpack, write_archive
 from study.kit.pack import bytes_of, pack
 from study.kit.speed import seconds_of, step_flops
 from study.kit.streams import KitError, compress, expand
+from study.kit.there import Kit
 from study.record import RecordError, read_record, read_runs, write_record
 from study.verify import verify
 from tests.makers import record, token_stream
@@ -207,6 +209,29 @@ def test_links_and_changed_members_are_refused(archive: Path, tmp_path: Path) ->
     (tmp_path / "c.tar.gz").write_bytes(archive.read_bytes()[:2000])
     with pytest.raises(KitError, match="not a whole archive"):
         read_archive(tmp_path / "c.tar.gz")
+
+
+def test_a_flipped_byte_is_one_line(tmp_path: Path) -> None:
+    rng, path = np.random.default_rng(0), tmp_path / "a.tar.gz"
+    whole = forged(path, {name: rng.bytes(9000).hex().encode() for name in ("kit.json", "log.json", "manifest.json")}).read_bytes()
+    for at in range(50, len(whole) - 50, 997):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1:])
+        with pytest.raises(KitError):
+            read_archive(path)
+
+
+@pytest.mark.parametrize("cell", [Cell(CONFIG, "parts", "tuning"), Cell(replace(CONFIG, ood_corpus="sotu"), "isoflop")])
+def test_a_run_that_measures_more_than_a_kit_can_is_not_packed(cell: Cell, tmp_path: Path) -> None:
+    with pytest.raises(KitError, match="train it with `study run`"):
+        pack([Grid("parts", "python-dedup", (cell,))], tmp_path / "kit", tokens, runs=tmp_path / "runs")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_archive_that_cannot_be_written_is_one_line(kit: Path, tmp_path: Path) -> None:
+    body = json.loads((kit / "kit.json").read_text())
+    at_work = Kit(body, {}, torch.device("cpu"), tmp_path / "absent" / "records.tar.gz", tmp_path, 0.0, 0.0)
+    with pytest.raises(KitError, match="cannot write"):
+        at_work.save()
 
 
 def test_records_that_were_not_asked_for_are_refused(kit: Path, archive: Path, tmp_path: Path) -> None:

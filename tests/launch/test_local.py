@@ -4,20 +4,24 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from filelock import Timeout
+from rich.console import Console
 
 from study.cost import all_flops
 from study.counts import exact_flops
 from study.data.tokens import prepare
 from study.grids import grid
+from study.launch import local
 from study.launch.local import LaunchError, writable
 from study.launch.show import duration
 from study.launch.state import GridState, grid_state, run_lock
+from study.launch.worker import Options
 from study.record import RunRecord, read_runs
 
 SMOKE = grid("smoke")
@@ -139,6 +143,26 @@ def test_a_directory_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(LaunchError, match="cannot write"):
         writable(tmp_path / "file" / "runs")
+
+
+def test_a_checkpoint_that_was_not_written_is_not_said_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that is asked to stop and cannot: the launcher says why and leaves with the error."""
+    fails = ("import pathlib, signal, sys, time\n"
+             "def left(*_):\n    print('study: cannot write a checkpoint', file=sys.stderr)\n    sys.exit(2)\n"
+             "signal.signal(signal.SIGTERM, left)\npathlib.Path(sys.argv[1]).touch()\ntime.sleep(60)\n")
+    ready, start = tmp_path / "ready", local._start
+
+    def begin(_: list[str], environment: dict[str, str], log: Path) -> "subprocess.Popen[bytes]":
+        return start([sys.executable, "-c", fails, str(ready)], environment, log)
+
+    def ask() -> None:
+        wait_for(ready.exists)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(local, "_start", begin)
+    threading.Thread(target=ask, daemon=True).start()
+    with pytest.raises(LaunchError, match="cannot write a checkpoint"):
+        local.run_grid(SMOKE, tmp_path / "runs", Options(), console=Console(quiet=True))
 
 
 def test_state_sees_who_holds_a_run(tmp_path: Path) -> None:

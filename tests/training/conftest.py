@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from study.data.tokens import TokenSet
+from study.data.stream import TokenSet
 from tests.makers import token_stream
 
 

@@ -6,16 +6,19 @@ import sys
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from study.config import ConfigError
-from study.data.tokens import TokenSet
+from study.data.stream import TokenSet
 from study.record import RunRecord
 from study.training import checkpoint, loop
+from study.training.device import DeviceError, pick
 from study.training.language import check_fit, language
 from study.training.optim import learning_rate
+from study.training.task import Measured
 from tests.makers import CONFIG
 
 CPU = torch.device("cpu")
@@ -101,6 +104,25 @@ def test_divergence_is_a_record_with_its_reason(tokens: TokenSet) -> None:
     record = loop.train(replace(CONFIG, learning_rate=1e30), language(tokens), CPU)
     assert record.status == "diverged" and record.losses == {}
     assert "not finite" in record.reason or "worse than uniform" in record.reason
+
+
+def test_a_model_that_the_last_step_broke_has_diverged(tokens: TokenSet) -> None:
+    def undefined(*arguments: Any) -> Measured:
+        found = task.final(*arguments)
+        return replace(found, losses={name: replace(loss, nats_per_token=math.nan) for name, loss in found.losses.items()})
+
+    task = language(tokens)
+    record = loop.train(CONFIG, replace(task, final=undefined), CPU)
+    assert record.status == "diverged" and record.losses == {} and record.reason == "final loss is not finite"
+
+
+@pytest.mark.parametrize("name", ["cuda:7", "cuda:x", "cpu:one", "tpu"])
+def test_a_device_that_is_not_there_is_one_line(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(DeviceError, match=f"device '{name}' is not available here"):
+        pick(name)
+    assert pick("cuda:1") == torch.device("cuda:1")
 
 
 def test_what_the_corpus_cannot_feed_is_refused(tokens: TokenSet) -> None:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from study.config import ConfigError
-from study.data.tokens import TokenSet, batch
+from study.data.stream import TokenSet, batch
 from study.record import read_record, write_record
 from study.training import checkpoint, loop
 from study.training.feed import Feed
@@ -27,7 +27,7 @@ CHILD = """
 import dataclasses, json, sys
 from pathlib import Path
 import numpy as np, torch
-from study.data.tokens import TokenSet
+from study.data.stream import TokenSet
 from study.record import write_record
 from study.training import loop
 from study.training.language import language

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from study.data.seen import in_text, in_window
-from study.data.tokens import TokenSet, batch
+from study.data.stream import TokenSet, batch
 from study.training.language import language
 from study.training.loop import train
 from study.training.parts import part_losses, spans, with_parts

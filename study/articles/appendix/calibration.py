@@ -90,6 +90,11 @@ def covered(study: Study) -> str:
     return words.enumeration(found)
 
 
+def least_covered(study: Study) -> str:
+    """The least of these shares."""
+    return text.percent(float(_ours(study)["covered_95"].min())) if len(_ours(study)) else text.ABSENT
+
+
 def _nearest(study: Study) -> Any:
     """The classical method nearest to 95 % on ample clean data, with `wider`, its width over the posterior's in ln."""
     found = coverage_study(study)

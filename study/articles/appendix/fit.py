@@ -11,8 +11,9 @@ from study.analysis.variants import NARROW, WIDE, variant
 from study.articles.shared import style, text, words
 from study.inference.identify import contraction
 from study.inference.parameters import Array, Parameters
-from study.inference.priors import NATS_PER_BYTE, distributions
+from study.inference.priors import distributions
 from study.inference.spec import HEADLINE
+from study.laws.law import NATS_PER_BYTE
 
 if TYPE_CHECKING:
     from IPython.display import Markdown

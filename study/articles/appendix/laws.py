@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from study.analysis import forms
-from study.analysis.misfit import residuals, rms
+from study.analysis.misfit import residuals
 from study.analysis.study import SEED, Study
 from study.articles.main.otherwise import FORMS
 from study.articles.shared import style, text
@@ -14,6 +14,7 @@ from study.inference.intervals import inside
 from study.inference.parameters import Array
 from study.inference.posterior import Posterior
 from study.inference.predictive import predict_losses
+from study.inference.scores import rms
 
 if TYPE_CHECKING:
     from IPython.display import Markdown

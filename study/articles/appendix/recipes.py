@@ -6,7 +6,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from study.analysis import recipes
-from study.analysis.misfit import rms
 from study.analysis.recipes import FIRST, KINDS, PARTS, SECOND
 from study.analysis.study import Study
 from study.analysis.tables import groups
@@ -14,6 +13,7 @@ from study.articles.shared import style, text, words
 from study.articles.shared.page import callout
 from study.grids import grid
 from study.grids.design import language_config
+from study.inference.scores import rms
 
 if TYPE_CHECKING:
     from IPython.display import Markdown

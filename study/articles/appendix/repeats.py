@@ -4,10 +4,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from study.analysis import misfit, seeds
+from study.analysis import seeds
 from study.analysis.study import Study
 from study.analysis.tables import each, groups
 from study.articles.shared import style, text, words
+from study.inference.scores import rms
 
 SMALL, LARGE = 0.5, 2.0  # times the s.d. between seeds: less is a small part of it, more is more than another seed
 
@@ -46,13 +47,13 @@ def same_bits(study: Study) -> str:
 
 def _change(study: Study) -> float:
     rows = seeds.second_processor(study)
-    return misfit.rms(rows["change"].to_numpy()) if len(rows) else float("nan")
+    return rms(rows["change"].to_numpy()) if len(rows) else float("nan")
 
 
 def _by_seed(study: Study) -> float:
     """R.m.s. over the repeated runs of the s.d. between seeds of their budgets; nan where none is known."""
     found = [sd for budget in seeds.second_processor(study)["budget"] if np.isfinite(sd := seeds.seed_sd(study, [budget])[0])]
-    return misfit.rms(np.array(found)) if found else float("nan")
+    return rms(np.array(found)) if found else float("nan")
 
 
 def change(study: Study) -> str:

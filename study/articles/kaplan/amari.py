@@ -8,7 +8,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from study.articles.shared import style, text
-from study.articles.verdict import Verdict, sides
+from study.articles.shared.words import lies
+from study.articles.verdict import Verdict
 from study.inference.general.draws import LawPosterior, fit_law
 from study.laws.learning_curves import CASES, Case, curve_law, learning_curve
 
@@ -67,7 +68,7 @@ def table() -> object:
 
 def recovered() -> int:
     """How many of the four exponents lie in the 95 % interval, or within the tolerance of the median."""
-    return sum(sides(found.posterior.theta["alpha"], found.case.exponent) == "inside"
+    return sum(lies(found.case.exponent, found.posterior.theta["alpha"]) == "inside"
                or abs(float(np.median(found.posterior.theta["alpha"])) - found.case.exponent) < TOLERANCE for found in cases())
 
 

@@ -17,14 +17,13 @@ from study.laws.power import KAPLAN_ONE_FACTOR, doubling
 
 SLICES = 3  # values of the other factor at which a slice is read
 BLOG_DOUBLING = 0.034
-FAMILIES = ("C", "D", "N")
 
 
 @lru_cache(maxsize=4)
-def compute(study: Kaplan, response: str = "loss") -> OneFactor | None:
+def compute(study: Kaplan) -> OneFactor | None:
     """Loss at the optimum of each budget; None with fewer than four budgets."""
     try:
-        return one_factor(frontier(study.path, response=response), "C", response=response, bytes_per_token=study.bytes_per_token)
+        return one_factor(frontier(study.path), "C", bytes_per_token=study.bytes_per_token)
     except LawError:
         return None
 

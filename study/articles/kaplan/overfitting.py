@@ -7,15 +7,15 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from study.analysis.factors import ONCE, Overfitting, arms, best_size, overfitting
-from study.analysis.one_factor import at_fixed
 from study.analysis.tables import groups
 from study.articles.kaplan.data import Kaplan
 from study.articles.shared import style, text
 from study.articles.verdict import Verdict, Word, absent, decided, middle, with_interval
 from study.inference.general.compare import forecast
 from study.inference.general.draws import LawPosterior, fit_law
+from study.inference.scores import rms
 from study.laws.law import LawError
-from study.laws.overfitting import excess, overfitting_law
+from study.laws.overfitting import overfitting_law
 from study.laws.power import pure_power
 
 GRID = "factors"
@@ -89,9 +89,9 @@ def figure_four(study: Kaplan) -> Verdict:
         return absent("figure-4", "one equation", GRID)
     law = found.posterior.mean({"N": found.points["N"].to_numpy(), "unique": found.points["unique"].to_numpy()})
     error = np.log(found.points["loss"].to_numpy()) - np.log(np.median(law, axis=0))
-    rms = float(np.sqrt(np.mean(error**2)))
-    return Verdict("figure-4", "one equation", f"r.m.s. {text.percent(rms, 1)} of the loss",
-                   "reproduced" if rms < FITS else "contradicted", rms, f"`{GRID}`")
+    scatter = rms(error)
+    return Verdict("figure-4", "one equation", f"r.m.s. {text.percent(scatter, 1)} of the loss",
+                   "reproduced" if scatter < FITS else "contradicted", scatter, f"`{GRID}`")
 
 
 def figure_nine(study: Kaplan, claim: str = "figure-9") -> Verdict:
@@ -169,14 +169,3 @@ def architectures(study: Kaplan) -> Verdict:
     return Verdict("hestness-exponent", "same exponent",
                    f"difference {with_interval(gap)}, offset {with_interval(offset, lambda x: text.percent(x, 1))}", word,
                    middle(gap), f"`{GRID}`")
-
-
-def predicted_excess(study: Kaplan, N: float, D: float) -> str:
-    """How much finite text raises the loss of a size, by the fitted law."""
-    found = fitted(study)
-    return text.ABSENT if found is None else with_interval(excess(found.law, N, D), lambda x: text.percent(x, 1))
-
-
-def spanned(study: Kaplan, D: float) -> int:
-    """How many sizes of the main grid can be read at D."""
-    return len(at_fixed(study.design, "N", "D", D))

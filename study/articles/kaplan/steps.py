@@ -12,6 +12,7 @@ from study.articles.kaplan.data import Kaplan
 from study.articles.shared import style, text
 from study.articles.verdict import Verdict, Word, absent, middle, with_interval
 from study.inference.general.draws import LawPosterior, fit_law
+from study.inference.scores import rms
 from study.laws.law import LawError
 from study.laws.power import pure_power
 from study.laws.steps import KAPLAN
@@ -81,10 +82,10 @@ def eleven(study: Kaplan) -> Verdict:
     if found is None:
         return absent("figure-11", f"alpha_S = {KAPLAN['alpha_S']:g}", GRID)
     error = found.problem.y - np.median(found.problem.log_mean(found.x), axis=0)
-    rms = float(np.sqrt(np.mean(error**2)))
+    scatter = rms(error)
     return Verdict("figure-11", f"alpha_S = {KAPLAN['alpha_S']:g}",
-                   f"alpha_S {with_interval(found.theta['alpha_S'])}, r.m.s. {text.percent(rms, 1)}",
-                   "reproduced" if rms < FOLLOWS else "contradicted", rms, f"`{GRID}`")
+                   f"alpha_S {with_interval(found.theta['alpha_S'])}, r.m.s. {text.percent(scatter, 1)}",
+                   "reproduced" if scatter < FOLLOWS else "contradicted", scatter, f"`{GRID}`")
 
 
 def curves(study: Kaplan) -> Verdict:

@@ -7,12 +7,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from study.analysis.tables import groups
-from study.analysis.thresholds import by_threshold, growth
+from study.analysis.thresholds import by_threshold
 from study.articles.kaplan.data import Kaplan
 from study.articles.shared import style, text
 from study.articles.verdict import Verdict, Word
 
-NOMINAL, FAR = 0.95, 10.0  # level of the intervals; times the threshold that counts as an extrapolation
+FAR = 10.0  # times the threshold: counts as an extrapolation
 
 
 @lru_cache(maxsize=4)
@@ -55,11 +55,6 @@ def worst(study: Kaplan) -> str:
     rows = found(study)
     far = rows[rows["distance"] >= FAR * 0.99]
     return text.percent(float(far["error"].max())) if len(far) else text.ABSENT
-
-
-def steepness(study: Kaplan) -> str:
-    """Exponent of the error in the distance."""
-    return text.significant(growth(found(study)), 2) if len(found(study)) else text.ABSENT
 
 
 def verdict(study: Kaplan) -> Verdict:

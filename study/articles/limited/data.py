@@ -15,9 +15,9 @@ from study.data.go.floor import open_second_labels, repeats
 from study.data.go.games import GoError, read_games
 from study.data.go.positions import MOVES, SHA256, TEST_GAMES, replay
 from study.grids import grid
-from study.laws.law import LawError
+from study.laws.law import BYTES_PER_TOKEN, LawError
 from study.predictions import read_prediction
-from study.record import COMMITTED, RunRecord, runs_folder
+from study.record import RunRecord, holding, runs_folder
 from study.table import held_out_rows, records_of
 
 GO, TEXT = "go", "factors"
@@ -54,9 +54,8 @@ def load(folder: Path | None = None) -> Limited:
     records = records_of(grid(GO), where)
     runs = go.with_overfitting(with_best_loss(grid(GO), records))
     text = with_best_loss(grid(TEXT), records_of(grid(TEXT), where))
-    beside = where if (where / repeated.PATH).is_file() else COMMITTED
     return Limited(where, records, runs, go.on_all_positions(log_of(grid(GO), records), runs), text, read_prediction(where, GO),
-                   repeated.recorded(beside))
+                   repeated.recorded(holding(repeated.PATH, where)))
 
 
 @lru_cache(maxsize=64)
@@ -68,14 +67,14 @@ def means(study: Limited, column: str) -> go.Means | None:
 @lru_cache(maxsize=8)
 def law(study: Limited) -> repeated.Repeated | None:
     """The law of repeated data fitted to the fit split on Go; None where too little is recorded."""
-    return _fitted(repeated.of_the_law(study.runs), 4.3)
+    return _fitted(repeated.of_the_law(study.runs), BYTES_PER_TOKEN)
 
 
 @lru_cache(maxsize=8)
 def law_of_text(study: Limited) -> repeated.Repeated | None:
     """The same fitted to repeated text."""
     rows = repeated.of_the_law(study.text)
-    return _fitted(rows, float(rows["bytes_per_token"].mean()) if len(rows) else 4.3)
+    return _fitted(rows, float(rows["bytes_per_token"].mean()) if len(rows) else BYTES_PER_TOKEN)
 
 
 def _fitted(rows: pd.DataFrame, bytes_per_token: float) -> repeated.Repeated | None:

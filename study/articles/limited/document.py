@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-NAN = float("nan")
-
 
 @dataclass(frozen=True)
 class Model:

@@ -28,16 +28,15 @@ def lines(ax: Axes, study: Limited, x: str, y: str, form: Callable[[Any], Any] =
         style.log_axis(ax, "x", style.power, most=6)
 
 
-def from_loss(ax: Axes, log: pd.DataFrame, column: str = "validation_loss", share: float = 0.1) -> None:
+def from_loss(ax: Axes, log: pd.DataFrame, column: str = "validation_loss") -> None:
     """Leave the first losses of the runs out of the picture: the axis ends where a tenth of the runs is done."""
-    rows = log[(log["arm"] == go.SIZE) & (log["tokens"] >= share * log["D"])]
+    rows = log[(log["arm"] == go.SIZE) & (log["tokens"] >= 0.1 * log["D"])]
     low, high = float(rows[column].min()), float(rows[column].max())
     ax.set_ylim(low - 0.08 * (high - low), high + 0.12 * (high - low))
 
 
-def by_size(ax: Axes, runs: pd.DataFrame, column: str, found: go.Means, name: str, marker: str = "o", colour: str = style.POSTERIOR
-            ) -> None:
+def by_size(ax: Axes, runs: pd.DataFrame, column: str, found: go.Means, name: str, colour: str = style.POSTERIOR) -> None:
     """A point a run against its size, and the mean of each size with its 95 % interval."""
     rows = runs[runs["arm"] == go.SIZE]
-    ax.plot(rows["N"], rows[column], marker, color=colour, ms=2.5, alpha=0.5, lw=0)
+    ax.plot(rows["N"], rows[column], "o", color=colour, ms=2.5, alpha=0.5, lw=0)
     style.fan(ax, found.N, found.draws.T, colour, levels=(0.95,), label=name)

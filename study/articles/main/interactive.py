@@ -3,18 +3,14 @@
 import base64
 import json
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from study.analysis.answers import posteriors
 from study.analysis.study import CHINCHILLA_C, TARGET_N, Study
-from study.articles.shared import text
 from study.laws.hoffmann import FLOPS_PER_PARAMETER_TOKEN
 from study.laws.published import published_law
-
-if TYPE_CHECKING:
-    from IPython.display import Markdown
 
 CONVENTIONS = {  # what N counts, for a reader
     "multiplying": "all but the embedding",
@@ -69,20 +65,3 @@ def html(study: Study) -> None:
         f'```{{=html}}\n{markup}\n<script type="application/json" id="answer-data">{data}</script>\n'
         f"<script>\n{script}</script>\n```\n"
     )
-
-
-def table(study: Study) -> "Markdown":
-    """What a reader of the PDF gets in its place."""
-    draws, rows = study.posterior.draws, []
-    for C in (1e18, 1e20, 1e22, CHINCHILLA_C):
-        N, D = draws.N_opt(C), draws.D_opt(C)
-        rows.append(
-            {
-                "C (FLOP)": text.power(C),
-                "$N_{opt}$": text.count(float(np.median(N))),
-                "N, 95 %": text.interval(*text.central(N), text.count),
-                "$D_{opt}$ (tokens)": text.count(float(np.median(D))),
-                "D, 95 %": text.interval(*text.central(D), text.count),
-            }
-        )
-    return text.table(rows)

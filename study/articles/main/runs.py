@@ -10,6 +10,7 @@ from study.analysis.tables import complete
 from study.articles.shared import style, text
 from study.articles.shared.words import capital, none_or, number_word
 from study.counts import config_counts
+from study.inference.scores import rms
 
 MARKS = {"isoflop": "o", "off-path": "D", "seed": "o", "held-out": "s"}
 MISFIT = 1.5  # times the s.d. between seeds, from which on misfit of the law is said to set the noise
@@ -108,7 +109,7 @@ def noise_at_top(study: Study) -> str:
 def _off(study: Study, *, top: bool) -> float:
     """R.m.s. distance of the fitted runs from the law, of ln L, at the largest budget or below it; nan where none is."""
     rows = study.fit[(study.fit["budget"] == study.fit["budget"].max()) == top]
-    return misfit.rms(misfit.residuals(study.posterior, rows)) if len(rows) else float("nan")
+    return rms(misfit.residuals(study.posterior, rows)) if len(rows) else float("nan")
 
 
 def off_below(study: Study) -> str:

@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.figure import Figure
 
-from study.analysis import held_out, misfit, seeds
+from study.analysis import held_out, seeds
 from study.analysis.study import Study
 from study.analysis.tables import each
 from study.articles.shared import style, text, words
 from study.articles.shared.page import callout
 from study.inference.intervals import central
 from study.inference.parameters import Array
+from study.inference.scores import rms
 
 if TYPE_CHECKING:
     from IPython.display import Markdown
@@ -80,7 +81,7 @@ def error_in_seeds(study: Study) -> str:
     sd, freedom = seeds.seed_sd_at(study, max(study.budgets))
     if not freedom or not len(study.held_out):
         return text.ABSENT
-    return text.two(misfit.rms(held_out.errors(study)) / sd)
+    return text.two(rms(held_out.errors(study)) / sd)
 
 
 def huber_error(study: Study) -> str:
@@ -100,7 +101,7 @@ def width(study: Study) -> str:
 
 
 def _percent(errors: Array) -> str:
-    return f"{100 * misfit.rms(errors):.1f} %"
+    return f"{100 * rms(errors):.1f} %"
 
 
 def step(study: Study) -> str:

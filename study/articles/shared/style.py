@@ -171,37 +171,34 @@ def fan(
     colour: str,
     *,
     levels: Sequence[float] = LEVELS,
-    median: bool = True,
     label: str | None = None,
-    zorder: float = 2,
 ) -> np.ndarray:
     """Central intervals of `draws` (K, S) along `x` (K,), and their median, which is returned."""
     values = np.asarray(draws, dtype=float)
     for level, alpha in zip(levels, ALPHAS[-len(levels) :], strict=True):
         low, high = central(values, level, axis=1, omit_nan=True)
-        ax.fill_between(x, low, high, color=colour, alpha=alpha, lw=0, zorder=zorder)
+        ax.fill_between(x, low, high, color=colour, alpha=alpha, lw=0, zorder=2)
     middle = np.asarray(np.nanmedian(values, axis=1))
-    if median:
-        ax.plot(x, middle, color=colour, zorder=zorder + 0.5, label=label)
+    ax.plot(x, middle, color=colour, zorder=2.5, label=label)
     return middle
 
 
-def bar(ax: Axes, y: float, draws: Any, colour: str, *, levels: Sequence[float] = LEVELS, height: float = 1.0) -> float:
+def bar(ax: Axes, y: float, draws: Any, colour: str) -> float:
     """Nested horizontal bars of the central intervals of draws (S,), and a tick at the median, which is returned."""
     values = np.asarray(draws, dtype=float)
-    for level, width in zip(levels, (2.0, 4.5, 8.0)[-len(levels) :], strict=True):
+    for level, width in zip(LEVELS, (2.0, 4.5, 8.0), strict=True):
         low, high = central(values, level, omit_nan=True)
         ax.plot(
             [low, high],
             [y, y],
             color=colour,
-            lw=width * height,
+            lw=width,
             solid_capstyle="butt",
             alpha=0.45 + 0.25 * (level < 0.9),
             zorder=3,
         )
     middle = float(np.nanmedian(values))
-    ax.plot([middle], [y], "o", color="white", mec=colour, ms=4.2 * height, mew=1.3, zorder=4)
+    ax.plot([middle], [y], "o", color="white", mec=colour, ms=4.2, mew=1.3, zorder=4)
     return middle
 
 
@@ -222,9 +219,7 @@ def spread(positions: Sequence[float], gap: float) -> list[float]:
     return [float(value) for value in result]
 
 
-def line_labels(
-    ax: Axes, x: float, labels: Sequence[tuple[float, str, str]], *, gap: float = 0.05, size: float = 8, pad: float = 5
-) -> None:
+def line_labels(ax: Axes, x: float, labels: Sequence[tuple[float, str, str]], *, gap: float = 0.05, size: float = 8) -> None:
     """Names right of `x` for lines that end there: (y, text, colour), moved apart along the axis's own scale.
 
     Call it when the limits of the axes are final. `gap` is a fraction of the height.
@@ -239,7 +234,7 @@ def line_labels(
             text,
             (left, height),
             xycoords="axes fraction",
-            xytext=(pad, 0),
+            xytext=(5, 0),
             textcoords="offset points",
             va="center",
             ha="left",

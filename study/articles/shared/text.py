@@ -97,8 +97,7 @@ def ends(draws: Any, form: Callable[[float], str] = significant, level: float = 
 
 def decades(draws: Any) -> float:
     """How many powers of ten the central 95 % interval of draws spans."""
-    low, high = central(draws)
-    return float(np.log10(high / low))
+    return intervals.decades(draws)
 
 
 def duration(seconds: float) -> str:
@@ -129,8 +128,8 @@ def table(rows: "pd.DataFrame | Sequence[Mapping[str, str]]", *, left: tuple[str
     return markdown("\n".join([lines[0], "|" + "|".join(rules) + "|", *lines[1:]]))
 
 
-def widths(cells: Sequence[Sequence[str]], line: int = LINE) -> list[int]:
-    """Characters that each column of a table should have, out of about `line`.
+def widths(cells: Sequence[Sequence[str]]) -> list[int]:
+    """Characters that each column of a table should have, out of about `LINE`.
 
     Where a row is long, pandoc makes columns as wide as the dashes under the header say. Each gets what cannot be
     broken, and shares what is left with the others by how much more its longest cell would take.
@@ -138,7 +137,7 @@ def widths(cells: Sequence[Sequence[str]], line: int = LINE) -> list[int]:
     shown = [[re.sub(r"[$*`\\{}]|\\text", "", cell) for cell in column] for column in zip(*cells, strict=True)]
     least = [max(len(word) for cell in column for word in (*cell.split(" "), "")) + 2 for column in shown]
     most = [max(map(len, column)) + 2 for column in shown]
-    spare, wanted = max(0, line - sum(least)), sum(most) - sum(least)
+    spare, wanted = max(0, LINE - sum(least)), sum(most) - sum(least)
     share = min(1.0, spare / wanted) if wanted else 0.0
     return [a + round(share * (b - a)) for a, b in zip(least, most, strict=True)]
 

@@ -24,9 +24,9 @@ def enumeration(words: Sequence[str]) -> str:
     return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1] if words else "none"
 
 
-def lies(value: float, draws: Any, level: float = 0.95) -> Side:
-    """Where a value lies beside the central interval of draws."""
-    low, high = central(draws, level)
+def lies(value: float, draws: Any) -> Side:
+    """Where a value lies beside the central 95 % interval of draws."""
+    low, high = central(draws)
     return "below" if value < low else "above" if value > high else "inside"
 
 

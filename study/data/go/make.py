@@ -7,7 +7,7 @@ from pathlib import Path
 from study.data.go.engine import play_game, random_opening
 from study.data.go.games import Game, Games, GoError, read_games, read_lines, write_line
 from study.data.go.positions import TEST_GAMES
-from study.data.tokens import train_order
+from study.data.stream import train_order
 from study.record import write_atomic
 
 AGAIN = 2  # positions of a test game that are labelled a second time

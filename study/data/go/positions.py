@@ -53,15 +53,13 @@ class PositionSet:
     test: Positions
 
 
-def open_positions(path: Path = MOVES, sha256: str | None = None) -> PositionSet:
+def open_positions(path: Path = MOVES) -> PositionSet:
     """The positions of a file of games, the committed one by default, in seconds.
 
     Raises:
         GoError: the file cannot be read, was altered, or holds an illegal move.
     """
-    if path == MOVES and sha256 is None:
-        sha256 = SHA256
-    games = read_games(path, sha256)
+    games = read_games(path, SHA256 if path == MOVES else None)
     positions = replay(games)
     first = int(np.searchsorted(positions.game, TEST_GAMES))
     return PositionSet(NAME, games.sha256, train=positions[first:], test=positions[:first])

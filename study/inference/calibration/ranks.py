@@ -25,13 +25,13 @@ def rank(truth: float, draws: Array) -> int:
     return int(np.sum(draws < truth))
 
 
-def chi_square(ranks: ArrayLike, ranked: int = RANKED, bins: int = BINS) -> float:
+def chi_square(ranks: ArrayLike, ranked: int = RANKED) -> float:
     """p-value of Pearson's test on equal bins of the L + 1 ranks; fewer bins where they would expect less than five.
 
     Raises:
         ValueError: no ranks, or L + 1 has no such bins.
     """
-    values = np.asarray(ranks, dtype=int)
+    values, bins = np.asarray(ranks, dtype=int), BINS
     while bins > 2 and (len(values) / bins < 5 or (ranked + 1) % bins):
         bins -= 1
     if len(values) < 5 * bins or (ranked + 1) % bins:
@@ -40,20 +40,20 @@ def chi_square(ranks: ArrayLike, ranked: int = RANKED, bins: int = BINS) -> floa
     return float(stats.chisquare(counts).pvalue)
 
 
-def ecdf_test(ranks: ArrayLike, ranked: int = RANKED, *, seed: int = 0) -> float:
+def ecdf_test(ranks: ArrayLike, ranked: int = RANKED) -> float:
     """p-value of the smallest two-sided binomial tail of the empirical c.d.f. over its L interior points.
 
     The null distribution is simulated, so the least p-value is 1 / (SIMULATIONS + 1).
     """
     values = np.asarray(ranks, dtype=int)
     observed = _smallest_tail(np.bincount(values, minlength=ranked + 1)[None, :], _tails(len(values), ranked))[0]
-    null = _null(len(values), ranked, seed)
+    null = _null(len(values), ranked)
     return float((1 + np.sum(null <= observed)) / (SIMULATIONS + 1))
 
 
-def ecdf_envelope(count: int, ranked: int = RANKED, level: float = 0.95, *, seed: int = 0) -> tuple[Array, Array, Array]:
+def ecdf_envelope(count: int, ranked: int = RANKED, level: float = 0.95) -> tuple[Array, Array, Array]:
     """Simultaneous band of the empirical c.d.f. of `count` uniform ranks: points (k + 1) / (L + 1), lower, upper."""
-    pointwise = float(np.quantile(_null(count, ranked, seed), 1 - level))
+    pointwise = float(np.quantile(_null(count, ranked), 1 - level))
     z = np.arange(1, ranked + 1) / (ranked + 1)
     lower, upper = stats.binom.ppf(pointwise / 2, count, z), stats.binom.isf(pointwise / 2, count, z)
     return z, np.asarray(lower / count), np.asarray(upper / count)
@@ -93,9 +93,9 @@ def coverage_of_ranks(ranks: ArrayLike, level: float, ranked: int = RANKED) -> f
 
 
 @lru_cache(maxsize=8)
-def _null(count: int, ranked: int, seed: int) -> Array:
+def _null(count: int, ranked: int) -> Array:
     # the statistic of SIMULATIONS sets of uniform ranks
-    drawn = np.random.default_rng(seed).multinomial(count, np.full(ranked + 1, 1 / (ranked + 1)), size=SIMULATIONS)
+    drawn = np.random.default_rng(0).multinomial(count, np.full(ranked + 1, 1 / (ranked + 1)), size=SIMULATIONS)
     return _smallest_tail(drawn, _tails(count, ranked))
 
 

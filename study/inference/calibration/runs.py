@@ -7,12 +7,11 @@
 A study that has its .json is never run again.
 """
 
-import multiprocessing
 import os
 import shutil
 import warnings
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -26,6 +25,7 @@ from study.inference.calibration.designs import design
 from study.inference.calibration.ranks import RANKED
 from study.inference.calibration.sbc import FITS, SEED, TARGETS, calibrate, rank_tests
 from study.inference.intervals import LEVELS
+from study.pool import pool
 from study.provenance import cpu_model, git_state, lock_sha256
 from study.record import write_atomic, write_json
 
@@ -137,18 +137,18 @@ def chunks(work: Callable[[range], pd.DataFrame], count: int, out: Path, name: s
         for piece in todo:
             keep(piece, work(piece))
     elif todo:
-        context = multiprocessing.get_context("spawn")
-        with one_thread(), ProcessPoolExecutor(workers, mp_context=context, initializer=_quiet) as pool:
-            futures = {pool.submit(work, piece): piece for piece in todo}
+        with one_thread(), pool(workers) as executor:
+            futures = {executor.submit(partial(_quietly, work), piece): piece for piece in todo}
             for future in as_completed(futures):
                 keep(futures[future], future.result())
     return pd.concat([pd.read_csv(paths[piece]) for piece in pieces], ignore_index=True)
 
 
-def _quiet() -> None:
+def _quietly(work: Callable[[range], pd.DataFrame], piece: range) -> pd.DataFrame:
     # what these libraries announce at import would break the progress bar
     warnings.filterwarnings("ignore", category=UserWarning, module="pytensor")
     warnings.filterwarnings("ignore", category=FutureWarning, module="arviz")
+    return work(piece)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from study.laws.hoffmann import LossSurface
 Array = NDArray[np.float64]
 START = (1.7, 400.0, 400.0, 0.34, 0.28)  # E, A, B, alpha, beta: near Hoffmann's, the usual guess
 UPPER = (10.0, 1e6, 1e6, 2.0, 2.0)
+EXACT = 1e-8  # nats^2: a sum of squares below it is rounding
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,9 @@ class CurveFit:
             diagonal = np.sqrt(np.diag(self.covariance))
         return dict(zip(("E", "A", "B", "alpha", "beta"), (float(value) for value in diagonal), strict=True))
 
-    def exact(self, tolerance: float = 1e-8) -> NDArray[np.bool_]:
+    def exact(self) -> NDArray[np.bool_]:
         """(S,) which starts end on a surface through every point: more than one means the data cannot tell."""
-        return np.asarray(self.sums_of_squares < tolerance)
+        return np.asarray(self.sums_of_squares < EXACT)
 
 
 def fit_curve_fit(N: ArrayLike, D: ArrayLike, loss: ArrayLike, starts: ArrayLike = START, *, bounded: bool = True,

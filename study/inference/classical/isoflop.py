@@ -15,6 +15,7 @@ from study.laws.hoffmann import FLOPS_PER_PARAMETER_TOKEN
 from study.laws.parabola import fit_parabola
 
 Array = NDArray[np.float64]
+GRID = 1500  # values of C along the envelope
 
 
 @dataclass(frozen=True)
@@ -70,10 +71,10 @@ def fit_power_law(x: ArrayLike, y: ArrayLike) -> PowerLaw:
     return PowerLaw(slope, float(v.mean() - slope * u.mean()), error)
 
 
-def fit_envelope(N: ArrayLike, C: Sequence[ArrayLike], loss: Sequence[ArrayLike], *, grid: int = 1500) -> Envelope:
+def fit_envelope(N: ArrayLike, C: Sequence[ArrayLike], loss: Sequence[ArrayLike]) -> Envelope:
     """Approach 1 on R training curves.
 
-    Each curve is interpolated in ln C, and only inside its own range; `grid` values of C, evenly spaced in ln C, span
+    Each curve is interpolated in ln C, and only inside its own range; `GRID` values of C, evenly spaced in ln C, span
     those where two curves or more are defined.
 
     Args:
@@ -91,7 +92,7 @@ def fit_envelope(N: ArrayLike, C: Sequence[ArrayLike], loss: Sequence[ArrayLike]
     starts, ends = (np.sort([f(curve.D) for curve in curves]) for f in (np.min, np.max))
     if starts[1] >= ends[-2]:
         raise InferenceError("no two training curves overlap in C: the envelope is undefined")
-    at = np.geomspace(starts[1], ends[-2], grid)
+    at = np.geomspace(starts[1], ends[-2], GRID)
     heights = np.stack([np.interp(np.log(at), np.log(curve.D), curve.loss, left=np.nan, right=np.nan) for curve in curves])
     seen = np.isfinite(heights)
     both = seen.sum(0) >= 2

@@ -15,6 +15,8 @@ from study.laws.hoffmann import LossSurface
 Array = NDArray[np.float64]
 State = tuple[Array, Array, Array, Array]  # objective, gradient, Hessian, reweighted normal matrix
 CHUNK = 256  # problems in one array: some 240 points of 256 problems stay in the cache
+ITERATIONS = 500
+TOLERANCE = 1e-11  # fraction of the objective that a Newton step must promise to go on
 MAX_STEP = 3.0  # largest change of a centred parameter in one step
 
 
@@ -24,7 +26,7 @@ class Solutions:
 
     parameters: Array  # (S, 5): a, b, e, alpha, beta
     objective: Array  # (S,)
-    converged: NDArray[np.bool_]  # (S,) a Newton step promises less than the tolerance
+    converged: NDArray[np.bool_]  # (S,) a Newton step promises less than `TOLERANCE`
 
     @property
     def surface(self) -> LossSurface:
@@ -39,7 +41,7 @@ def to_surface(parameters: Array) -> LossSurface:
 
 
 def minimise(data: Points, starts: Array, *, delta: float, weights: ArrayLike | None = None,
-             log_loss: ArrayLike | None = None, iterations: int = 500, tolerance: float = 1e-11) -> Solutions:
+             log_loss: ArrayLike | None = None) -> Solutions:
     """Damped Newton on S problems at once.
 
     The step solves (H + mu W) s = -g in the metric of the reweighted normal matrix W = sum w psi(r)/r J J' (the
@@ -51,18 +53,16 @@ def minimise(data: Points, starts: Array, *, delta: float, weights: ArrayLike | 
         delta: where Huber's loss turns linear, in ln L; infinity for least squares.
         weights: (K,) or (S, K), e.g. how often a resample holds each point.
         log_loss: (S, K) other responses than the data's, e.g. of a residual bootstrap.
-        tolerance: stop when a Newton step promises less than this fraction of the objective.
     """
     delta = min(delta, 1e6)  # an infinite delta (least squares), without inf - inf
     w = np.broadcast_to(1.0 if weights is None else np.asarray(weights, dtype=float), (len(starts), data.size))
     y = np.broadcast_to(data.log_loss if log_loss is None else np.asarray(log_loss, dtype=float), w.shape)
-    parts = [_minimise(data, starts[i:i + CHUNK], w[i:i + CHUNK], y[i:i + CHUNK], delta, iterations, tolerance)
+    parts = [_minimise(data, starts[i:i + CHUNK], w[i:i + CHUNK], y[i:i + CHUNK], delta)
              for i in range(0, len(starts), CHUNK)]
     return Solutions(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def _minimise(data: Points, starts: Array, w: Array, y: Array, delta: float, iterations: int,
-              tolerance: float) -> tuple[Array, Array, NDArray[np.bool_]]:
+def _minimise(data: Points, starts: Array, w: Array, y: Array, delta: float) -> tuple[Array, Array, NDArray[np.bool_]]:
     n, d = data.centred_n, data.centred_d
     final = starts.astype(float).copy()
     final[:, 0] -= final[:, 3] * data.mean_n  # a and b at the geometric mean of N and D: a hundred times better conditioned
@@ -71,7 +71,7 @@ def _minimise(data: Points, starts: Array, w: Array, y: Array, delta: float, ite
     alive = np.arange(len(starts))
     theta, mu = final.copy(), np.full(len(starts), 1.0)
     state = _evaluate(theta, n, d, w, y, delta)
-    for _ in range(iterations):
+    for _ in range(ITERATIONS):
         value, gradient, hessian, metric = state
         step, predicted, decrement = _step(gradient, hessian, metric, mu)
         trial = _evaluate(theta + step, n, d, w, y, delta)
@@ -81,8 +81,8 @@ def _minimise(data: Points, starts: Array, w: Array, y: Array, delta: float, ite
         theta = np.where(accept[:, None], theta + step, theta)
         state = _where(accept, trial, state)
         mu = np.where(accept & (gain > 0.75), mu / 5, np.where(accept & (gain > 0.25), mu, np.maximum(mu, 1e-6) * 4))
-        done = (decrement <= tolerance * value) | (mu > 1e12)
-        final[alive], objective[alive], converged[alive] = theta, state[0], decrement <= tolerance * value
+        done = (decrement <= TOLERANCE * value) | (mu > 1e12)
+        final[alive], objective[alive], converged[alive] = theta, state[0], decrement <= TOLERANCE * value
         if done.all():
             break
         if done.mean() > 0.1:  # drop the finished rows

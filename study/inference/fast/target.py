@@ -7,7 +7,7 @@ E is not: with few runs it and the two terms lie on a curved ridge that no Gauss
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import special
@@ -34,6 +34,12 @@ class Target:
     first: Index  # (groups + 1,) first row of each group
     prior: Priors
     free: tuple[str, ...]  # names of the coordinates
+
+    def thinned(self, every: int) -> "Target":
+        """The target of every k-th row."""
+        keep = np.arange(0, len(self.y), every)
+        n, d, y, c = (column[keep] for column in (self.n, self.d, self.y, self.c))
+        return replace(self, n=n, d=d, y=y, c=c, first=np.searchsorted(keep, self.first).astype(self.first.dtype))
 
     def phi(self, x: Array) -> Array:
         """(M, 6) alpha, beta, s, g, 1 / nu, tau, as the kernels read them."""

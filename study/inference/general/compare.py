@@ -58,16 +58,15 @@ class Forecast:
     scores: Scores
 
 
-def forecast(law: Law, table: pd.DataFrame, by: str, *, seed: int, share: float = TOP, limit: float | None = None,
-             group: str | None = None) -> Forecast:
-    """Fit the rows of the smaller values of column `by`, predict the others. The limit is given, or leaves `share` out.
+def forecast(law: Law, table: pd.DataFrame, by: str, *, seed: int, limit: float | None = None) -> Forecast:
+    """Fit the rows of the smaller values of column `by`, predict the others. The limit is given, or leaves `TOP` of them out.
 
     Raises:
         LawError: nothing is left to fit or to predict.
     """
-    at = float(limit) if limit is not None else float(np.quantile(table[by], 1 - share))
+    at = float(limit) if limit is not None else float(np.quantile(table[by], 1 - TOP))
     below, above = table[table[by] <= at], table[table[by] > at]
     if below.empty or above.empty:
         raise LawError(f"no rows on both sides of {by} = {at:g}: nothing to forecast")
-    predicted = fit_law(law, below, seed=seed, group=group).predict(above, seed=seed, group=group)
+    predicted = fit_law(law, below, seed=seed).predict(above, seed=seed)
     return Forecast(len(below), at, len(above), score(predicted, above[law.response]))

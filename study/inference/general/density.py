@@ -18,13 +18,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
+from study.inference.fast.kernels import HALF_LN_2PI
 from study.inference.observations import geometric_mean
 from study.inference.parameters import Array
 from study.laws.law import Law, LawError
 
 LN_S, TAU = (math.log(0.01), 1.0), 0.01
 NU_SHAPE, NU_RATE = 2.0, 0.1
-HALF_LN_2PI = 0.5 * math.log(2 * math.pi)
 
 
 @dataclass(frozen=True)

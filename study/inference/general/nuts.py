@@ -9,8 +9,10 @@ from study.inference.general.density import LN_S, NU_RATE, NU_SHAPE, TAU, Proble
 from study.inference.general.draws import LawPosterior, laplace, widened
 from study.inference.posterior import CHAINS, UnconvergedError, diagnose
 
+TUNE = 1000
 
-def nuts(at: Problem, *, seed: int, draws: int = 1000, tune: int = 1000) -> LawPosterior:
+
+def nuts(at: Problem, *, seed: int, draws: int = 1000) -> LawPosterior:
     """4 chains, once more four times as long where they do not converge; the draws joined.
 
     Raises:
@@ -44,7 +46,7 @@ def nuts(at: Problem, *, seed: int, draws: int = 1000, tune: int = 1000) -> LawP
     for target_accept, longer in ((0.95, 1), (0.99, 4)):
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=FutureWarning, module="arviz")
-            trace = nutpie.sample(compiled, draws=longer * draws, tune=longer * tune, chains=CHAINS, save_warmup=False,
+            trace = nutpie.sample(compiled, draws=longer * draws, tune=longer * TUNE, chains=CHAINS, save_warmup=False,
                                   cores=min(CHAINS, os.cpu_count() or 1), seed=seed, target_accept=target_accept,
                                   progress_bar=False)
         point, _ = widened(mode + trace.posterior["z"].to_numpy() @ factor.T, mode)

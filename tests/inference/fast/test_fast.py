@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from study.inference.calibration.designs import THREE
-from study.inference.fast import adapt
+from study.inference.fast import adapt, proposal
 from study.inference.fast import fit as fast
 from study.inference.fast.fit import fit_fast
 from study.inference.fast.target import target
@@ -75,6 +75,20 @@ def test_planted_truth_is_recovered_and_seeds_are_the_only_randomness() -> None:
     effects = pd.Series(first.u.mean(axis=0), index=[float(name) for name in first.rows.groups])
     planted = dict(zip(WIDTHS, 0.005 * _effects(), strict=True))
     assert np.corrcoef(effects.to_numpy(), [planted[width] for width in effects.index])[0, 1] > 0.7
+
+
+def test_of_many_rows_a_part_locates_the_posterior_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = pd.concat([simulated(seed=seed) for seed in range(6)], ignore_index=True)
+    whole = target(observations(table, STUDENT), STUDENT, 1e6, 1e7, 4.0, None)
+    part = whole.thinned(3)
+    assert np.array_equal(part.y, whole.y[::3]) and part.first[-1] == len(part.y)
+    found = []
+    for rows in (10**6, len(table) // 3):
+        monkeypatch.setattr(proposal, "PART", rows)
+        found.append(fit_fast(table, STUDENT, seed=0))
+    assert all(fit.diagnostics.converged for fit in found)
+    for one, other in zip(*(quantities(fit).values() for fit in found), strict=True):
+        assert np.quantile(one, [0.1, 0.5, 0.9]) == pytest.approx(np.quantile(other, [0.1, 0.5, 0.9]), abs=0.1 * one.std())
 
 
 def _effects() -> np.ndarray:
