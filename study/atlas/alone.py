@@ -13,17 +13,16 @@ from study.inference.classical.isoflop import fit_isoflop
 from study.inference.fast.fit import fit_fast
 from study.inference.intervals import central, percent_key
 from study.inference.parameters import Array
-from study.inference.pooled.coordinates import log_prior_density, to_coordinates
+from study.inference.pooled.coordinates import to_coordinates
+from study.inference.pooled.informed import Informed, fit_informed
+from study.inference.pooled.summary import FIRST, FirstStage
 from study.inference.pooled.two_stage import StudyDraws
-from study.inference.posterior import ImportanceDiagnostics, Posterior, fit_posterior
+from study.inference.posterior import ImportanceDiagnostics, Posterior, UnconvergedError, fit_posterior
 from study.inference.predictive import predict_losses
-from study.inference.priors import priors
 from study.inference.scores import score
 from study.inference.spec import ModelSpec
 
 LARGE = 1e21  # FLOP at which all are compared
-# of the first stage: priors twice as wide, so that the population lies inside what they allow
-STAGE_ONE = ModelSpec(group=None, prior_scale=2.0)
 LEAST = 5  # runs below a top budget that a forecast needs
 
 
@@ -120,13 +119,18 @@ def parabolas(table: AtlasTable) -> float | None:
         return None
 
 
-def stage_one(table: AtlasTable, *, seed: int, draws: int = 4000) -> StudyDraws:
-    """The draws that the population is built from: the fit under the wider priors of `STAGE_ONE`, with their density."""
-    posterior = fit_alone(table, seed=seed, spec=STAGE_ONE, draws=draws)
+def stage_one(table: AtlasTable, p0: FirstStage = FIRST, *, seed: int, draws: int = 4000) -> StudyDraws:
+    """The draws that the population is built from: the fit under the prior p0 of the five coordinates.
+
+    Raises:
+        UnconvergedError: the draws do not cover the posterior (k-hat > 0.7).
+    """
     unit = table.bytes_per_token
+    posterior = fit_informed(table.rows, Informed(p0.population, table.c), SPEC, seed=seed, draws=draws, bytes_per_token=unit)
+    if not posterior.diagnostics.converged:
+        raise UnconvergedError(f"the first stage of {table.name} did not converge (k-hat {posterior.khat:.2f})")
     x = to_coordinates(posterior.parameters, posterior.N0, posterior.D0, unit)
-    log_prior = log_prior_density(posterior.parameters, priors(STAGE_ONE, unit))
-    return StudyDraws(table.name, table.entry.laboratory, table.c, x, log_prior, table.relative)
+    return StudyDraws(table.name, table.entry.laboratory, table.c, x, table.relative, p0)
 
 
 def _inside(draws: Array, stated: float) -> bool:

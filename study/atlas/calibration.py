@@ -8,9 +8,10 @@ import pandas as pd
 from study.inference.calibration.ranks import coverage_of_ranks, uniformity
 from study.inference.intervals import LEVELS
 from study.inference.pooled.simulated import RANKED, SEED, one_atlas
+from study.inference.pooled.two_stage import MODEL
 from study.record import write_atomic, write_json
 
-INFORMATION = ["atlas", "reason", "effective"]  # columns that are not ranks
+INFORMATION = ["atlas", "model", "reason", "effective"]  # columns that are not ranks
 
 
 def calibrate_population(folder: Path, atlases: int, say: Callable[[str], None] = lambda _: None) -> Path:
@@ -22,6 +23,7 @@ def calibrate_population(folder: Path, atlases: int, say: Callable[[str], None] 
     path = folder / "sbc.csv"
     folder.mkdir(parents=True, exist_ok=True)
     rows = pd.read_csv(path, keep_default_na=False, na_values={"effective": [""]}) if path.exists() else pd.DataFrame()
+    rows = rows[rows["model"] == MODEL] if "model" in rows else rows.iloc[:0]  # those of another model calibrate that one
     done = set(rows["atlas"]) if len(rows) else set()
     for index in range(atlases):
         if index not in done:
@@ -40,7 +42,7 @@ def tests(rows: pd.DataFrame) -> dict[str, object]:
     found = uniformity(ranks, RANKED)
     for level in LEVELS:
         found[f"coverage_{round(100 * level)}"] = [coverage_of_ranks(ranks[name], level, RANKED) for name in ranks]
-    return {"seed": SEED, "atlases": len(rows), "finished": len(finished), "ranked": RANKED,
+    return {"seed": SEED, "model": MODEL, "atlases": len(rows), "finished": len(finished), "ranked": RANKED,
             "effective": {"median": float(finished["effective"].median()), "least": float(finished["effective"].min())},
             "failed": {str(row.atlas): str(row.reason) for row in rows[rows["reason"].fillna("") != ""].itertuples()},
             "smallest_holm": float(found["holm"].min()), "tests": found.to_dict("records")}

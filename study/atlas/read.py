@@ -83,14 +83,35 @@ class Atlas:
         found: dict[str, Any] = self.population["new_study"][kind][quantity]
         return found
 
+    @property
+    def prior(self) -> str:
+        """The prior in use: the population as it is, or widened (`leave_out.widening`)."""
+        return str(self.left_out.get("widening", {}).get("prior", "atlas"))
+
+    @property
+    def factor(self) -> float:
+        """By which its spreads are widened in use."""
+        return float(self.left_out.get("widening", {}).get("factor", 1.0))
+
+    def three(self, runs: str, prior: str) -> dict[str, Any]:
+        """What three runs say under a prior (`three.ThreeRuns`).
+
+        Raises:
+            AtlasRecordError: it is not recorded.
+        """
+        for row in self.left_out.get("three", ()):
+            if (row["runs"], row["prior"]) == (runs, prior):
+                return dict(row)
+        raise AtlasRecordError(f"{self.folder} records no three runs of {runs} with the {prior} prior: run `study atlas leave-out`")
+
     def covered(self, prior: str, runs: int, level: str) -> tuple[int, int]:
         """Studies whose interval of D_opt holds the truth, from so many runs, and studies."""
         return coverage(self.left_out["predictions"], prior, runs, level)
 
-    def missed(self, runs: int = 3) -> list[dict[str, Any]]:
-        """The studies that the atlas's 95 % interval from so many runs does not hold."""
+    def missed(self, runs: int = 3, prior: str = "atlas") -> list[dict[str, Any]]:
+        """The studies that the 95 % interval of a prior from so many runs does not hold."""
         return [row for row in self.left_out["predictions"]
-                if row["prior"] == "atlas" and row["runs"] == runs and not row["covered"]["95"]]
+                if row["prior"] == prior and row["runs"] == runs and not row["covered"]["95"]]
 
     def median_width(self, prior: str, runs: int) -> float:
         """Median over studies of the width of the 95 % interval of ln D_opt."""

@@ -2,7 +2,7 @@
 
 - runs/published/atlas/NAME.json: one table alone (`alone.Alone`)
 - runs/published/atlas/population.json: all together: parameters, a new study, sensitivity, what was left out and why
-- runs/published/atlas/leave-out.json: every study predicted from its first runs (`leave_out.Prediction`)
+- runs/published/atlas/leave-out.json: every study predicted from its first runs (`leave_out.Prediction`), and `three`
 - runs/published/atlas/joint.json: three tables in two stages and in one model
 - study/inference/pooled/atlas.json: the population that `study fit --prior atlas` reads
 """
@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from study.atlas.alone import STAGE_ONE, describe, fit_alone, stage_one
-from study.atlas.leave_out import COUNTS, coverage, predict, without
-from study.atlas.tables import OWN_LABORATORY, AtlasTable, gather
+from study.atlas.alone import describe, fit_alone, stage_one
+from study.atlas.leave_out import COUNTS, FACTORS, coverage, name_of, predict, widening, without
+from study.atlas.tables import OWN_LABORATORY, SPEC, AtlasTable, gather
+from study.atlas.three import three_runs
 from study.atlas.together import (
     BASE,
-    ENOUGH,
     PopulationError,
     members,
     new_study,
@@ -34,15 +34,17 @@ from study.atlas.together import (
 from study.inference.pooled.coordinates import NAMES, REFERENCE
 from study.inference.pooled.population import COVARIATES, as_json, covariates
 from study.inference.pooled.prior import PATH
-from study.inference.pooled.two_stage import StudyDraws, pool, summary_draws
+from study.inference.pooled.summary import around
+from study.inference.pooled.two_stage import MODEL, StudyDraws, pool, summary_draws
 from study.published import entries
 from study.record import write_json
 
 SEED = 0
-FIRST, MORE = 2000, 12_000  # draws of a study alone; of one that the others constrain much
-PILOT = (300, 200)  # sweeps, and those before, that find which
-CHECKS = (1000, 500)  # of the populations that are only compared
-LEAVE_OUT = (500, 250)  # of those that leave one laboratory out
+FIRST = 4000  # draws of a study alone
+PILOT = (200, 300)  # draws of each chain, and those before, of the population that finds where studies are asked
+CHECKS = (300, 300)  # of the populations that are only compared
+LEAVE_OUT = (300, 300)  # of those that leave one laboratory out
+PILOTED = 300.0  # draws of a study that carry weight in the pilot: below, it is summarised again about its place
 RECORDED = 100  # draws of the population in the package
 JOINT = ("marin-dclm", "porian-refinedweb-decay", "olmo-ladder")  # well-known each, and unlike one another
 LEAST_LABORATORIES, LEAST_TABLES = 9, 14
@@ -71,18 +73,22 @@ def record_together(folder: Path, runs: Path, say: Say) -> list[Path]:
     chosen = members(tables)
     studies = first_stages(chosen, say)
     say("the population")
-    found = together(studies, seed=SEED, say=say)
+    found = together(studies, seed=SEED)
     tails = sensitivity(studies, seed=SEED, draws=CHECKS[0], tune=CHECKS[1], say=say)
     kinds = {"base": BASE, "total parameters": covariates("total", True, True, 4.3),
              "not tuned": covariates("multiplying", True, False, 4.3), "constant rate": covariates("multiplying", False, True, 4.3)}
     body = {
         "provenance": _provenance(chosen), "left_out": dict(left_out), "diagnostics": asdict(found.diagnostics),
-        "effective": dict(zip(found.names, (float(value) for value in found.effective), strict=True)), **spreads(found),
+        "summaries": {name: {"gap": float(gap), "effective": float(count)}
+                      for name, gap, count in zip(found.names, found.gaps, found.effective, strict=True)}, **spreads(found),
         "new_study": {name: quantiles(new_study(found.population, seed=SEED, c=c)) for name, c in kinds.items()},
         "prior_predictive": prior_predictive(seed=SEED), "sensitivity": tails, "reference_C": REFERENCE,
     }
     recorded = {"provenance": _provenance(chosen), "reference_C": REFERENCE, **as_json(found.population.thin(RECORDED))}
-    return [_write(folder / "population.json", body), _write(PATH, recorded)]
+    paths = [_write(folder / "population.json", body), _write(PATH, recorded)]
+    beside = folder / "leave-out.json"
+    left_out_one = json.loads(beside.read_text()) if beside.is_file() else {}
+    return paths if "widening" not in left_out_one else [*paths, *_widen_prior(left_out_one)]
 
 
 def record_joint(folder: Path, runs: Path, say: Say) -> list[Path]:
@@ -95,11 +101,11 @@ def record_joint(folder: Path, runs: Path, say: Say) -> list[Path]:
 
     tables, _ = gather(runs)
     chosen = [tables[name] for name in JOINT]
-    studies = [stage_one(table, seed=SEED, draws=2 * FIRST) for table in chosen]
+    studies = [stage_one(table, seed=SEED, draws=FIRST) for table in chosen]
     say("in two stages")
-    both = {"two stages": together(studies, seed=SEED, draws=5000, tune=1000, say=say)}
+    both = {"two stages": together(studies, seed=SEED)}
     say("in one NUTS: some minutes")
-    both["joint"] = fit_joint(studies, [table.rows for table in chosen], [table.bytes_per_token for table in chosen], STAGE_ONE,
+    both["joint"] = fit_joint(studies, [table.rows for table in chosen], [table.bytes_per_token for table in chosen], SPEC,
                               seed=SEED)
     draws = {}
     for how, found in both.items():
@@ -107,7 +113,7 @@ def record_joint(folder: Path, runs: Path, say: Say) -> list[Path]:
         draws[how] = {**summary_draws(found.population), **own}
     apart = {name: float((np.median(values) - np.median(draws["joint"][name])) / draws["joint"][name].std())
              for name, values in draws["two stages"].items()}
-    body = {"tables": list(JOINT), "diagnostics": {how: asdict(found.diagnostics) for how, found in both.items()},
+    body = {"tables": list(JOINT), "model": MODEL, "diagnostics": {how: asdict(found.diagnostics) for how, found in both.items()},
             "apart": apart, "widest": max(apart.values(), key=abs),
             "spread": {name: float(values.std() / draws["joint"][name].std()) for name, values in draws["two stages"].items()}}
     return [_write(folder / "joint.json", body)]
@@ -125,7 +131,7 @@ def record_leave_out(folder: Path, runs: Path, say: Say) -> list[Path]:
     if body.get("provenance") != provenance:
         body = {"provenance": provenance, "places": {}, "new_study_without": {}, "predictions": []}
     missing = sorted({table.entry.laboratory for table in chosen.values()} - set(body["new_study_without"]))
-    studies = first_stages(chosen, say, pilot=False) if missing else []
+    studies = first_stages(chosen, say) if missing else []
     for laboratory in missing:
         say(f"without {laboratory}")
         population = without(studies, laboratory, seed=SEED, draws=LEAVE_OUT[0], tune=LEAVE_OUT[1])
@@ -135,16 +141,28 @@ def record_leave_out(folder: Path, runs: Path, say: Say) -> list[Path]:
                 body["places"][study.name] = place(study, population, seed=SEED)
                 full = fit_alone(table, seed=SEED)
                 body["predictions"] += [_plain(asdict(row)) for row in predict(table, full, population, seed=SEED, say=say)]
+        if laboratory == OWN_LABORATORY:
+            own = next(table for table in chosen.values() if table.entry.laboratory == laboratory)
+            body["three"] = [_plain(asdict(row)) for row in three_runs(own, population, seed=SEED)]
         body["new_study_without"][laboratory] = quantiles(new_study(population, seed=SEED))
         body["coverage"] = {f"{prior} {count}": {level: coverage(body["predictions"], prior, count, level)
                                                  for level in ("50", "80", "95")}
-                            for prior in ("default", "atlas") for count in COUNTS}
+                            for prior in ("default", *map(name_of, (1.0, *FACTORS))) for count in COUNTS}
         _write(path, body)
-    return [path]
+    body["widening"] = widening(body["predictions"])
+    return [_write(path, body), *_widen_prior(body)]
 
 
-def first_stages(tables: Mapping[str, AtlasTable], say: Say, *, pilot: bool = True) -> list[StudyDraws]:
-    """Draws of each study alone; with a pilot of the population more of those that it leaves few of.
+def _widen_prior(left_out: Mapping[str, Any]) -> list[Path]:
+    # the package's prior says by how much it is widened, where both are of one model
+    body = json.loads(PATH.read_text()) if PATH.is_file() else {}
+    if body.get("provenance") != left_out["provenance"]:
+        return []
+    return [_write(PATH, {**body, "widening": left_out["widening"]["factor"]})]
+
+
+def first_stages(tables: Mapping[str, AtlasTable], say: Say) -> list[StudyDraws]:
+    """Draws of each study alone; of those that a pilot of the population leaves few of, again about their place in it.
 
     Raises:
         PopulationError: too few tables or laboratories.
@@ -157,12 +175,13 @@ def first_stages(tables: Mapping[str, AtlasTable], say: Say, *, pilot: bool = Tr
     for name, table in tables.items():
         say(f"{name} alone")
         studies.append(stage_one(table, seed=SEED, draws=FIRST))
-    if not pilot:
-        return studies
     say("a pilot of the population")
-    seen = pool(studies, seed=SEED, draws=PILOT[0], tune=PILOT[1])
-    few = {name for name, count in zip(seen.names, seen.effective, strict=True) if count < 4 * ENOUGH}
-    return [stage_one(tables[study.name], seed=SEED, draws=MORE) if study.name in few else study for study in studies]
+    pilot = pool(studies, seed=SEED, draws=PILOT[0], tune=PILOT[1], chains=2)
+    for k, study in enumerate(studies):
+        if pilot.effective[k] < PILOTED:
+            say(f"{study.name} again")
+            studies[k] = stage_one(tables[study.name], around(pilot.x[:, k]), seed=SEED, draws=FIRST)
+    return studies
 
 
 def source(table: AtlasTable) -> dict[str, Any]:
@@ -182,7 +201,7 @@ def source(table: AtlasTable) -> dict[str, Any]:
 def _provenance(tables: Mapping[str, AtlasTable]) -> dict[str, Any]:
     return {"tables": {name: {"sha256": source(table)["sha256"], "runs": len(table.rows), "laboratory": table.entry.laboratory}
                        for name, table in tables.items()},
-            "covariates": list(COVARIATES), "seed": SEED}
+            "model": MODEL, "covariates": list(COVARIATES), "seed": SEED}
 
 
 def read_alone(folder: Path) -> dict[str, dict[str, Any]]:

@@ -10,13 +10,14 @@ from study.errors import StudyError
 from study.inference.answers import summarise
 from study.inference.parameters import Array
 from study.inference.pooled.coordinates import NAMES, REFERENCE
-from study.inference.pooled.population import Population, covariates, prior_draw
-from study.inference.pooled.two_stage import Pooled, StudyDraws, pool, summary_draws
+from study.inference.pooled.population import Population, covariates, prior_draws
+from study.inference.pooled.two_stage import ACCEPT, Pooled, StudyDraws, pool, summary_draws
 from study.inference.posterior import UnconvergedError
 
+TARGETS = (ACCEPT, 0.99)  # acceptance: the second where the first leaves divergences
 TAILS = 4.0  # degrees of freedom of the laboratories' effects in the check
 COMPUTES = (1e19, 1e20, 1e21, 1e22, 5.76e23)  # FLOP at which a new study's D/N is stated
-ENOUGH = 30.0  # draws of a study alone that must carry weight in the population, on average
+CLOSE = 0.5  # largest s.d. of the error of a study's ln marginal likelihood: below its draws' own Monte Carlo noise it is none
 PREDICTED = 20_000
 BASE = covariates("multiplying", True, True, 4.3)  # a usual new study: decayed, tuned, the parameters that multiply
 
@@ -25,22 +26,24 @@ class PopulationError(StudyError):
     """A population that its own studies' draws cannot carry."""
 
 
-def together(studies: Sequence[StudyDraws], *, seed: int, draws: int = 5000, tune: int = 2000, thin: int = 6,
-             say: Callable[[str], None] = lambda _: None) -> Pooled:
+def together(studies: Sequence[StudyDraws], *, seed: int, draws: int = 1500, tune: int = 700) -> Pooled:
     """The population, past the gate.
 
     Raises:
-        UnconvergedError: R-hat >= 1.01 or ESS <= 400.
-        PopulationError: a study's own draws hardly overlap with what the others say of it.
+        UnconvergedError: R-hat >= 1.01, ESS <= 400 or a divergence.
+        PopulationError: a study's summary is not its likelihood.
     """
-    found = pool(studies, seed=seed, draws=draws, tune=tune, thin=thin, say=say)
-    if not found.diagnostics.converged:
+    for accept in TARGETS:
+        found = pool(studies, seed=seed, draws=draws, tune=tune, accept=accept)
+        if found.diagnostics.converged:
+            break
+    else:
         seen = found.diagnostics
         raise UnconvergedError(f"the population did not converge (R-hat {seen.rhat:.3f}, ESS {seen.ess_bulk:.0f} and "
-                               f"{seen.ess_tail:.0f}): draw more")
-    few = [name for name, count in zip(found.names, found.effective, strict=True) if count < ENOUGH]
-    if few:
-        raise PopulationError(f"too few draws of {', '.join(few)} carry weight in the population: draw more of each alone")
+                               f"{seen.ess_tail:.0f}, {seen.divergences} divergences): draw more")
+    if far := [name for name, gap in zip(found.names, found.gaps, strict=True) if gap > CLOSE]:
+        raise PopulationError(f"the summary of {', '.join(far)} is not its likelihood where the population asks for it: "
+                              "draw more of each alone, or raise the number of components")
     return found
 
 
@@ -68,10 +71,7 @@ def quantiles(draws: Mapping[str, Array]) -> dict[str, Any]:
 
 def prior_predictive(*, seed: int, count: int = 4000) -> dict[str, Any]:
     """What the population's own prior says of a new study: the quantiles of `new_study`."""
-    rng = np.random.default_rng(seed)
-    drawn = [prior_draw(rng) for _ in range(count)]
-    mixed = Population(*(np.concatenate([getattr(one, name) for one in drawn]) for name in ("mean", "lab", "within")))
-    return quantiles(new_study(mixed, seed=seed, count=count))
+    return quantiles(new_study(prior_draws(np.random.default_rng(seed), count), seed=seed, count=count))
 
 
 def place(study: StudyDraws, population: Population, *, seed: int) -> dict[str, float]:
@@ -95,13 +95,13 @@ def sensitivity(studies: Sequence[StudyDraws], *, seed: int, draws: int, tune: i
     """
     out = {}
     say("heavy tails")
-    heavy = pool(studies, seed=seed, draws=draws, tune=tune, tails=TAILS)
+    heavy = pool(studies, seed=seed, draws=draws, tune=tune, tails=TAILS, chains=2)
     out[f"Student-t {TAILS:g}"] = quantiles(new_study(heavy.population, seed=seed))
     laboratories = [study.laboratory for study in studies]
     for study in studies:
         if laboratories.count(study.laboratory) > 1:
             say(f"without {study.name}")
-            rest = pool([other for other in studies if other.name != study.name], seed=seed, draws=draws, tune=tune)
+            rest = pool([other for other in studies if other.name != study.name], seed=seed, draws=draws, tune=tune, chains=2)
             out[f"without {study.name}"] = quantiles(new_study(rest.population, seed=seed))
     return out
 

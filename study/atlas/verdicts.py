@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from study.atlas.leave_out import HELD
 from study.atlas.read import Atlas, difference
 from study.laws.published import RULE
 
 FACTOR = 2.0  # a rule that holds to within this factor for a new study is a property, not a coincidence
 CLAIMED = (0.1, 0.3)  # nats a token by which cleaner text is said to lower E
+HALF = (0.35, 0.65)  # share of studies that 50 % intervals should hold
 COARSE, CLEAN = "marin-comma", ("marin-dclm", "marin-nemotron")  # of one laboratory, on one evaluation set
 
 Word = Literal["reproduced", "contradicted", "undecided"]
@@ -62,13 +64,13 @@ def methods(atlas: Atlas) -> tuple[int, int]:
     return sum(row["a"]["ci95"][0] <= row["parabolas"] <= row["a"]["ci95"][1] for row in found), len(found)
 
 
-def calibrated(atlas: Atlas) -> Literal["hold", "do not hold"]:
-    """Whether the leave-one-out intervals from three runs hold: 95 % for at least 0.9 of the studies, 50 % for 0.35 to 0.65."""
-    wide, studies = atlas.covered("atlas", 3, "95")
-    half, _ = atlas.covered("atlas", 3, "50")
-    return "hold" if wide >= 0.9 * studies and 0.35 * studies <= half <= 0.65 * studies else "do not hold"
+def calibrated(atlas: Atlas, prior: str = "atlas") -> Literal["hold", "do not hold"]:
+    """Whether the leave-one-out intervals from three runs hold: 95 % for `HELD` of the studies at least, 50 % within `HALF`."""
+    wide, studies = atlas.covered(prior, 3, "95")
+    half, _ = atlas.covered(prior, 3, "50")
+    return "hold" if wide >= HELD * studies and HALF[0] * studies <= half <= HALF[1] * studies else "do not hold"
 
 
-def narrower(atlas: Atlas, runs: int = 3) -> float:
+def narrower(atlas: Atlas, runs: int = 3, prior: str = "atlas") -> float:
     """Median width of ln D_opt with the atlas's prior over that with the default prior."""
-    return atlas.median_width("atlas", runs) / atlas.median_width("default", runs)
+    return atlas.median_width(prior, runs) / atlas.median_width("default", runs)

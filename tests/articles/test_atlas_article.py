@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from study.articles.atlas import alone, corrections, leave_out, notices, question, shown, together, verdicts
 from study.articles.claims import claims_of
 from study.atlas.read import Atlas
+from study.inference.pooled.two_stage import MODEL
 from tests.conftest import ROOT
 
 SECTIONS = (alone, corrections, leave_out, question, together, verdicts)
@@ -51,15 +52,35 @@ def test_the_claims_are_the_atlas_s(atlas: Atlas) -> None:
 def test_what_is_not_finished_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str], atlas: Atlas) -> None:
     shutil.copytree(atlas.folder, tmp_path / "atlas")
     planted = Atlas(tmp_path / "atlas")
-    body = {**atlas.population, "diagnostics": {"rhat": 1.02, "ess_bulk": 900.0, "ess_tail": 900.0, "divergences": 0}}
-    (tmp_path / "atlas" / "population.json").write_text(json.dumps(body))
-    (tmp_path / "atlas" / "leave-out.json").write_text(json.dumps({**atlas.left_out, "new_study_without": {}}))
+    current = {"provenance": {**atlas.population["provenance"], "model": MODEL}}
+    seen = {"rhat": 1.02, "ess_bulk": 900.0, "ess_tail": 900.0, "divergences": 0}
+    (tmp_path / "atlas" / "population.json").write_text(json.dumps({**atlas.population, **current, "diagnostics": seen}))
+    (tmp_path / "atlas" / "leave-out.json").write_text(json.dumps({**atlas.left_out, **current, "new_study_without": {}}))
     for name in ("joint", "sbc"):
         (tmp_path / "atlas" / f"{name}.json").unlink(missing_ok=True)
     said = notices.lacking(planted)
     assert len(said) == 4 and "1.020" in said[0] and said[1].startswith("0 of ") and "atlas calibrate" in said[3]
     notices.unfinished(planted)
     assert "callout-warning" in capsys.readouterr().out
+
+
+def test_a_part_of_an_earlier_model_is_said(tmp_path: Path, atlas: Atlas) -> None:
+    shutil.copytree(atlas.folder, tmp_path / "atlas")
+    for name, body, model in (("leave-out", atlas.left_out, "another"), ("population", atlas.population, MODEL)):
+        planted = {**body, "provenance": {**body["provenance"], "model": model}}
+        (tmp_path / "atlas" / f"{name}.json").write_text(json.dumps(planted))
+    said = notices.lacking(Atlas(tmp_path / "atlas"))
+    assert any(line.startswith("leave-out.json is of an earlier model") for line in said)
+    assert not any(line.startswith("population.json is of an earlier model") for line in said)
+
+
+def test_what_was_left_out_stands_on_the_page_by_name(tmp_path: Path, atlas: Atlas) -> None:
+    shutil.copytree(atlas.folder, tmp_path / "atlas")
+    planted = {"olmo-ladder": "the table 'olmo-ladder' lacks the column 'D'", "theirs": "the entry 'theirs' is left out: no unit"}
+    (tmp_path / "atlas" / "population.json").write_text(json.dumps({**atlas.population, "left_out": planted}))
+    page = alone.left_out(Atlas(tmp_path / "atlas")).data
+    assert "olmo-ladder" in page and "lacks the column" in page and "theirs" in page and "no unit" in page
+    assert alone.left_out_count(Atlas(tmp_path / "atlas")) == "2"
 
 
 def test_intervals_as_text() -> None:

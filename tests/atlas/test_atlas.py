@@ -13,6 +13,7 @@ from study.atlas import records
 from study.atlas.alone import describe, fit_alone, forecast, parabolas, stage_one
 from study.atlas.leave_out import coverage, predict
 from study.atlas.tables import AtlasTable, gather, own, ratio_of, smallest_budgets, top_budget
+from study.atlas.three import LAB, TARGET_N, three_runs
 from study.atlas.together import PopulationError, members, new_study, place
 from study.cli import app
 from study.inference.pooled.population import COVARIATES, Population
@@ -82,11 +83,22 @@ def test_three_runs_and_the_others_say_more_than_three_runs() -> None:
     table = planted()
     rows = predict(table, fit_alone(table, seed=0), population(), seed=0)
     by = {(row.prior, row.runs): row for row in rows}
-    assert set(by) == {(prior, count) for prior in ("atlas", "default") for count in (3, 5, 10)}
+    assert set(by) == {(prior, count) for prior in ("atlas", "atlas x 1.5", "atlas x 2", "default") for count in (3, 5, 10)}
+    assert by["atlas", 3].log_width < by["atlas x 2", 3].log_width < by["default", 3].log_width
     assert by["atlas", 3].covered["95"] and by["atlas", 3].log_width < 0.6 * by["default", 3].log_width
     assert by["atlas", 10].log_width < by["atlas", 3].log_width + 0.2
     assert by["atlas", 3].losses == 7 and table.largest_C == by["atlas", 3].C
     assert coverage([vars(row) for row in rows], "atlas", 3, "95") == (1, 1)
+
+
+def test_three_runs_of_this_study_and_of_the_lab() -> None:
+    found = {(row.runs, row.prior): row for row in three_runs(planted(), population(), seed=0)}
+    assert {name for name, _ in found} == {"theirs", LAB} and len(found) == 8
+    for name in ("theirs", LAB):
+        assert found[name, "atlas"].decades < found[name, "atlas x 2"].decades < found[name, "default"].decades
+    truth = float(BESIROGLU.D_opt_at(TARGET_N))
+    low, high = found["theirs", "atlas"].tokens["ci95"]
+    assert low < truth < high
 
 
 def test_a_new_study_is_extrapolated_by_its_own_exponents() -> None:
@@ -98,7 +110,7 @@ def test_a_new_study_is_extrapolated_by_its_own_exponents() -> None:
 
 def test_the_place_of_a_study() -> None:
     x = np.tile([-1.05, -1.0, 2.9 + 3 * 0.3**0.5, -0.85, -1.9], (50, 1))
-    study = StudyDraws("s", "l", np.array([1.0] + [0.0] * len(COVARIATES)), x, np.zeros(50))
+    study = StudyDraws("s", "l", np.array([1.0] + [0.0] * len(COVARIATES)), x)
     found = place(study, population(), seed=0)
     assert found["R"] > 0.99 and 0.4 < found["alpha"] < 0.6
     assert set(place(replace(study, relative=True), population(), seed=0)) == {"alpha", "beta", "R"}
@@ -124,6 +136,17 @@ def test_a_changed_table_is_left_out_by_name(published: Load, tmp_path: Path, mo
     assert "cannot be converted" in left_out["llama-3-exp"] and "own-cpu" in left_out
     result = CliRunner().invoke(app, ["atlas", "tables", "--runs", str(tmp_path)])
     assert result.exit_code == 0 and "left out olmo-ladder: " in result.output
+
+
+def test_a_column_that_vanished_leaves_the_table_out_by_name(published: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    from study import published as module
+
+    published("olmo-ladder")
+    table, whole = module.entries()["olmo-ladder"][0].name, module.load
+    monkeypatch.setattr(module, "load", lambda name: whole(name).drop(columns="D") if name == table else whole(name))
+    tables, left_out = gather(ROOT / "runs")
+    assert "olmo-ladder" not in tables and "lacks the column 'D'" in left_out["olmo-ladder"]
+    assert "chinchilla" in tables and "own-cpu" in tables
 
 
 @pytest.mark.usefixtures("offline")

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from study.atlas.calibration import tests as rank_tests
+from study.atlas.leave_out import widening
 from study.atlas.read import Atlas, AtlasRecordError, difference
 from study.atlas.verdicts import calibrated, cleaner, narrower, universal
+from study.inference.pooled.two_stage import MODEL
 
 
 def summary(point: float, half: float) -> dict[str, Any]:
@@ -65,6 +67,25 @@ def test_leave_one_out_holds_by_the_stated_bounds(wide: int, half: int, word: st
     assert atlas.median_width("atlas", 3) == 5.5 and narrower(atlas) == pytest.approx(0.25)
 
 
+@pytest.mark.parametrize(("as_is", "one_half", "double", "factor", "holds"), [
+    (9, 10, 10, 1.0, True), (8, 9, 10, 1.5, True), (8, 8, 9, 2.0, True), (8, 8, 8, 2.0, False)])
+def test_the_prior_is_widened_until_it_holds(as_is: int, one_half: int, double: int, factor: float, holds: bool) -> None:
+    rows = [{"prior": prior, "runs": runs, "covered": {"95": k < inside if runs == 3 else False}} for runs in (3, 5)
+            for prior, inside in (("atlas", as_is), ("atlas x 1.5", one_half), ("atlas x 2", double)) for k in range(10)]
+    found = widening(rows)
+    assert (found["factor"], found["holds"], found["prior"]) == (factor, holds, "atlas" if factor == 1 else f"atlas x {factor:g}")
+
+
+def test_the_prior_in_use_is_the_recorded_one(tmp_path: Path) -> None:
+    body = {"predictions": predictions(8, 5, 10)}
+    (tmp_path / "leave-out.json").write_text(json.dumps(body))
+    assert (Atlas(tmp_path).prior, Atlas(tmp_path).factor) == ("atlas", 1.0)
+    (tmp_path / "leave-out.json").write_text(json.dumps({**body, "widening": {"prior": "atlas x 2", "factor": 2.0}}))
+    assert (Atlas(tmp_path).prior, Atlas(tmp_path).factor) == ("atlas x 2", 2.0)
+    with pytest.raises(AtlasRecordError, match="study atlas leave-out"):
+        Atlas(tmp_path).three("own-cpu", "atlas")
+
+
 def test_what_is_missing_says_which_command_records_it(tmp_path: Path) -> None:
     atlas = Atlas(tmp_path)
     for part, command in (("alone", "alone"), ("population", "together"), ("left_out", "leave-out"), ("joint", "joint"),
@@ -78,7 +99,7 @@ def test_failed_atlases_are_counted_and_not_ranked() -> None:
     import pandas as pd
 
     rng = np.random.default_rng(0)
-    rows = pd.DataFrame({"atlas": range(201), "reason": [""] * 200 + ["no"], "effective": [50.0] * 200 + [np.nan],
+    rows = pd.DataFrame({"atlas": range(201), "model": MODEL, "reason": [""] * 200 + ["no"], "effective": [50.0] * 200 + [np.nan],
                          "mean": [*rng.integers(0, 100, 200), np.nan], "narrow": [*rng.integers(40, 60, 200), np.nan]})
     body: dict[str, Any] = rank_tests(rows)
     assert (body["atlases"], body["finished"], body["failed"]) == (201, 200, {"200": "no"})

@@ -5,26 +5,35 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.figure import Figure
 
+from study.articles.atlas import shown
 from study.articles.shared import style, text, words
-from study.atlas.leave_out import COUNTS
+from study.atlas.leave_out import COUNTS, FACTORS, HELD
 from study.atlas.read import Atlas
-from study.atlas.verdicts import calibrated, narrower
+from study.atlas.three import LAB, TARGET_N
+from study.atlas.verdicts import HALF, calibrated, narrower
 
 if TYPE_CHECKING:
     from IPython.display import Markdown
 
 LEVELS = ("50", "80", "95")
+WANTED = 1 / 3  # of the default prior's median width from three runs
+OWN = "own-cpu"  # this study's table in the population
+
+
+def _named(prior: str) -> str:
+    """A prior's name on the page."""
+    return prior.replace(" x ", " × ")
 
 
 def coverage(atlas: Atlas) -> "Markdown":
     """Coverage, width and error of D_opt, and coverage of losses, by prior and number of runs."""
     rows = []
     for runs in COUNTS:
-        for prior in ("default", "atlas"):
+        for prior in dict.fromkeys(("default", "atlas", atlas.prior)):
             chosen = [row for row in atlas.left_out["predictions"] if (row["prior"], row["runs"]) == (prior, runs)]
             held = {f"{level} %": f"{atlas.covered(prior, runs, level)[0]} of {len(chosen)}" for level in LEVELS}
             losses = sum(row["losses_inside"]["95"] for row in chosen), sum(row["losses"] for row in chosen)
-            rows.append({"runs": str(runs), "prior": prior, **held,
+            rows.append({"runs": str(runs), "prior": _named(prior), **held,
                          "width (decades)": text.two(atlas.median_width(prior, runs) / float(np.log(10))),
                          "error (factor)": text.two(float(np.exp(np.median([abs(row["log_error"]) for row in chosen])))),
                          "losses in 95 %": text.percent(losses[0] / losses[1])})
@@ -33,18 +42,19 @@ def coverage(atlas: Atlas) -> "Markdown":
 
 @style.drawn
 def intervals(atlas: Atlas) -> Figure:
-    """D_opt at each study's largest budget over its own answer, from three runs, with either prior."""
+    """D_opt at each study's largest budget over its own answer, from three runs, by prior."""
     predictions = [row for row in atlas.left_out["predictions"] if row["runs"] == COUNTS[0]]
-    names = [row["study"] for row in predictions if row["prior"] == "atlas"]
+    names = [row["study"] for row in predictions if row["prior"] == atlas.prior]
     figure, ax = style.canvas(7.0, 0.28 * len(names) + 1.0)
-    for prior, colour, shift in (("default", style.PRIOR, -0.17), ("atlas", style.POSTERIOR, 0.17)):
+    for prior, colour, shift in (("default", style.PRIOR, -0.17), (atlas.prior, style.POSTERIOR, 0.17)):
         for row in predictions:
             if row["prior"] == prior:
                 y = names.index(row["study"]) + shift
                 for level, width in (("95", 1.4), ("50", 4.0)):
                     ax.plot(np.array(row["intervals"][level]) / row["truth"], [y, y], color=colour, lw=width, solid_capstyle="butt")
                 ax.plot([row["point"] / row["truth"]], [y], "o", color="white", mec=colour, ms=3.6)
-        ax.text(0.99, 0.03 + 0.05 * (prior == "atlas"), f"{prior} prior", color=colour, ha="right", transform=ax.transAxes)
+        ax.text(0.99, 0.03 + 0.05 * (prior != "default"), f"{_named(prior)} prior", color=colour, ha="right",
+                transform=ax.transAxes)
     ax.axvline(1.0, color=style.INK, lw=0.8)
     ax.set_yticks(range(len(names)), names)
     ax.set_xlim(1e-3, 1e3)
@@ -56,18 +66,107 @@ def intervals(atlas: Atlas) -> Figure:
 
 @style.drawn
 def widths(atlas: Atlas) -> Figure:
-    """The width of the 95 % interval of D_opt by number of runs, a line a study, with either prior."""
+    """The width of the 95 % interval of D_opt by number of runs, a line a study, with the default prior and the one in use."""
     figure, axes = style.canvas(7.0, 2.8, 1, 2, sharey=True)
-    for ax, prior, colour in zip(axes, ("default", "atlas"), (style.PRIOR, style.POSTERIOR), strict=True):
+    for ax, prior, colour in zip(axes, ("default", atlas.prior), (style.PRIOR, style.POSTERIOR), strict=True):
         chosen = [row for row in atlas.left_out["predictions"] if row["prior"] == prior]
         for study in dict.fromkeys(row["study"] for row in chosen):
             own = sorted((row["runs"], row["log_width"] / np.log(10)) for row in chosen if row["study"] == study)
             ax.plot(*zip(*own, strict=True), color=colour, lw=0.8, alpha=0.5)
         ax.plot(COUNTS, [atlas.median_width(prior, runs) / np.log(10) for runs in COUNTS], "o-", color=style.INK, ms=4)
         ax.set_xticks(COUNTS)
-        style.panel(ax, f"{prior} prior", "runs")
+        style.panel(ax, f"{_named(prior)} prior", "runs")
     axes[0].set_ylabel("decades of the 95 % interval")
     return figure
+
+
+def factors() -> str:
+    """The factors that widen the population, in words."""
+    return " or ".join(f"{factor:g}" for factor in FACTORS)
+
+
+def held() -> str:
+    """The share of studies that the 95 % intervals must hold."""
+    return text.percent(HELD)
+
+
+def chosen(atlas: Atlas) -> str:
+    """The prior in use, and whether it brings the intervals there."""
+    if atlas.factor == 1:
+        return "the population as it is"
+    reached = atlas.left_out["widening"]["holds"]
+    return f"widened by {atlas.factor:g}" + ("" if reached else ", the widest, which still falls short")
+
+
+def widened_95(atlas: Atlas) -> str:
+    """Studies that the 95 % interval of the prior in use holds from three runs."""
+    return "{} of {}".format(*atlas.covered(atlas.prior, COUNTS[0], "95"))
+
+
+def widened_50(atlas: Atlas) -> str:
+    """Studies that its 50 % interval holds."""
+    return "{} of {}".format(*atlas.covered(atlas.prior, COUNTS[0], "50"))
+
+
+def widened_hold(atlas: Atlas) -> str:
+    """Whether its intervals hold."""
+    return calibrated(atlas, atlas.prior)
+
+
+def widened_share(atlas: Atlas) -> str:
+    """Its median width over the default's, from three runs."""
+    return text.two(narrower(atlas, COUNTS[0], atlas.prior))
+
+
+def wanted(atlas: Atlas) -> str:
+    """Whether that is the third that was wanted, for the population as it is and for the prior in use."""
+    return ", ".join(f"{'within' if narrower(atlas, COUNTS[0], prior) <= WANTED else 'above'} it {name}"
+                     for prior, name in (("atlas", "as it is"), (atlas.prior, "in use")))
+
+
+def middle(atlas: Atlas) -> str:
+    """Which way the 50 % interval of the prior in use errs by its bounds: too wide, too narrow, or neither."""
+    inside, studies = atlas.covered(atlas.prior, COUNTS[0], "50")
+    low, high = HALF
+    return "too wide" if inside > high * studies else "too narrow" if inside < low * studies else "as wide as they should be"
+
+
+def three(atlas: Atlas) -> "Markdown":
+    """Tokens for the target size from three runs, by runs and prior."""
+    rows = []
+    for runs, name in ((OWN, "this study"), (LAB, LAB)):
+        for prior in dict.fromkeys(("default", "atlas", atlas.prior)):
+            found = atlas.three(runs, prior)
+            rows.append({"runs": name, "prior": _named(prior), "largest C": text.power(found["C"]),
+                         "tokens": shown.both(found["tokens"], text.count), "decades": text.two(found["decades"])})
+    return text.table(rows, left=("prior",))
+
+
+def three_reach(atlas: Atlas) -> str:
+    """The largest compute of this study's three runs, and how far below the target's that is."""
+    found = atlas.three(OWN, atlas.prior)
+    wanted = 6 * TARGET_N * found["tokens"]["point"]
+    return f"{text.power(found['C'])} FLOP, {text.two(float(np.log10(wanted / found['C'])))} decades below the answer"
+
+
+def three_default(atlas: Atlas) -> str:
+    """Decades of the interval from this study's three runs, default prior."""
+    return text.two(atlas.three(OWN, "default")["decades"])
+
+
+def three_default_lab(atlas: Atlas) -> str:
+    """The same from the lab's."""
+    return text.two(atlas.three(LAB, "default")["decades"])
+
+
+def three_atlas(atlas: Atlas) -> str:
+    """Decades of the interval from this study's three runs, the prior in use."""
+    return text.two(atlas.three(OWN, atlas.prior)["decades"])
+
+
+def three_atlas_lab(atlas: Atlas) -> str:
+    """The same from the lab's."""
+    return text.two(atlas.three(LAB, atlas.prior)["decades"])
 
 
 def done(atlas: Atlas) -> str:
@@ -98,8 +197,8 @@ def share(atlas: Atlas) -> str:
 
 
 def decades(atlas: Atlas) -> str:
-    """Median width from three runs, decades."""
-    return text.two(atlas.median_width("atlas", COUNTS[0]) / float(np.log(10)))
+    """Median width from three runs with the prior in use, decades."""
+    return text.two(atlas.median_width(atlas.prior, COUNTS[0]) / float(np.log(10)))
 
 
 def decades_default(atlas: Atlas) -> str:
@@ -108,8 +207,13 @@ def decades_default(atlas: Atlas) -> str:
 
 
 def missed(atlas: Atlas) -> str:
-    """The studies that three runs and the others miss."""
+    """The studies that three runs and the others miss, with the population as it is."""
     return words.enumeration([row["study"] for row in atlas.missed()])
+
+
+def missed_in_use(atlas: Atlas) -> str:
+    """Those that the prior in use misses."""
+    return words.enumeration([row["study"] for row in atlas.missed(prior=atlas.prior)])
 
 
 def places(atlas: Atlas) -> "Markdown":

@@ -6,14 +6,16 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from study.articles.atlas import shown
-from study.articles.shared import style, text
+from study.articles.shared import style, text, words
 from study.atlas.read import Atlas
 from study.atlas.together import COMPUTES
+from study.inference.pooled.two_stage import MODEL
 from study.laws.published import RULE
 
 if TYPE_CHECKING:
     from IPython.display import Markdown
 
+REJECTED = 0.01  # adjusted p-value below which ranks are not uniform
 NAMES = {"alpha": "ln α", "beta": "ln β", "R": "ln D/N", "e": "ln E/byte", "T": "ln (L − E)/byte"}
 COVARIATES = {"total": "total N", "non_embedding": "N without embedding", "constant": "constant rate", "tuned": "tuned",
               "vocabulary": "ln bytes a token"}
@@ -88,16 +90,17 @@ def moved(atlas: Atlas) -> str:
 
 
 def gate(atlas: Atlas) -> str:
-    """R-hat and the least effective draws of the population."""
+    """R-hat, the least effective draws and the divergences of the population."""
     seen = atlas.population["diagnostics"]
-    return f"R-hat {seen['rhat']:.3f}, {min(seen['ess_bulk'], seen['ess_tail']):,.0f} effective draws"
+    effective, divergences = min(seen["ess_bulk"], seen["ess_tail"]), words.number_word(seen["divergences"])
+    return f"R-hat {seen['rhat']:.3f}, {effective:,.0f} effective draws, {divergences} divergences"
 
 
 def apart(atlas: Atlas) -> str:
     """The largest distance of a median between two stages and one model, in s.d."""
     if not atlas.has("joint"):
-        return text.ABSENT
-    return text.two(max(abs(value) for value in atlas.joint["apart"].values()))
+        return "not recorded yet"
+    return f"at most {text.two(max(abs(value) for value in atlas.joint['apart'].values()))} standard deviations"
 
 
 def calibration(atlas: Atlas) -> str:
@@ -106,7 +109,15 @@ def calibration(atlas: Atlas) -> str:
         return "not recorded yet"
     found = atlas.calibration
     p_value = text.two(found["smallest_holm"])
-    return f"{found['finished']} of {found['atlases']} simulated atlases, smallest adjusted p-value {p_value}"
+    earlier = "" if found.get("model") == MODEL else " (of an earlier model)"
+    return f"{found['finished']} of {found['atlases']} simulated atlases{earlier}, smallest adjusted p-value {p_value}"
+
+
+def calibrated(atlas: Atlas) -> str:
+    """Whether its ranks are uniform in simulation: "as they should" or not."""
+    if not atlas.has("sbc"):
+        return "as is still to be seen"
+    return "as they should" if atlas.calibration["smallest_holm"] >= REJECTED else "not as they should"
 
 
 def calibrated_95(atlas: Atlas) -> str:

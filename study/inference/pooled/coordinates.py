@@ -18,7 +18,6 @@ import math
 import numpy as np
 
 from study.inference.parameters import Array, Parameters
-from study.inference.priors import Priors
 
 NAMES = ("alpha", "beta", "R", "e", "T")
 SIZE = len(NAMES)
@@ -52,12 +51,3 @@ def from_coordinates(x: Array, N0: float, D0: float, bytes_per_token: float, C: 
 def log_jacobian(alpha: Array, beta: Array) -> Array:
     """ln |d x / d (ln alpha, ln beta, ln E, ln tA, ln tB)| = ln 2 / (alpha + beta), shape (S,)."""
     return np.asarray(math.log(2.0) - np.log(alpha + beta))
-
-
-def log_prior_density(draws: Parameters, priors: Priors) -> Array:
-    """Log density, with respect to x, of the priors that a study was fitted under, shape (S,)."""
-    total = -log_jacobian(draws.alpha, draws.beta)
-    for value, (mean, sd) in ((draws.alpha, priors.exponent), (draws.beta, priors.exponent), (draws.E, priors.E),
-                              (draws.tA, priors.t), (draws.tB, priors.t)):
-        total = total - 0.5 * ((np.log(value) - mean) / sd) ** 2 - math.log(sd * math.sqrt(2 * math.pi))
-    return np.asarray(total)

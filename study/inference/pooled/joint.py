@@ -1,8 +1,8 @@
 """The population and all rows of a few tables in one NUTS: what the two stages are checked against.
 
 The model is that of `population`, with the likelihood of every row in place of each study's own draws: minutes for three
-tables. Each x_k is sampled white in its first-stage posterior, since its own rows decide it; the covariances by Bartlett's
-decomposition of Huang and Wand's prior.
+tables. Each x_k is sampled white in its first-stage posterior, since its own rows decide it. Nothing of the two stages is used
+but that shape: the correlations are built from partial ones, as `population.draw_covariances` does.
 """
 
 import math
@@ -17,14 +17,14 @@ from study.inference import bayes
 from study.inference.observations import observations
 from study.inference.parameters import Array
 from study.inference.pooled.coordinates import REFERENCE, SIZE
-from study.inference.pooled.population import CENTRE, CENTRE_SD, COVARIATE_SD, FREEDOM, LAB_SD, WITHIN_SD, Population
+from study.inference.pooled.population import CENTRE, CENTRE_SD, COVARIATE_SD, ETA, FREEDOM, LAB_SD, WITHIN_SD, Population
 from study.inference.pooled.two_stage import CHAINS, Pooled, StudyDraws, population_diagnostics
 from study.inference.posterior import UnconvergedError
 from study.inference.priors import priors
 from study.inference.spec import ModelSpec
 
 pm, pt = bayes.pm, bayes.pt  # configured there
-TARGETS = (0.99, 0.998)  # acceptance: the second where the first leaves divergences
+TARGETS = (0.9, 0.99)  # acceptance: the second where the first leaves divergences
 
 
 def fit_joint(studies: Sequence[StudyDraws], tables: Sequence[pd.DataFrame], units: Sequence[float], spec: ModelSpec, *,
@@ -49,14 +49,15 @@ def fit_joint(studies: Sequence[StudyDraws], tables: Sequence[pd.DataFrame], uni
             trace = nutpie.sample(compiled, draws=draws, tune=tune, chains=CHAINS, cores=2, seed=seed, save_warmup=False,
                                   target_accept=target_accept, progress_bar=False)
             found = {name: trace.posterior[name].to_numpy().reshape(-1, *trace.posterior[name].shape[2:])
-                     for name in ("M", "lab", "within", "studies")}
-            population = Population(found["M"], found["lab"], found["within"])
+                     for name in ("M", "S_lab", "S_within", "studies")}
+            population = Population(found["M"], found["S_lab"], found["S_within"])
             diagnostics = population_diagnostics(population, CHAINS, int(trace.sample_stats["diverging"].sum()))
             if diagnostics.converged:
                 break
         else:
             raise UnconvergedError(f"the joint model did not converge: {diagnostics}")
-    return Pooled(population, found["studies"], tuple(study.name for study in studies), np.full(len(studies), np.nan), diagnostics)
+    return Pooled(population, found["studies"], tuple(study.name for study in studies), np.zeros(len(studies)),
+                  np.full(len(studies), np.nan), diagnostics)
 
 
 def _model(studies: Sequence[StudyDraws], tables: Sequence[pd.DataFrame], units: Sequence[float], spec: ModelSpec) -> Any:
@@ -64,8 +65,8 @@ def _model(studies: Sequence[StudyDraws], tables: Sequence[pd.DataFrame], units:
         sd = np.vstack([CENTRE_SD, *([COVARIATE_SD] * (len(studies[0].c) - 1))])
         centre = np.vstack([CENTRE, np.zeros((len(studies[0].c) - 1, SIZE))])
         M = pm.Deterministic("M", centre + sd * pm.Normal("m", shape=sd.shape))
-        lab = pm.Deterministic("lab", _covariance("lab", LAB_SD))
-        within = pm.Deterministic("within", _covariance("within", WITHIN_SD))
+        lab = pm.Deterministic("S_lab", _covariance("lab", LAB_SD))
+        within = pm.Deterministic("S_within", _covariance("within", WITHIN_SD))
         points = []
         for k, (study, table, unit) in enumerate(zip(studies, tables, units, strict=True)):
             mean, factor = study.x.mean(axis=0), np.linalg.cholesky(np.cov(study.x.T))
@@ -78,14 +79,20 @@ def _model(studies: Sequence[StudyDraws], tables: Sequence[pd.DataFrame], units:
 
 
 def _covariance(name: str, scale: Array) -> Any:
-    size = len(scale)
-    precision_scale = pm.Gamma(f"{name}_inverse_a", alpha=0.5, beta=1 / scale**2, shape=size)
-    square = pm.ChiSquared(f"{name}_diagonal", nu=FREEDOM + size - 1 - np.arange(size), shape=size)
-    below = pm.Normal(f"{name}_below", shape=size * (size - 1) // 2)
-    bartlett = pt.set_subtensor(pt.diag(pt.sqrt(square))[np.tril_indices(size, -1)], below)
-    # the precision is (F B)(F B)' with F = diag((2 FREEDOM / a)^-1/2), so the covariance is R' R with R = (F B)^-1
-    root = pt.linalg.solve_triangular(bartlett, pt.diag(pt.sqrt(2 * FREEDOM * precision_scale)), lower=True)
-    return pt.dot(root.T, root)
+    # PyMC's LKJCholeskyCov samples the factor's entries, a funnel in each row; the partial correlations are independent
+    sd = scale * pm.HalfStudentT(f"{name}_sd", nu=FREEDOM, sigma=1.0, shape=SIZE)
+    pairs = [(i, j) for i in range(SIZE) for j in range(i)]
+    power = np.array([ETA + (SIZE - 2 - j) / 2 for _, j in pairs])
+    partial = dict(zip(pairs, 2 * pm.Beta(f"{name}_partial", power, power, shape=len(pairs)) - 1, strict=False))
+    rows = []
+    for i in range(SIZE):
+        row, left = [], pt.as_tensor(1.0)
+        for j in range(i):
+            row.append(partial[i, j] * left)
+            left = left * pt.sqrt(1 - partial[i, j] ** 2)
+        rows.append(pt.stack([*row, left, *[pt.as_tensor(0.0)] * (SIZE - 1 - i)]))
+    factor = sd[:, None] * pt.stack(rows)
+    return pt.dot(factor, factor.T)
 
 
 def _rows(k: int, x: Any, table: pd.DataFrame, unit: float, spec: ModelSpec) -> None:

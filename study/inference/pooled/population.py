@@ -4,8 +4,8 @@ For entry k of laboratory l(k), with x of `coordinates` and covariates c_k (1 fi
 
     x_k = M' c_k + v_l(k) + w_k,     v_l ~ Normal(0, S_lab),   w_k ~ Normal(0, S_within)
     M[0] ~ Normal(CENTRE, CENTRE_SD),   M[q] ~ Normal(0, COVARIATE_SD)   (each number apart)
-    S ~ Huang and Wand (2013, Bayesian Analysis 8, 439): s.d. half-t of `FREEDOM` degrees and the scales below,
-        correlations with density (1 - r^2)^(FREEDOM / 2 - 1)
+    S: s.d. half-t of `FREEDOM` degrees and the scales below, correlations LKJ(`ETA`)
+       (Lewandowski, Kurowicka and Joe 2009, J. Multivariate Analysis 100, 1989)
 
 Entries of one laboratory share v: three corpora under one recipe are not three studies.
 """
@@ -20,7 +20,6 @@ from scipy import special
 
 from study.inference.parameters import Array
 from study.inference.pooled.coordinates import NAMES, SIZE
-from study.inference.pooled.gibbs import inverse_wishart
 
 COVARIATES = ("total", "non_embedding", "constant", "tuned", "vocabulary")
 CENTRE = np.array([math.log(0.35), math.log(0.35), math.log(20.0), math.log(0.40), math.log(0.15)])
@@ -28,7 +27,7 @@ CENTRE_SD = np.array([0.4, 0.4, 1.0, 0.4, 0.8])
 COVARIATE_SD = np.array([0.15, 0.15, 0.4, 0.15, 0.3])
 LAB_SD = np.array([0.3, 0.3, 0.6, 0.3, 0.5])  # scales of the half-t priors of the s.d.
 WITHIN_SD = np.array([0.15, 0.15, 0.3, 0.15, 0.25])
-FREEDOM = 6.0
+FREEDOM, ETA = 6.0, 2.0
 BYTES = 4.3  # a token of the vocabulary whose covariate is 0
 
 
@@ -54,6 +53,10 @@ class Population:
         """Covariance of a new study of a new laboratory, (S, 5, 5)."""
         return self.lab + self.within
 
+    def widened(self, factor: float) -> "Population":
+        """Every s.d. between and within laboratories times `factor`."""
+        return Population(self.mean, factor**2 * self.lab, factor**2 * self.within)
+
     def thin(self, count: int) -> "Population":
         """About evenly spaced draws."""
         keep = np.linspace(0, len(self) - 1, min(count, len(self))).astype(int)
@@ -78,17 +81,32 @@ class Population:
         return np.asarray(special.logsumexp(out, axis=0) - math.log(len(self)))
 
 
-def prior_draw(rng: np.random.Generator) -> Population:
-    """One draw of the population from its prior."""
-    mean = np.vstack([CENTRE + CENTRE_SD * rng.standard_normal(SIZE),
-                      COVARIATE_SD * rng.standard_normal((len(COVARIATES), SIZE))])
-    return Population(mean[None], draw_covariance(LAB_SD, rng)[None], draw_covariance(WITHIN_SD, rng)[None])
+def fixed(mean: Array, sd: Array) -> Population:
+    """One draw: Normal(mean, diag(sd^2)) whatever the covariates."""
+    rows = np.vstack([mean, np.zeros((len(COVARIATES), SIZE))])
+    return Population(rows[None], 0.5 * np.diag(sd**2)[None], 0.5 * np.diag(sd**2)[None])
 
 
-def draw_covariance(scale: Array, rng: np.random.Generator) -> Array:
-    """One covariance (5, 5) from Huang and Wand's prior."""
-    precision_scale = rng.gamma(0.5, scale**2)  # 1 / a_j, with a_j ~ InverseGamma(1/2, 1 / scale_j^2)
-    return np.asarray(inverse_wishart(FREEDOM + len(scale) - 1, 2 * FREEDOM * np.diag(precision_scale), rng))
+def prior_draws(rng: np.random.Generator, count: int = 1) -> Population:
+    """Draws of the population from its prior."""
+    normal = rng.standard_normal((count, 1 + len(COVARIATES), SIZE))
+    mean = np.concatenate([CENTRE + CENTRE_SD * normal[:, :1], COVARIATE_SD * normal[:, 1:]], axis=1)
+    return Population(mean, *(draw_covariances(scale, rng, count) for scale in (LAB_SD, WITHIN_SD)))
+
+
+def draw_covariances(scale: Array, rng: np.random.Generator, count: int) -> Array:
+    """Covariances (count, 5, 5) from their prior: the rows of the correlations' Cholesky factor by partial correlations."""
+    factor = np.zeros((count, SIZE, SIZE))
+    for i in range(SIZE):
+        left = np.ones(count)
+        for j in range(i):
+            power = ETA + (SIZE - 2 - j) / 2
+            partial = 2 * rng.beta(power, power, count) - 1
+            factor[:, i, j] = partial * left
+            left = left * np.sqrt(1 - partial**2)
+        factor[:, i, i] = left
+    factor = factor * (scale * np.abs(rng.standard_t(FREEDOM, (count, SIZE))))[:, :, None]
+    return np.asarray(factor @ factor.transpose(0, 2, 1))
 
 
 def as_json(population: Population) -> dict[str, Any]:

@@ -16,13 +16,14 @@ class PriorError(StudyError):
 
 
 def atlas_prior() -> Population:
-    """The recorded draws of the population.
+    """The recorded draws of the population, widened as leaving out each laboratory asks (`study.atlas.leave_out.widening`).
 
     Raises:
         PriorError: the record is missing, or of another version.
     """
     try:
-        return from_json(atlas_record())
+        body = atlas_record()
+        return from_json(body).widened(float(body.get("widening", 1.0)))
     except (KeyError, ValueError) as error:
         raise PriorError(f"{PATH.name} cannot be read ({error}): record the population again with `study atlas together`") from None
 

@@ -13,34 +13,34 @@ import pandas as pd
 
 from study.errors import StudyError
 from study.inference.calibration.ranks import rank
-from study.inference.fast.fit import fit_fast
 from study.inference.parameters import Array
-from study.inference.pooled.coordinates import from_coordinates, log_prior_density, to_coordinates
-from study.inference.pooled.population import COVARIATES, Population, prior_draw
-from study.inference.pooled.two_stage import StudyDraws, pool, summary_draws
+from study.inference.pooled.coordinates import from_coordinates, to_coordinates
+from study.inference.pooled.informed import Informed, fit_informed
+from study.inference.pooled.population import COVARIATES, Population, prior_draws
+from study.inference.pooled.summary import FIRST
+from study.inference.pooled.two_stage import MODEL, StudyDraws, pool, summary_draws
 from study.inference.priors import priors
 from study.inference.spec import ModelSpec
 
 SEED = 20_261_127
-SPEC = ModelSpec(noise="normal", scale_slope=False, group=None, prior_scale=2.5)
+SPEC = ModelSpec(noise="normal", scale_slope=False, group=None)
 LABORATORIES = (0, 0, 0, 1, 1, 2, 3, 4)  # of each study: three with one recipe, two, and three alone
 SIZES, BUDGETS = 4, (1e18, 1e19, 1e20, 1e21)  # a design: so many sizes about the optimum of each budget
 UNIT = 4.3
-NOISE = (0.003, 0.02)  # range of the noise's s.d. in ln L, log-uniform
 RANKED = 99
-DRAWS, TUNE, FIRST_STAGE = 1600, 300, 1000  # sweeps of each chain; draws of each study alone
+DRAWS, TUNE, FIRST_STAGE = 200, 200, 1000  # of each chain; draws of each study alone
 CHAINS = 2
 
 
 def simulated_atlas(rng: np.random.Generator) -> tuple[Population, Array, list[pd.DataFrame]]:
     """A population (one draw), the covariates (K, 6) of its studies, and a table of runs of each."""
-    truth = prior_draw(rng)
+    truth = prior_draws(rng)
     effects = rng.multivariate_normal(np.zeros(5), truth.lab[0], size=max(LABORATORIES) + 1)
     c = np.column_stack([np.ones(len(LABORATORIES)), rng.integers(0, 2, size=(len(LABORATORIES), len(COVARIATES)))]).astype(float)
     tables = []
     for k, laboratory in enumerate(LABORATORIES):
         x = c[k] @ truth.mean[0] + effects[laboratory] + rng.multivariate_normal(np.zeros(5), truth.within[0])
-        tables.append(_runs(x, float(np.exp(rng.uniform(*np.log(NOISE)))), rng))
+        tables.append(_runs(x, float(np.exp(rng.normal(*priors(SPEC, UNIT).s))), rng))
     return truth, c, tables
 
 
@@ -60,13 +60,13 @@ def one_atlas(index: int, seed: int = SEED) -> dict[str, Any]:
     """The ranks of atlas number `index`, with its smallest number of draws that carry weight, or why it failed."""
     rng = np.random.default_rng([seed, index])
     truth, c, tables = simulated_atlas(rng)
-    row: dict[str, Any] = {"atlas": index, "reason": "", "effective": np.nan}
+    row: dict[str, Any] = {"atlas": index, "model": MODEL, "reason": "", "effective": np.nan}
     try:
         studies = []
         for k, (table, laboratory) in enumerate(zip(tables, LABORATORIES, strict=True)):
-            found = fit_fast(table, SPEC, seed=int(rng.integers(2**31)), draws=FIRST_STAGE, fallback=False, bytes_per_token=UNIT)
-            x = to_coordinates(found.parameters, found.N0, found.D0, UNIT)
-            studies.append(StudyDraws(str(k), str(laboratory), c[k], x, log_prior_density(found.parameters, priors(SPEC, UNIT))))
+            found = fit_informed(table, Informed(FIRST.population, c[k]), SPEC, seed=int(rng.integers(2**31)), draws=FIRST_STAGE,
+                                 bytes_per_token=UNIT)
+            studies.append(StudyDraws(str(k), str(laboratory), c[k], to_coordinates(found.parameters, found.N0, found.D0, UNIT)))
         pooled = pool(studies, seed=int(rng.integers(2**31)), draws=DRAWS, tune=TUNE, chains=CHAINS)
     except (StudyError, ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
         return {**row, "reason": f"{type(error).__name__}: {error}"}
@@ -75,5 +75,5 @@ def one_atlas(index: int, seed: int = SEED) -> dict[str, Any]:
 
 
 def calibrate(atlases: Iterable[int], seed: int = SEED) -> pd.DataFrame:
-    """A row an atlas: atlas, reason ("" unless it failed), effective, and the rank of each population parameter."""
+    """A row an atlas: atlas, model, reason ("" unless it failed), effective, and the rank of each population parameter."""
     return pd.DataFrame([one_atlas(index, seed) for index in atlases])
