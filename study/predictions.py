@@ -138,11 +138,11 @@ def scores(prediction: Mapping[str, Any], frame: pd.DataFrame, model: str = LAWS
     """
     rows, measured = [], frame[frame["status"] == "complete"]
     for row in measured.assign(loss=measured[prediction.get("response", "loss")]).itertuples():
-        said = prediction["runs"].get(row.run_id, {}).get(model)
-        if said:
-            inside = {f"inside_{key}": said[key][0] <= row.loss <= said[key][1] for key in PERCENT.values()}
+        predicted = prediction["runs"].get(row.run_id, {}).get(model)
+        if predicted:
+            inside = {f"inside_{key}": predicted[key][0] <= row.loss <= predicted[key][1] for key in PERCENT.values()}
             rows.append({"run_id": row.run_id, "budget": row.budget, "N": row.N, "D": row.D, "loss": row.loss,
-                         "predicted": said["median"], "error": float(np.log(row.loss / said["median"])), **inside})
+                         "predicted": predicted["median"], "error": float(np.log(row.loss / predicted["median"])), **inside})
     return pd.DataFrame(rows, columns=list(SCORED))
 
 

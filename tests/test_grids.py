@@ -48,7 +48,7 @@ def test_more_seeds_are_of_cells_of_the_cpu_grid_and_none_of_it() -> None:
 def test_unknown_grids_and_runs_say_what_there_is() -> None:
     with pytest.raises(GridError, match="quick"):
         grid("quik")
-    with pytest.raises(GridError, match="study status"):
+    with pytest.raises(GridError, match="names like"):
         grid("quick").cell("L9")
 
 

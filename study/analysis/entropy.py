@@ -68,8 +68,8 @@ def sources(study: Study) -> list[Source]:
         rows = fit_rows(frame)
         if rows["budget"].nunique() < FEWEST_BUDGETS:
             continue
-        said = read_prediction(folder, name)
-        seen = scores(said, frame) if said else pd.DataFrame()
+        prediction = read_prediction(folder, name)
+        seen = scores(prediction, frame) if prediction else pd.DataFrame()
         out.append(Source(name, float(summary["markov"]["entropy"]), rows, len(grid(name).of("fit")), seen))
     return out
 

@@ -21,8 +21,8 @@ def predictions(study: Study) -> Array:
 
 def committed(study: Study) -> dict[str, Any] | None:
     """What was written down of these runs before the first of them was begun; None where nothing was."""
-    said = read_prediction(study.folders[0], study.grid.name)
-    return said if said and not started_before(said, study.records) else None
+    prediction = read_prediction(study.folders[0], study.grid.name)
+    return prediction if prediction and not started_before(prediction, study.records) else None
 
 
 @once
@@ -31,8 +31,8 @@ def scored(study: Study) -> pd.DataFrame:
 
     By the prediction that was made before the runs where there is one, else by the posterior.
     """
-    if said := committed(study):
-        return scores(said, study.frame)
+    if prediction := committed(study):
+        return scores(prediction, study.frame)
     rows = study.held_out
     losses: Iterable[Array] = predictions(study).T if len(rows) else ()
     return scores({"runs": {run_id: {LAWS[0]: summary(draws)} for run_id, draws in zip(rows["run_id"], losses, strict=True)}}, rows)

@@ -94,11 +94,11 @@ def tests(study: Study) -> pd.DataFrame:
     out = []
     for name in (FIRST, SECOND):
         where = study.folder_of(name)
-        said = read_prediction(where, name) if where else None
+        prediction = read_prediction(where, name) if where else None
         if name == study.grid.name:
             out.append(held_out.scored(study).assign(grid=name))
-        elif said:
-            out.append(scores(said, study.frame_of(name)).assign(grid=name))
+        elif prediction:
+            out.append(scores(prediction, study.frame_of(name)).assign(grid=name))
         elif where and len(held_out_rows(study.frame_of(name))):
             out.append(held_out.scored(of(grid(name), where, nuts=False)).assign(grid=name))
     return pd.concat(out, ignore_index=True) if out else pd.DataFrame(columns=["grid", *SCORED])

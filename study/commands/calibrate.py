@@ -5,6 +5,9 @@ from typing import Annotated
 
 import typer
 
+HEADINGS = {"mean": "mean rank", "spread": "spread of ranks", "holm": "p (Holm)", "coverage_95": "95 % hold",
+            "covered_95": "95 % hold", "log_width_95": "ln width", "factor": "error factor", "decades": "decades beyond"}
+
 
 def command(
     design: Annotated[str, typer.Option(
@@ -38,7 +41,7 @@ def command(
 
     console = Console(highlight=False, soft_wrap=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as bar:
+    with Progress(*columns, console=console, transient=True) as bar:
         what = f"coverage on {design}" if coverage else f"{target} on {design} by {method}"
         task = bar.add_task("toy extrapolation" if toy else what, total=draws)
 
@@ -60,7 +63,7 @@ def command(
     shown = Table()
     for name in names:
         text = any(isinstance(row[name], str) for row in rows)
-        shown.add_column(name, justify="left" if text else "right", no_wrap=True)
+        shown.add_column(HEADINGS.get(name, name), justify="left" if text else "right", no_wrap=True)
     for row in rows:
         shown.add_row(*(row[name] if isinstance(row[name], str) else f"{row[name]:.3g}" for name in names))
     console.print(shown)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from study.fit.sizes import size
+from study.fit.sizes import check_positive, size
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -71,10 +71,8 @@ def _job(table: Path | None, grid: str | None, runs: Path, predict_n: float, pre
         raise StudyError("give a table of runs or --grid NAME, one of the two: study fit runs.csv")
     if group not in GROUPINGS:
         raise StudyError(f"unknown --group {group!r}: one of {', '.join(GROUPINGS)}")
-    for option, value in (("--predict-n", predict_n), ("--predict-c", predict_c), ("--bytes-per-token", bytes_per_token),
-                          ("--inference-tokens", inference_tokens), ("--overtrain", overtrain)):
-        if value is not None and not 0 < value < 1e100:
-            raise StudyError(f"{option} must be a positive finite number, not {value:g}")
+    check_positive(predict_n=predict_n, predict_c=predict_c, bytes_per_token=bytes_per_token, inference_tokens=inference_tokens,
+                   overtrain=overtrain)
 
     from study.fit import job as fit
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from study.fit.sizes import size
+from study.fit.sizes import check_positive, size
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,9 +51,7 @@ def command(
 
     if (table is None) == (grid is None):
         raise StudyError("give a table of runs or --grid NAME, one of the two: study next runs.csv --budget 1e20")
-    for option, value in (("--budget", budget), ("--price", price), ("--predict-n", predict_n)):
-        if value is not None and not 0 < value < 1e100:
-            raise StudyError(f"{option} must be a positive finite number, not {value:g}")
+    check_positive(budget=budget, price=price, predict_n=predict_n)
     if group not in GROUPINGS:
         raise StudyError(f"unknown --group {group!r}: one of {', '.join(GROUPINGS)}")
     job = fit.table_job(table, columns, group, 0) if table is not None else fit.grid_job(str(grid), runs, group, 0)

@@ -32,12 +32,12 @@ def command(
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"fitting the runs of {source or grid} under every law: a minute or two")
     path = predict(chosen, runs, seed=seed, source=named(source) if source else None)
-    said = read_prediction(runs, grid) or {}
+    prediction = read_prediction(runs, grid) or {}
     shown = Table("run", title=f"predicted losses of {grid}, nats/token", title_justify="left")
-    models = (next(iter(said["models"])), MIXTURE)
+    models = (next(iter(prediction["models"])), MIXTURE)
     for model in models:
         shown.add_column(f"{model}, 95 %", justify="right")
-    for run_id, body in said["runs"].items():
+    for run_id, body in prediction["runs"].items():
         cells = (f"{body[m]['median']:.3f} [{body[m]['95'][0]:.3f}, {body[m]['95'][1]:.3f}]" for m in models)
         shown.add_row(run_id, *cells)
     console.print(shown)

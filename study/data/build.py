@@ -15,6 +15,7 @@ from filelock import FileLock
 
 from study.data.corpora import CorpusError, Document
 from study.data.overlap import line_repetition, ngram_overlap
+from study.data.stream import STREAMS
 from study.data.tokenizer import encode
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 GROUPS = 128  # clusters of documents, for standard errors
 GROUPED_TRAIN_TOKENS = 2**21  # the train subset that is evaluated
-STREAMS = {"train": "<u2", "validation": "<u2", "train_groups": "u1", "validation_groups": "u1"}
 _BATCH = 2**21  # characters encoded at a time
 _LINES = 2**29  # characters whose lines are compared: enough for the packaged corpora, a sample of the hub's
 

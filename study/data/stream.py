@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+STREAMS = {"train": "<u2", "validation": "<u2", "train_groups": "u1", "validation_groups": "u1"}  # of a token set, on disk
+
 
 @dataclass(frozen=True, eq=False)
 class TokenSet:

@@ -13,7 +13,7 @@ import pooch
 
 from study.data import build, hub, sizes
 from study.data.corpora import FORMAT, Corpus, CorpusError, as_documents, corpus, packaged_documents
-from study.data.stream import TokenSet
+from study.data.stream import STREAMS, TokenSet
 from study.data.tokenizer import gpt2_tokenizer, load_tokenizer, train_tokenizer
 from study.data.wheels import read_pins
 
@@ -107,7 +107,7 @@ def open_tokens(name: str, directory: Path, *, verify: bool = False) -> TokenSet
         manifest = json.loads(text)
         if verify and any(pooch.file_hash(str(directory / file)) != sha for file, sha in manifest["sha256"].items()):
             raise damaged
-        streams = {stream: _map(directory / f"{stream}.bin", dtype) for stream, dtype in build.STREAMS.items()}
+        streams = {stream: _map(directory / f"{stream}.bin", dtype) for stream, dtype in STREAMS.items()}
         counts, ratio = manifest["counts"], manifest["bytes_per_token"]
     except (OSError, ValueError, KeyError) as error:
         raise damaged from error

@@ -31,7 +31,10 @@ def fit_table(table: str | Path, *, predict_n: float = 1e9, predict_c: float = 5
         StudyError: the table cannot be read or fitted; the message is one line that says what to do.
     """
     from study.fit.job import complete, run, table_job  # PyMC and matplotlib take seconds to import
+    from study.fit.sizes import check_positive
 
+    check_positive(predict_n=predict_n, predict_c=predict_c, bytes_per_token=bytes_per_token, inference_tokens=inference_tokens,
+                   overtrain=overtrain)
     job = table_job(Path(table), columns, group, drop_highest, rows=rows, loss_unit=loss_unit, bytes_per_token=bytes_per_token)
     where = None if out is None else Path(out)
     return run(complete(job, predict_n, predict_c, bytes_per_token, where, seed, inference_tokens, overtrain))

@@ -15,6 +15,7 @@ import pandas as pd
 from study.errors import StudyError
 from study.fit.doubts import Doubt
 from study.fit.fits import HUGE, Fits
+from study.fit.words import FORMS as FORM_NAMES
 from study.fit.words import roughly
 from study.inference.forecast import Forecast, forecast_test
 from study.inference.forms import FORMS, FormFit, fit_form
@@ -84,17 +85,17 @@ def argue(table: pd.DataFrame, fits: Fits, N: float, known: tuple[Doubt, ...], *
 def _verdict(forecast: Forecast | None, no_forecast: str, found: list[Doubt]) -> tuple[str, bool]:
     severe = next((doubt for doubt in found if doubt.severe), None)
     failed = forecast is not None and not forecast.passed
-    said = [] if forecast is None else [f"{forecast.scores.inside[0.95]} of {forecast.predicted} inside 95 %"]
+    inside = [] if forecast is None else [f"{forecast.scores.inside[0.95]} of {forecast.predicted} inside 95 %"]
     if severe is not None:
-        tail = f"; forecast test {'failed' if failed else 'passed'}: {said[0]}" if said else ""
+        tail = f"; forecast test {'failed' if failed else 'passed'}: {inside[0]}" if inside else ""
         return f"do not rely on this fit: {severe.text}{tail}", False
     if forecast is None:
         return f"not tested: {no_forecast}", True
     if failed:
         z, percent = forecast.scores.z, 100 * abs(forecast.scores.error)
-        return (f"do not extrapolate this fit: forecast test failed, {said[0]}, on average {abs(z):.1f} s.d. ({percent:.2g} % of "
+        return (f"do not extrapolate this fit: forecast test failed, {inside[0]}, on average {abs(z):.1f} s.d. ({percent:.2g} % of "
                 f"the loss) {'above' if z > 0 else 'below'} what {forecast.fitted} runs of less compute predict"), False
-    return f"forecast test passed: {said[0]}", True
+    return f"forecast test passed: {inside[0]}", True
 
 
 def _drifts(trends: tuple[Trend, ...]) -> list[Doubt]:
@@ -128,9 +129,8 @@ def _better(forms: dict[str, FormFit | str], own: Array, N: float) -> list[Doubt
     low, high = central(own)
     outside = not low <= tokens <= high
     place = "outside" if outside else "inside"
-    name = {"no floor": "the form without a floor (E = 0)", "kaplan": "Kaplan's form", "nesting": "the nesting form"}[best.form]
-    return [Doubt("form", f"{name} predicts these runs better (elpd {gain:+.0f}) and puts the optimum at {roughly(tokens)} tokens, "
-                  f"{place} the 95 % interval", outside)]
+    return [Doubt("form", f"{FORM_NAMES[best.form]} predicts these runs better (elpd {gain:+.0f}) and puts the optimum at "
+                  f"{roughly(tokens)} tokens, {place} the 95 % interval", outside)]
 
 
 def _widened(own: Array, forms: dict[str, FormFit | str], N: float, forecast: Forecast | None, seed: int) -> Array:

@@ -145,8 +145,8 @@ def _grows_with_tokens(frame: pd.DataFrame) -> Doubt | None:
     if in_errors[k] < SIGNIFICANT:
         return None
     name, other = ("N", "D") if k == 0 else ("D", "N")
-    return Doubt("direction", f"the loss grows with {name} (as {name}^{slopes[0][k]:+.2f} at a given {other}): the law can only fall",
-                 True)
+    return Doubt("direction", f"the loss grows with {name} (as {name}^{slopes[0][k]:+.2f} at a given {other}): the law can only "
+                 "fall", True)
 
 
 def _compute(frame: pd.DataFrame) -> Doubt | None:

@@ -154,7 +154,7 @@ def fit_all(table: pd.DataFrame, spec: ModelSpec, *, seed: int, N0: float | None
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         drawn = draw_posterior(table, spec, seed=seed, N0=N0, D0=D0, bytes_per_token=bytes_per_token, prior=prior, asked=asked)
-    said = tuple(dict.fromkeys(str(item.message) for item in caught if item.category is PriorDominatedWarning))
+    warned = tuple(dict.fromkeys(str(item.message) for item in caught if item.category is PriorDominatedWarning))
     some = table if len(table) <= CLASSICAL_ROWS else table.sample(CLASSICAL_ROWS, random_state=seed)
     rows = (some["N"], some["D"], some["loss"])
     huber: Bootstrap | str
@@ -171,7 +171,7 @@ def fit_all(table: pd.DataFrame, spec: ModelSpec, *, seed: int, N0: float | None
     except InferenceError as error:
         curve = str(error)
     gate = (drawn.gate,) if drawn.gate and not drawn.rough else ()
-    return Fits(drawn.posterior, drawn.method, huber, curve, (*gate, *said), drawn.gate if drawn.rough else "")
+    return Fits(drawn.posterior, drawn.method, huber, curve, (*gate, *warned), drawn.gate if drawn.rough else "")
 
 
 def answer(posterior: Posterior, N: float, C: float, *, seed: int) -> Answers:

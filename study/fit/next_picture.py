@@ -2,7 +2,9 @@
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from study.articles.shared import style
 from study.inference.next_run import Candidates, Plan
@@ -13,14 +15,9 @@ def next_run(posterior: Posterior, candidates: Candidates, plan: Plan) -> Figure
     """Left: the runs there are, the candidates (area: information), the chosen ones in order. Right: expected width by price."""
     figure, (left, right) = style.canvas(10.5, 4.4, 1, 2)
     with mpl.rc_context(style.RC):
-        gain = np.maximum(plan.information, 0.0)
-        area = 4 + 120 * gain / max(float(gain.max()), 1e-9)
-        left.scatter(candidates.N, candidates.D, s=area, color=style.MUTED, alpha=0.5, lw=0)
+        chosen = [choice.index for choice in plan.choices]
+        draw_candidates(left, candidates.N, candidates.D, plan.information, candidates.N[chosen], candidates.D[chosen])
         left.plot(posterior.rows.N, posterior.rows.D, "x", color=style.HOFFMANN, ms=5, zorder=3)
-        for order, choice in enumerate(plan.choices, 1):
-            at = (float(candidates.N[choice.index]), float(candidates.D[choice.index]))
-            left.plot(*at, "o", color=style.POSTERIOR, ms=6, zorder=4)
-            left.annotate(str(order), at, xytext=(4, 4), textcoords="offset points", fontsize=8, color=style.POSTERIOR)
         style.log_axis(left, "x")
         style.log_axis(left, "y")
         style.panel(left, "Runs (crosses) and candidates; numbered: chosen", "parameters $N$", "tokens $D$")
@@ -30,3 +27,12 @@ def next_run(posterior: Posterior, candidates: Candidates, plan: Plan) -> Figure
         right.set_ylim(0, 1.08 * float(width.max()))
         style.panel(right, "Expected width after each", "spent", "95 % width of $D_{opt}$ (decades)")
     return figure
+
+
+def draw_candidates(ax: Axes, N: ArrayLike, D: ArrayLike, information: ArrayLike, chosen_N: ArrayLike, chosen_D: ArrayLike) -> None:
+    """Candidates, the area of each in proportion to its information, and the chosen ones numbered in their order."""
+    gain = np.maximum(np.asarray(information, dtype=float), 0.0)
+    ax.scatter(N, D, s=4 + 120 * gain / max(float(gain.max()), 1e-9), color=style.MUTED, alpha=0.5, lw=0)
+    for order, at in enumerate(zip(np.asarray(chosen_N, dtype=float), np.asarray(chosen_D, dtype=float), strict=True), 1):
+        ax.plot(*at, "o", color=style.POSTERIOR, ms=6, zorder=4)
+        ax.annotate(str(order), at, xytext=(4, 4), textcoords="offset points", fontsize=8, color=style.POSTERIOR)

@@ -4,7 +4,7 @@ import numpy as np
 
 from study.fit.argument import Argument
 from study.fit.fits import HUGE, Answers, Fits
-from study.fit.words import count, decimals, plain, roughly, scientific, short, with_interval
+from study.fit.words import FORMS, count, decimals, plain, roughly, scientific, short, with_interval
 from study.inference.answers import summarise
 from study.inference.digits import Estimate, estimate
 from study.inference.forms import FormFit
@@ -14,8 +14,6 @@ from study.inference.serving import Overtraining, Serving
 from study.laws.published import RULE, published_law
 
 HOFFMANN_POINTS = ("besiroglu", "hoffmann", "hoffmann-rounded")
-FORM_NAMES = {"hoffmann": "Hoffmann's", "kaplan": "Kaplan's", "nesting": "nesting both",
-              "no floor": "without a floor, E = 0"}
 
 
 def prediction(fits: Fits, answers: Answers, argument: Argument, N: float, *, source: str, dropped: int, bytes_per_token: float,
@@ -79,13 +77,13 @@ def _forms(argument: Argument, N: float) -> str:
     lines = [f"| form | D_opt({count(N)}) | elpd against Hoffmann's |\n|---|---|---|"]
     for name, fit in argument.forms.items():
         if not isinstance(fit, FormFit):
-            lines.append(f"| {FORM_NAMES[name]} | none: {fit} | |")
+            lines.append(f"| {FORMS[name]} | none: {fit} | |")
             continue
         gain = f"{fit.elpd - base.elpd:+.1f}" if isinstance(base, FormFit) and name != "hoffmann" else ""
         tokens = summarise(np.clip(fit.draws.D_opt_at(N), 0, HUGE))
-        lines.append(f"| {FORM_NAMES[name]} | {with_interval(tokens, roughly)} | {gain} |")
+        lines.append(f"| {FORMS[name]} | {with_interval(tokens, roughly)} | {gain} |")
     mixed = with_interval(summarise(argument.mixture), roughly)
-    lines.append(f"| the fit, Kaplan's and the nesting form in equal parts | {mixed} | |")
+    lines.append(f"| the fit, Kaplan's form and the one that nests both, in equal parts | {mixed} | |")
     return "\n".join(lines)
 
 

@@ -3,11 +3,14 @@
 import re
 from typing import TYPE_CHECKING
 
+from study.errors import StudyError
+
 if TYPE_CHECKING:
     import pandas as pd
 
     from study.inference.parameters import Array
 
+LARGEST = 1e100  # as in `inference.observations`, which takes a second to import
 SCALES = {"k": 1e3, "thousand": 1e3, "thousands": 1e3, "m": 1e6, "mm": 1e6, "mn": 1e6, "mio": 1e6, "million": 1e6, "millions": 1e6,
           "b": 1e9, "bn": 1e9, "g": 1e9, "billion": 1e9, "billions": 1e9, "t": 1e12, "tn": 1e12, "trillion": 1e12,
           "trillions": 1e12}
@@ -18,6 +21,17 @@ POWER = re.compile(r"^(?:([+-]?[\d.]+)\s*[x×*·]\s*)?10(?:\^|\*\*)\{?([+-]?\d+)
 GROUPED = re.compile(r"^[+-]?\d{1,3}(?:,\d{3})+(?![\d,])")  # 1,000 and 1,234,567.8
 DOTTED = re.compile(r"^[+-]?\d{1,3}(?:\.\d{3}){2,}(?:,\d+)?$")  # 1.000.000: dots that separate thousands
 DECIMAL_COMMA = re.compile(r"^[+-]?\d+,\d+(?![\d,.])")  # 3,41
+
+
+def check_positive(**values: float | None) -> None:
+    """Check what is asked by its option: predict_n is --predict-n. None is not asked.
+
+    Raises:
+        StudyError: a value is not a positive number below `LARGEST`.
+    """
+    for name, value in values.items():
+        if value is not None and not 0 < value < LARGEST:
+            raise StudyError(f"--{name.replace('_', '-')} must be a positive finite number, not {value:g}")
 
 
 def size(text: str | float) -> float:

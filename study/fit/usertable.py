@@ -62,9 +62,9 @@ def read_table(path: Path, *, columns: dict[str, str] | None = None, keep: Seque
         if name not in values:
             values[name] = values["C"] / (6.0 * values[other])
             notes.append(f"{name} = C / (6 {other})")
-    values["loss"], said = _nats(values["loss"], loss_unit or read_header(raw.header[found["loss"]]).unit,
+    values["loss"], converted = _nats(values["loss"], loss_unit or read_header(raw.header[found["loss"]]).unit,
                                  values.get("bytes_per_token", bytes_per_token))
-    notes.extend(said)
+    notes.extend(converted)
     ours = [name for name in ("N", "D", "loss", *KEPT) if name in values]
     frame = pd.DataFrame({"line": raw.lines.to_numpy(), **{name: values[name] for name in ours}})
     for name in ("C", *ROLES) if checked else ROLES:

@@ -6,6 +6,8 @@ from study.inference.answers import Summary
 from study.inference.digits import MOST, Estimate, rounded
 
 Form = Callable[[float, int], str]
+FORMS = {"hoffmann": "Hoffmann's form", "kaplan": "Kaplan's form", "nesting": "the form that nests both",
+         "no floor": "the form without a floor (E = 0)"}  # of `inference.forms`, for a reader
 
 
 def count(value: float, digits: int = MOST) -> str:

@@ -50,10 +50,10 @@ def read_archive(path: Path) -> dict[str, bytes]:
                     raise KitError(f"{path} is larger than a kit's archive: nothing was unpacked")
                 file = tar.extractfile(entry)
                 members[entry.name] = file.read() if file else b""
-        said = json.loads(members.pop("manifest.json"))
+        manifest = json.loads(members.pop("manifest.json"))
     except (OSError, EOFError, tarfile.TarError, zlib.error, ValueError, KeyError) as error:
         raise KitError(f"{path} is not a whole archive of a kit ({error}): fetch it again") from None
-    if said != {name: hashlib.sha256(body).hexdigest() for name, body in members.items()} or "kit.json" not in members:
+    if manifest != {name: hashlib.sha256(body).hexdigest() for name, body in members.items()} or "kit.json" not in members:
         raise KitError(f"{path} was changed on its way: fetch it again")
     return members
 

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from study.data.stream import TokenSet
+from study.data.stream import STREAMS, TokenSet
 from study.grids.design import Cell, Grid, language_config
-from study.kit.streams import STREAMS, KitError, compress, describe, needed
+from study.kit.streams import KitError, compress, describe, needed
 from study.provenance import ROOT, git_state
 from study.record import run_directory
 

@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from study.data.stream import TokenSet
+from study.data.stream import STREAMS, TokenSet
 from study.errors import StudyError
 
 Stream = npt.NDArray[np.unsignedinteger[Any]]
 CHUNK = 2**24  # numbers compressed as one: as many are expanded at once as there are processors
-STREAMS = {"train": "<u2", "validation": "<u2", "train_groups": "u1", "validation_groups": "u1"}
 
 
 class KitError(StudyError):

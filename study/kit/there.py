@@ -75,22 +75,22 @@ def main(folder: Path, arguments: Sequence[str]) -> int:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--at-once", type=int, default=0, help="runs that share the device (default: what is measured to be best)")
     parser.add_argument("--warm", type=int, help=argparse.SUPPRESS)
-    said = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     began = time.monotonic()
     torch.set_num_threads(1)
     try:
-        body, device = _read(folder, said.out), pick(said.device)
+        body, device = _read(folder, options.out), pick(options.device)
         shapes = _shapes(body, device)
-        if said.warm is not None:
-            warm(shapes[said.warm], device)
+        if options.warm is not None:
+            warm(shapes[options.warm], device)
             return 0
         work = Path(tempfile.mkdtemp(prefix="kit-"))
-        warming = _warm(folder, said.out, device, len(shapes), work)
-        kit = Kit(body, _tasks(folder, body), device, said.out / "records.tar.gz", work, began + 60 * said.minutes - LEAVE_SECONDS,
-                  began)
+        warming = _warm(folder, options.out, device, len(shapes), work)
+        kit = Kit(body, _tasks(folder, body), device, options.out / "records.tar.gz", work,
+                  began + 60 * options.minutes - LEAVE_SECONDS, began)
         kit.say(f"{len(body['cells'])} runs on {describe(device)}; {len(shapes)} shapes are being compiled")
-        _prepare(kit, warming, said.at_once)
-        _train_all(kit, said.at_once or kit.speed["chosen"])
+        _prepare(kit, warming, options.at_once)
+        _train_all(kit, options.at_once or kit.speed["chosen"])
         kit.save()
     except StudyError as error:
         print(f"study: {error}", file=sys.stderr)

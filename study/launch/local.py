@@ -130,8 +130,8 @@ def _environment(options: Options, devices: Sequence[str], worker: int) -> dict[
 
 
 def _start(command: list[str], environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
-    with log.open("wb") as said:  # a file, not a pipe: nobody reads while the worker works
-        return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+    with log.open("wb") as output:  # a file, not a pipe: nobody reads while the worker works
+        return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
 
 
 def _stop_all(workers: list[subprocess.Popen[bytes]]) -> None:
@@ -144,10 +144,10 @@ def _stop_all(workers: list[subprocess.Popen[bytes]]) -> None:
 
 def _why(worker: subprocess.Popen[bytes], log: Path, grid: Grid) -> str:
     lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    said = lines[-1].removeprefix("study: ") if lines else "no message"
+    message = lines[-1].removeprefix("study: ") if lines else "no message"
     if worker.returncode == 2:
-        return said
-    return f"a worker of grid {grid.name} ended with code {worker.returncode}: {said} (see {log})"
+        return message
+    return f"a worker of grid {grid.name} ended with code {worker.returncode}: {message} (see {log})"
 
 
 def _left(cells: Sequence[Cell], state: GridState) -> list[Cell]:

@@ -256,8 +256,8 @@ def _landed(ray: Any, reference: Any, flight: Flight, attempts: dict[str, int]) 
         return record
     except ray.exceptions.RayTaskError as error:
         cause = getattr(error, "cause", error)
-        said = (str(cause).strip() or type(cause).__name__).splitlines()[-1]
-        raise LaunchError(said if _is_ours(cause) else f"{run_id}: {type(cause).__name__}: {said}") from None
+        message = (str(cause).strip() or type(cause).__name__).splitlines()[-1]
+        raise LaunchError(message if _is_ours(cause) else f"{run_id}: {type(cause).__name__}: {message}") from None
     except ray.exceptions.RayError as error:  # its worker or its node died
         attempts[run_id] = flight.attempt + 1
         if attempts[run_id] > RESTARTS:

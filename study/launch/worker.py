@@ -176,12 +176,13 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--price", type=float)
     parser.add_argument("--checkpoint-seconds", type=float, default=120.0)
-    said = parser.parse_args()
-    options = Options(threads=said.threads, device=said.device, price=said.price, checkpoint_seconds=said.checkpoint_seconds)
+    parsed = parser.parse_args()
+    options = Options(threads=parsed.threads, device=parsed.device, price=parsed.price,
+                      checkpoint_seconds=parsed.checkpoint_seconds)
     try:
-        of = grid(said.grid)
-        cells = [cell for cell in of.cells if not said.only or cell.config.run_id in said.only]
-        work_through(cells, of, said.runs, options)
+        of = grid(parsed.grid)
+        cells = [cell for cell in of.cells if not parsed.only or cell.config.run_id in parsed.only]
+        work_through(cells, of, parsed.runs, options)
     except StudyError as error:
         print(f"study: {error}", file=sys.stderr, flush=True)
         sys.exit(EX_INTERRUPTED if type(error).__name__ == "Interrupted" else 2)

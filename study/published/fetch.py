@@ -158,19 +158,19 @@ def silence(server: str) -> str:
     """
     import requests
 
-    said: list[str] = []
+    reasons: list[str] = []
 
     def ask() -> None:
         try:
             requests.head(server, timeout=PATIENCE)
-            said.append("")
+            reasons.append("")
         except requests.RequestException as error:
-            said.append(_reason(error))
+            reasons.append(_reason(error))
 
     asking = threading.Thread(target=ask, daemon=True)
     asking.start()
     asking.join(PATIENCE)
-    return said[0] if said else f"no answer within {PATIENCE:g} s"
+    return reasons[0] if reasons else f"no answer within {PATIENCE:g} s"
 
 
 def _reason(error: Exception) -> str:

@@ -74,9 +74,9 @@ def agree(team: Team, flag: bool) -> bool:
     """Whether any process of the team says so: all act alike."""
     if team.size == 1:
         return flag
-    said = torch.tensor([int(flag)])
-    dist.all_reduce(said, op=dist.ReduceOp.MAX, group=team.control)
-    return bool(said.item())
+    flags = torch.tensor([int(flag)])
+    dist.all_reduce(flags, op=dist.ReduceOp.MAX, group=team.control)
+    return bool(flags.item())
 
 
 def tell(team: Team, value: Any) -> Any:

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from study.cli import app
 from study.errors import StudyError
+from study.fit import fit_table
 from study.fit.picture import budget_of
 from study.fit.words import count, plain, scientific
 from study.inference.digits import holding
@@ -38,6 +39,16 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
     said = " ".join(result.output.split())
     assert "no group effect" in said and "D_opt(1B)" in said and "single isoFLOP" in said
     return folder / "out"
+
+
+def test_the_function_does_what_the_command_does(lab: Path, tmp_path: Path) -> None:
+    result = fit_table(lab.parent / "lab.csv", overtrain=200, out=tmp_path / "out")
+    assert json.loads((tmp_path / "out" / "fit.json").read_text()) == json.loads((lab / "fit.json").read_text())
+    assert result.argument.verdict and result.files == ("fit.json", "iso-flop.png", "posterior.nc", "prediction.md")
+    for wrong in ({"predict_n": -1.0}, {"bytes_per_token": 0.0}, {"predict_c": float("nan")}):
+        with pytest.raises(StudyError, match="must be a positive finite number"):
+            fit_table(lab.parent / "lab.csv", out=tmp_path / "none", **wrong)
+    assert not (tmp_path / "none").exists()
 
 
 def test_files_of_a_table(lab: Path) -> None:

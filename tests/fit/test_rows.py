@@ -223,4 +223,4 @@ def test_the_direction_that_is_named_is_the_one_that_is_sure() -> None:
     rng = np.random.default_rng(2)
     D, N = 1e9 * np.exp(0.01 * rng.standard_normal(40)), np.geomspace(1e6, 1e9, 40)
     frame = pd.DataFrame({"N": N, "D": D, "loss": 3 * np.exp(0.05 * np.log(N / 1e6) + 0.02 * rng.standard_normal(40))})
-    assert [doubt.text for doubt in doubts(frame) if doubt.kind == "direction"][0].startswith("the loss grows with N")
+    assert next(doubt.text for doubt in doubts(frame) if doubt.kind == "direction").startswith("the loss grows with N")

@@ -130,7 +130,7 @@ def test_what_the_corpus_cannot_feed_is_refused(tokens: TokenSet) -> None:
         loop.train(replace(CONFIG, tokens=256 * 100), language(tokens), CPU)
     with pytest.raises(ConfigError, match="vocabulary"):
         loop.train(replace(CONFIG, vocabulary=32), language(tokens), CPU)
-    with pytest.raises(ConfigError, match="out-of-distribution"):
+    with pytest.raises(ConfigError, match="out of distribution on python-source"):
         loop.train(replace(CONFIG, ood_corpus="python-source"), language(tokens), CPU)
 
 

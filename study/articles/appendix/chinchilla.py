@@ -223,7 +223,7 @@ def ratios(study: Study) -> Figure:
         y -= 1
     ax.set_yticks([at for at, _ in names], [name for _, name in names])
     ax.set_xlim(0.8, 300)
-    style.log_axis(ax, "x", lambda x: f"{x:g}")
+    style.log_axis(ax, "x", style.plain)
     for name, height in zip(data, (0.22, 0.14), strict=False):
         ax.text(0.99, height, name, transform=ax.transAxes, ha="right", color=colours[name], fontsize=8)
     ax.axvline(RULE, color=style.MUTED, lw=0.8, ls="--")

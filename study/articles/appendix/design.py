@@ -82,7 +82,7 @@ def flops(study: Study) -> Figure:
     labels, widths = [], list(shares(study, "total"))
     ax.set_xlim(widths[0] / 1.1, widths[-1] * 1.1)
     ax.set_ylim(0, 1.45)
-    style.log_axis(ax, "x", lambda x: f"{x:g}")
+    style.log_axis(ax, "x", style.plain)
     for convention, name, colour in CONVENTIONS:
         share = list(shares(study, convention).values())
         ax.plot(widths, share, "o-", color=colour, ms=3.5)

@@ -136,7 +136,7 @@ def curves(study: Study) -> Figure:
         float(max(p.validation_loss for r in study.records.values() for p in training.points(r)[:1])) * 1.03,
     )
     style.log_axis(ax, "x", style.power)
-    style.log_axis(ax, "y", lambda y: f"{y:g}")
+    style.log_axis(ax, "y", style.plain)
     style.line_labels(
         ax,
         ax.get_xlim()[1],
@@ -205,7 +205,7 @@ def throughput(study: Study) -> Figure:
             ax.plot([row.width], [value], "o", color=palette[row.budget], ms=4, alpha=0.8)
     for ax, label in ((left, "GFLOP a CPU-second"), (right, "% of measured matmul peak")):
         ax.set_ylim(bottom=0)
-        style.log_axis(ax, "x", lambda x: f"{x:g}", most=6)
+        style.log_axis(ax, "x", style.plain, most=6)
         style.panel(ax, "", "width $d$", label)
     return figure
 

@@ -125,7 +125,7 @@ def prior_to_posterior(study: Study) -> Figure:
         ax.fill_between(back(x), 0, kernel / kernel.max(), color=style.POSTERIOR, alpha=0.45, lw=0)
         if name in LOGARITHMIC:
             ax.set_xlim(low, high)
-            style.log_axis(ax, "x", lambda v: f"{v:g}", most=5)
+            style.log_axis(ax, "x", style.plain, most=5)
         ax.set_yticks([])
         ax.spines["left"].set_visible(False)
         ax.set_ylim(0, 1.1)

@@ -131,6 +131,6 @@ def repetition() -> Figure:
     ax.plot(epochs, 100 * residual, "o", color=style.OTHER, ms=3.5, alpha=0.8)
     ax.axhline(0, color=style.MUTED, lw=0.8)
     ax.set_xlim(0.9, float(epochs.max()) * 1.2)
-    style.log_axis(ax, "x", lambda x: f"{x:g}")
+    style.log_axis(ax, "x", style.plain)
     style.panel(ax, "", "epochs over the unique tokens", "ln L, measured − law (%)")
     return figure

@@ -111,7 +111,7 @@ def rates(study: Study) -> Figure:
         ax.plot([best_run["learning_rate"] * width], [best_run["loss"]], "o", ms=8, mfc="none", mec=style.INK, mew=1)
         ax.set_ylim(best - 0.04, min(float(mine["loss"].max()), best + 0.45) + 0.04)
         ax.set_xlim(0.33, 3.9)
-        style.log_axis(ax, "x", lambda x: f"{x:g}", most=4)
+        style.log_axis(ax, "x", style.plain, most=4)
         style.panel(ax, f"$d$ = {width:g}, {style.power(budget)}")
     for ax in axes.flat[len(panels) :]:
         ax.set_visible(False)
@@ -155,8 +155,8 @@ def rules(study: Study) -> Figure:
         scale = (batch / 1024) ** rule.batch_exponent
         left.plot(widths, rule.rate * (widths / 48) ** -rule.width_exponent * scale, color=colour, lw=1)
     left.set_xlim(widths[0], widths[-1])
-    style.log_axis(left, "x", lambda x: f"{x:g}", most=5)
-    style.log_axis(left, "y", lambda y: f"{y:g}", most=5)
+    style.log_axis(left, "x", style.plain, most=5)
+    style.log_axis(left, "y", style.plain, most=5)
     style.line_labels(
         left,
         widths[-1],

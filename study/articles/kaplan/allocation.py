@@ -49,7 +49,7 @@ def divided(study: Kaplan) -> Figure:
         labels.append((float(y.iloc[-1]), name, colour))
     ax.set_yscale("log")
     style.log_axis(ax, "x", style.power)
-    style.log_axis(ax, "y", lambda y: f"{y:g}")
+    style.log_axis(ax, "y", style.plain)
     style.line_labels(ax, float(rows["C"].iloc[-1]), labels)
     style.panel(ax, "", "compute of the best run (FLOP)", "relative to the smallest budget")
     return figure

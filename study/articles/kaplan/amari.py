@@ -51,7 +51,7 @@ def curves() -> Figure:
         ax.plot(curve["D"], guide, color=colour, lw=1.2)
         labels.append((float(guide.iloc[-1]), f"$D^{{-{found.case.exponent:g}}}$", colour))
     ax.set_yscale("log")
-    style.log_axis(ax, "x", lambda x: f"{x:g}")
+    style.log_axis(ax, "x", style.plain)
     style.log_axis(ax, "y", style.power, most=6)
     style.line_labels(ax, float(SIZES[-1]), labels)
     style.panel(ax, "", "examples $D$", "reducible error")

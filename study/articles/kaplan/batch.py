@@ -64,7 +64,7 @@ def figure(study: Kaplan) -> Figure:
         own = np.sort(found.needed["loss"].unique())
         style.fan(ax, own, np.stack([found.at(float(x)) for x in own]), style.HOFFMANN, levels=(0.95,), label="critical batch")
     ax.set_yscale("log")
-    style.log_axis(ax, "x", lambda x: f"{x:g}")
+    style.log_axis(ax, "x", style.plain)
     style.log_axis(ax, "y", most=6)
     ax.legend(fontsize=7)
     style.panel(ax, "", "validation loss (nats/token)", "tokens")

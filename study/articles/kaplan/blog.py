@@ -61,7 +61,7 @@ def removed(study: Kaplan) -> Figure:
         style.log_axis(ax, "x", most=4)
         style.panel(ax, f"N = {style.short(one.N)}, P = {one.probability:.2f}", "unique tokens")
     axes[0][0].set_yscale("log")
-    style.log_axis(axes[0][0], "y", lambda y: f"{y:g}", most=6)
+    style.log_axis(axes[0][0], "y", style.plain, most=6)
     axes[0][0].set_ylabel("loss (nats/token)")
     axes[0][0].legend(fontsize=7)
     return figure
@@ -80,7 +80,7 @@ def sizes(study: Kaplan) -> Figure:
         ax.plot(one.points["N"], one.points["loss"], "o", color=colour, ms=4)
     ax.set_yscale("log")
     style.log_axis(ax, "x")
-    style.log_axis(ax, "y", lambda y: f"{y:g}", most=6)
+    style.log_axis(ax, "y", style.plain, most=6)
     ax.legend(fontsize=7)
     style.panel(ax, "", "parameters $N$", "loss (nats/token)")
     return figure

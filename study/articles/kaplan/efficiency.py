@@ -54,7 +54,7 @@ def curves(study: Kaplan) -> Figure:
         ax.set_yscale("log")
         style.log_axis(ax, "x", form, most=6)
         style.panel(ax, "", name)
-    style.log_axis(axes[0], "y", lambda y: f"{y:g}", most=6)
+    style.log_axis(axes[0], "y", style.plain, most=6)
     axes[0].set_ylabel("validation loss (nats/token)")
     return figure
 
@@ -94,8 +94,8 @@ def off(study: Kaplan) -> Figure:
     for ax, column in zip(axes, ("compute / least compute", "steps / those of the cheapest size"), strict=True):
         ax.axvline(1, color=style.MUTED, lw=0.8)
         ax.set_yscale("log")
-        style.log_axis(ax, "x", lambda x: f"{x:g}")
-        style.log_axis(ax, "y", lambda y: f"{y:g}", most=6)
+        style.log_axis(ax, "x", style.plain)
+        style.log_axis(ax, "y", style.plain, most=6)
         style.panel(ax, "", "size / cheapest size", column)
     return figure
 

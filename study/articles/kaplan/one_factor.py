@@ -72,7 +72,7 @@ def three(study: Kaplan) -> Figure:
         style.panel(ax, "", name)
     axes[0].set_ylabel("loss (nats/token)")
     axes[0].set_yscale("log")
-    style.log_axis(axes[0], "y", lambda y: f"{y:g}", most=6)
+    style.log_axis(axes[0], "y", style.plain, most=6)
     return figure
 
 

@@ -55,7 +55,7 @@ def by_text(study: Kaplan) -> Figure:
         labels.append((float(line[-1]), style.short(N), palette[N]))
     ax.set_yscale("log")
     style.log_axis(ax, "x")
-    style.log_axis(ax, "y", lambda y: f"{y:g}")
+    style.log_axis(ax, "y", style.plain)
     style.line_labels(ax, float(found.points["unique"].max()), labels)
     style.panel(ax, "", "unique tokens", "early-stopped loss (nats/token)")
     return figure
@@ -76,7 +76,7 @@ def collapse(study: Kaplan) -> Figure:
     ax.plot(x, np.expm1(middle(found.law.alpha_D) * np.log1p(x)), color=style.INK, lw=1)
     ax.set_yscale("log")
     style.log_axis(ax, "x", style.power, most=6)
-    style.log_axis(ax, "y", lambda y: f"{y:g}", most=6)
+    style.log_axis(ax, "y", style.plain, most=6)
     ax.legend(fontsize=7)
     style.panel(ax, "", r"$N^{\alpha_N/\alpha_D}/D$, in units where $\delta L$ sets in at 1", r"$\delta L$")
     return figure

@@ -44,7 +44,7 @@ def figure(study: Kaplan) -> Figure:
         points = one.points.sort_values(column)
         ax.plot(points[column], 100 * points["increase"], "o-", color=style.POSTERIOR, ms=4)
         ax.axhline(100 * MILD, color=style.KAPLAN, lw=0.8, ls="--")
-        style.log_axis(ax, "x", lambda x: f"{x:g}")
+        style.log_axis(ax, "x", style.plain)
         style.panel(ax, "", "width / layers" if column == "aspect" else one.feature, "loss over the best shape (%)")
     return canvas
 

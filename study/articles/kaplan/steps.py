@@ -61,7 +61,7 @@ def figure(study: Kaplan) -> Figure:
         style.fan(ax, at, mean, palette[size], levels=(0.95,), label=style.short(size))
     ax.set_yscale("log")
     style.log_axis(ax, "x")
-    style.log_axis(ax, "y", lambda y: f"{y:g}", most=6)
+    style.log_axis(ax, "y", style.plain, most=6)
     ax.legend(fontsize=7)
     style.panel(ax, "", "steps, adjusted to a large batch", "validation loss (nats/token)")
     return canvas

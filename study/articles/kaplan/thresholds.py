@@ -32,7 +32,7 @@ def figure(study: Kaplan) -> Figure:
     for threshold, group in groups(rows, "threshold"):
         ax.plot(group["distance"], 100 * group["bias"], "o-", color=palette[threshold], ms=4, label=style.power(threshold))
     ax.axhline(0, color=style.MUTED, lw=0.8)
-    style.log_axis(ax, "x", lambda x: f"{x:g}")
+    style.log_axis(ax, "x", style.plain)
     ax.legend(title="fitted up to (FLOP)", fontsize=7, title_fontsize=7)
     style.panel(ax, "", "budget / threshold", "ln L, measured − predicted (%)")
     return canvas

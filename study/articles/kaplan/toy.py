@@ -44,7 +44,7 @@ def funnel(study: Kaplan) -> Figure:
         ax.set_xlabel("decades beyond the largest compute")
     for ax in axes[:, 0]:
         ax.set_ylim(0.03, 30)
-        style.log_axis(ax, "y", lambda y: f"{y:g}", most=5)
+        style.log_axis(ax, "y", style.plain, most=5)
         ax.set_ylabel("estimate / truth")
     axes[0, 0].legend(fontsize=6.5)
     return canvas

@@ -68,8 +68,8 @@ def phases(study: Kaplan) -> Figure:
     axes[1].plot(np.exp(ends), phase(rows).slope * ends, color=style.INK, lw=0.9)
     axes[1].axhline(0, color=style.MUTED, lw=0.8, ls=":")
     style.log_axis(axes[0], "x")
-    style.log_axis(axes[0], "y", lambda y: f"{y:g}", most=6)
-    style.log_axis(axes[1], "x", lambda x: f"{x:g}")
+    style.log_axis(axes[0], "y", style.plain, most=6)
+    style.log_axis(axes[1], "x", style.plain)
     style.panel(axes[0], "best run of each size", "parameters $N$", "loss (nats/token)")
     style.panel(axes[1], "at equal loss on this corpus", "$D/N$, relative", "other corpus, nats more than expected")
     return canvas

@@ -84,16 +84,16 @@ def prediction(study: Limited) -> "Markdown":
         return text.absent(f"no prediction is committed: study predict --grid {GO}")
     measured = {row.run_id: row for row in each(scored(study))}
     rows = []
-    for run_id, said in study.prediction["runs"].items():
+    for run_id, predicted in study.prediction["runs"].items():
         found = measured.get(run_id)
-        rows.append({"N": text.count(said["N"]),
-                     **{f"{law}, 95 %": _said(said[law]) for law in (*study.prediction["models"], MIXTURE) if law in said},
+        laws = [law for law in (*study.prediction["models"], MIXTURE) if law in predicted]
+        rows.append({"N": text.count(predicted["N"]), **{f"{law}, 95 %": _shown(predicted[law]) for law in laws},
                      "measured": text.ABSENT if found is None else f"{found.loss:.3f}",
                      "inside 95 %": text.ABSENT if found is None else "yes" if found.inside_95 else "no"})
     return text.table(rows)
 
 
-def _said(body: dict[str, Any]) -> str:
+def _shown(body: dict[str, Any]) -> str:
     low, high = body["95"]
     return f"{body['median']:.3f} {text.interval(low, high, lambda x: f'{x:.3f}')}"
 

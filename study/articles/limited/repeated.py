@@ -37,7 +37,7 @@ def by_epochs(study: Limited) -> Figure:
             ax.plot(points["D"] / U, points["best_loss"], "o", color=palette[U], ms=4, label=style.short(U, 2))
             k = np.geomspace(1, max(2.0, float((points["D"] / U).max())), 30)
             style.fan(ax, k, found.surface.loss(N, U * k[:, None], U), palette[U], levels=(0.95,))
-        style.log_axis(ax, "x", lambda x: f"{x:g}", most=4)
+        style.log_axis(ax, "x", style.plain, most=4)
         style.panel(ax, style.short(N), "epochs")
     np.atleast_1d(axes)[-1].legend(fontsize=7, title="unique tokens", title_fontsize=7, loc="upper right")
     np.atleast_1d(axes)[0].set_ylabel("early-stopped loss (nats/token)")
@@ -54,8 +54,8 @@ def worth(study: Limited) -> Figure:
     ax.plot(EPOCHS, published, color=style.MUTED, lw=1.2, ls="--", label="as published")
     for (name, found), colour in zip(fits.items(), (style.POSTERIOR, style.PREDICTIVE), strict=False):
         style.fan(ax, EPOCHS, repeated.effective_epochs(found, EPOCHS), colour, levels=(0.95,), label=name)
-    style.log_axis(ax, "x", lambda x: f"{x:g}")
-    style.log_axis(ax, "y", lambda x: f"{x:g}")
+    style.log_axis(ax, "x", style.plain)
+    style.log_axis(ax, "y", style.plain)
     ax.legend(fontsize=8)
     style.panel(ax, "", "epochs of the same data", "epochs of fresh data")
     return figure

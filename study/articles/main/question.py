@@ -60,7 +60,7 @@ def ratios() -> Figure:
     ax.set_xlim(C[0], C[-1])
     ax.set_ylim(5e-3, 1e3)
     style.log_axis(ax, "x", style.power)
-    style.log_axis(ax, "y", lambda y: f"{y:g}")
+    style.log_axis(ax, "y", style.plain)
     labels = []
     for one in laws.drawn(tuple(laws.LOOKS)):
         ratio = one.law.tokens_per_parameter(C)

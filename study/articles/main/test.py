@@ -60,8 +60,10 @@ def times_beyond(study: Study) -> str:
 
 def written(study: Study) -> str:
     """When the prediction was made, where that was before the runs."""
-    said = held_out.committed(study)
-    return f"written down on {said['made'][:10]}, before the first of these runs was begun" if said else "computed after the runs"
+    prediction = held_out.committed(study)
+    if prediction is None:
+        return "computed after the runs"
+    return f"written down on {prediction['made'][:10]}, before the first of these runs was begun"
 
 
 def promise(study: Study) -> str:

@@ -88,7 +88,7 @@ def ratios(study: Study) -> Figure:
         ax.plot([one.budget * 1.08], [one.elsewhere], "D", color="white", mec=style.MUTED, ms=4, zorder=4)
     ax.set_xlim(C[0] / 1.6, C[-1] * 1.6)
     style.log_axis(ax, "x", style.power)
-    style.log_axis(ax, "y", lambda y: f"{y:g}")
+    style.log_axis(ax, "y", style.plain)
     box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5}
     for y, (name, colour) in zip((0.97, 0.9, 0.83), (("● measured", style.INK), ("◇ on the other corpus", style.MUTED),
                                                      ("the law, at the same cells", style.POSTERIOR)), strict=True):

@@ -124,13 +124,18 @@ def size_colours(widths: Iterable[float]) -> dict[float, str]:
 def short(x: float, digits: int = 3) -> str:
     """A tick: 38 k, 1.5 M, 20 B; powers of ten beyond 1e15 and below 1e-4."""
     if x == 0 or not math.isfinite(x):
-        return f"{x:g}"
+        return plain(x)
     if not 1e-4 <= abs(x) < 1e15:
         return power(x)
     for unit, name in ((1e12, " T"), (1e9, " B"), (1e6, " M"), (1e3, " k")):
         if abs(x) >= unit * (1 - 1e-9):
             return f"{x / unit:.{digits}g}{name}"
     return f"{x:.{digits}g}"
+
+
+def plain(x: float) -> str:
+    """A tick as it is: 0.5, 20."""
+    return f"{x:g}"
 
 
 def power(x: float, digits: int = 2) -> str:

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from study.analysis.your_runs import YourRuns
 from study.articles.shared import style, text, words
-from study.articles.yours.fitted import FORMS
+from study.fit.words import FORMS
 
 if TYPE_CHECKING:
     from IPython.display import Markdown

@@ -7,11 +7,10 @@ from matplotlib.figure import Figure
 from study.analysis.your_runs import YourRuns
 from study.articles.atlas import shown
 from study.articles.shared import style, text
+from study.fit.words import FORMS
 
 if TYPE_CHECKING:
     from IPython.display import Markdown
-
-FORMS = {"hoffmann": "Hoffmann's form", "kaplan": "Kaplan's form", "nesting": "the form that nests both", "no floor": "without E"}
 
 
 def rows(runs: YourRuns) -> str:

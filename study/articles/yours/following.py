@@ -3,10 +3,12 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
 from study.analysis.your_runs import YourRuns
 from study.articles.shared import style, text, words
+from study.fit.next_picture import draw_candidates
 
 if TYPE_CHECKING:
     from IPython.display import Markdown
@@ -43,13 +45,8 @@ def batch(runs: YourRuns) -> "Markdown":
 def candidates(runs: YourRuns) -> Figure:
     """Every candidate by what it tells, and the chosen ones numbered."""
     figure, ax = style.canvas(6.4, 3.8)
-    rows = runs.next["candidates"]
-    gain = np.maximum([row["information"] for row in rows], 0.0)
-    area = 4 + 120 * gain / max(float(gain.max()), 1e-9)
-    ax.scatter([row["N"] for row in rows], [row["D"] for row in rows], s=area, color=style.MUTED, alpha=0.5, lw=0)
-    for order, row in enumerate(runs.next["chosen"], 1):
-        ax.plot(row["N"], row["D"], "o", color=style.POSTERIOR, ms=5)
-        ax.annotate(str(order), (row["N"], row["D"]), xytext=(4, 4), textcoords="offset points", color=style.POSTERIOR)
+    rows, chosen = pd.DataFrame(runs.next["candidates"]), pd.DataFrame(runs.next["chosen"], columns=["N", "D"])
+    draw_candidates(ax, rows["N"], rows["D"], rows["information"], chosen["N"], chosen["D"])
     style.log_axis(ax, "x")
     style.log_axis(ax, "y")
     style.panel(ax, "", "parameters $N$", "tokens $D$")
@@ -63,6 +60,6 @@ def expected(runs: YourRuns) -> Figure:
     rows = runs.next["chosen"]
     spent = [0.0, *(row["spent"] for row in rows)]
     ax.plot(spent, np.exp([runs.next["width_now"], *(row["width"] for row in rows)]), "o-", color=style.POSTERIOR, ms=4)
-    style.log_axis(ax, "y", lambda x: f"{x:g}")
+    style.log_axis(ax, "y", style.plain)
     style.panel(ax, "", "FLOP spent", "factor between the ends of 95 %")
     return figure

@@ -74,7 +74,7 @@ def paths(runs: YourRuns) -> Figure:
                 ax.plot(flops, width, color=colour, lw=0.8, alpha=0.6)
         ax.axhline(1.0, color=style.INK, lw=0.8, ls="--")
         style.log_axis(ax, "x", style.power, most=4)
-        style.log_axis(ax, "y", lambda x: f"{x:g}", most=4)
+        style.log_axis(ax, "y", style.plain, most=4)
         style.panel(ax, name, "FLOP, of all runs'")
     for ax in axes.flat[len(names):]:
         ax.set_visible(False)

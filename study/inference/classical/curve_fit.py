@@ -57,7 +57,7 @@ def fit_curve_fit(N: ArrayLike, D: ArrayLike, loss: ArrayLike, starts: ArrayLike
     data = points(N, D, loss)
     rows = np.atleast_2d(np.asarray(starts, dtype=float))
     ends, covariances = np.full(rows.shape, np.nan), np.full((len(rows), 5, 5), np.nan)
-    sums, said = np.full(len(rows), np.nan), []
+    sums, messages = np.full(len(rows), np.nan), []
     noise = {} if sigma is None else {"sigma": np.full(data.size, sigma), "absolute_sigma": True}
     for k, start in enumerate(rows):
         with warnings.catch_warnings(record=True) as caught:
@@ -68,13 +68,13 @@ def fit_curve_fit(N: ArrayLike, D: ArrayLike, loss: ArrayLike, starts: ArrayLike
                 ends[k], covariances[k] = curve_fit(_loss, (data.N, data.D), data.loss, p0=p0, maxfev=20_000, **noise, **method)
                 sums[k] = float(np.sum((data.loss - _loss((data.N, data.D), *ends[k])) ** 2))
             except (RuntimeError, TypeError, ValueError) as error:
-                said.append(str(error).splitlines()[0])
-        said += [str(item.message) for item in caught if issubclass(item.category, OptimizeWarning)]
+                messages.append(str(error).splitlines()[0])
+        messages += [str(item.message) for item in caught if issubclass(item.category, OptimizeWarning)]
     if not np.isfinite(sums).any():
-        raise InferenceError(f"curve_fit failed from every start: {said[0] if said else 'no finite optimum'}")
+        raise InferenceError(f"curve_fit failed from every start: {messages[0] if messages else 'no finite optimum'}")
     best = int(np.nanargmin(sums))
     return CurveFit(LossSurface(*(float(value) for value in ends[best])), covariances[best], LossSurface(*ends.T), sums,
-                    tuple(dict.fromkeys(said)))
+                    tuple(dict.fromkeys(messages)))
 
 
 def _loss(at: tuple[Array, Array], E: float, A: float, B: float, alpha: float, beta: float) -> Array:
