@@ -142,8 +142,8 @@ def test_a_column_that_vanished_leaves_the_table_out_by_name(published: Load, mo
     from study import published as module
 
     published("olmo-ladder")
-    table, whole = module.entries()["olmo-ladder"][0].name, module.load
-    monkeypatch.setattr(module, "load", lambda name: whole(name).drop(columns="D") if name == table else whole(name))
+    table, whole = module.entries()["olmo-ladder"][0], module.read
+    monkeypatch.setattr(module, "read", lambda of: whole(of).drop(columns="D") if of.name == table.name else whole(of))
     tables, left_out = gather(ROOT / "runs")
     assert "olmo-ladder" not in tables and "lacks the column 'D'" in left_out["olmo-ladder"]
     assert "chinchilla" in tables and "own-cpu" in tables

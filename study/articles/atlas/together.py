@@ -100,7 +100,7 @@ def apart(atlas: Atlas) -> str:
     """The largest distance of a median between two stages and one model, in s.d."""
     if not atlas.has("joint"):
         return "not recorded yet"
-    return f"at most {text.two(max(abs(value) for value in atlas.joint['apart'].values()))} standard deviations"
+    return f"{text.two(max(abs(value) for value in atlas.joint['apart'].values()))} standard deviations"
 
 
 def calibration(atlas: Atlas) -> str:
