@@ -39,9 +39,9 @@ def records_sha256(runs: Path) -> str:
 
 def facts(study: "Study") -> dict[str, Any]:
     """The headline's numbers, unrounded: D_opt (tokens), D_opt/N and a as [low, median, high] of 95 % intervals; and beside
-    them the least and largest answer of other estimators, and the mixture of forms.
+    them the least and largest answer of other estimators, the mixture of forms, and the decades that three runs leave.
     """
-    from study.analysis import answers, approaches, forms, held_out
+    from study.analysis import answers, approaches, forms, held_out, stages
     from study.analysis.study import TARGET_N
 
     tokens = answers.tokens(study)
@@ -51,10 +51,13 @@ def facts(study: "Study") -> dict[str, Any]:
     tested = {"runs": runs, "inside_95": held_out.coverage(study)[0.95], "better": runs - held_out.above(study),
               "times_beyond_C": held_out.times_beyond(study) if runs else 0.0}
     others = [one.tokens for one in approaches.others(study)]
+    low, _, high = _low_median_high(stages.three(study).tokens)
+    known = stages.three_with_others(study)
     return {"grid": study.grid.name, "records_sha256": records_sha256(study.folders[0] / study.grid.name), "N": TARGET_N,
             "runs_fitted": len(study.fit), "held_out_budgets": len(study.held_out_budgets), "held_out": tested, **ends,
             "estimators": [min(others), max(others)] if others else [], "forms": len(forms.laws(study)),
             "over_forms": _low_median_high(forms.equal(study)),
+            "three_runs_decades": {"alone": math.log10(high / low), "with_others": known["decades"] if known else None},
             "times_beyond_C": answers.target_compute(study) / study.largest_C, "times_beyond_N": TARGET_N / study.largest_N}
 
 
@@ -73,6 +76,10 @@ def block(answer: Mapping[str, Any]) -> str:
         f" Other estimators of the same law on the same runs answer {count(low)} to {count(high)}, and "
         f"{number_word(answer['forms'])} forms of the law, equally weighted, {count(answer['over_forms'][1])} "
         f"{interval(answer['over_forms'][0], answer['over_forms'][2], count)}.")
+    three = answer["three_runs_decades"]
+    others = "" if three["with_others"] is None else (
+        f"; with every other laboratory's open runs as the prior, {significant(three['with_others'], 2)}")
+    asked = f" Three of the runs alone leave an interval of {significant(three['alone'], 2)} decades{others}."
     tokens, ratio, a = answer["D_opt"], answer["D_over_N"], answer["a"]
     rehearsal = "" if answer["held_out_budgets"] else (
         " That grid is a rehearsal of minutes: it exercises the pipeline, and its interval is accordingly wide.")
@@ -82,7 +89,7 @@ def block(answer: Mapping[str, Any]) -> str:
         f"{interval(a[0], a[2])}, from the {answer['runs_fitted']} fitted runs of the grid `{answer['grid']}`.{rehearsal} It lies "
         f"{significant(answer['times_beyond_C'], 2)} times beyond the largest compute fitted and "
         f"{significant(answer['times_beyond_N'], 2)} times beyond the largest model: what one law says there, no "
-        f"more.{beside}{tested}\n\n"
+        f"more.{beside}{tested}{asked}\n\n"
         f"![Compute-optimal tokens against training compute, with the published laws]({PICTURE.as_posix()})\n"
     )
     return text.replace("\N{NO-BREAK SPACE}", " ")  # where a line breaks is the reader's window's affair

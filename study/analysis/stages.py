@@ -2,12 +2,14 @@
 
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from study.analysis.study import SEED, TARGET_N, Study, once
 from study.analysis.tables import groups
+from study.atlas.read import AtlasRecordError, recorded
 from study.inference.classical.curve_fit import START, CurveFit, fit_curve_fit
 from study.inference.classical.points import InferenceError
 from study.inference.fast.fit import fit_fast
@@ -56,6 +58,15 @@ def three(study: Study) -> Stage:
     """The three runs and their posterior."""
     rows = three_rows(study)
     return _stage(study, f"{len(rows)} runs of one budget", rows)
+
+
+def three_with_others(study: Study) -> dict[str, Any] | None:
+    """The grid's three cheapest runs under the prior of every other laboratory's tables (`atlas.three`), where that is recorded."""
+    atlas = recorded()
+    try:
+        return atlas.three(f"own-{study.grid.name}", atlas.prior)
+    except AtlasRecordError:
+        return None
 
 
 @once

@@ -332,7 +332,7 @@ def test_a_refusal_of_curve_fit_is_passed_on(quick: Study) -> None:
 def test_three_runs_with_the_atlas_are_those_of_its_records(quick: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     assert three.decades_atlas(quick) == three.atlas_95(quick) == text.ABSENT, "the atlas asks the main grid's runs"
     row = {"runs": "own-quick", "prior": "atlas", "decades": 1.234, "tokens": {"ci95": [1e9, 17e9]}}
-    monkeypatch.setattr(three, "recorded", lambda: SimpleNamespace(prior="atlas", three=lambda runs, prior: {
+    monkeypatch.setattr(stages, "recorded", lambda: SimpleNamespace(prior="atlas", three=lambda runs, prior: {
         ("own-quick", "atlas"): row}[runs, prior]))
     assert (three.decades_atlas(quick), three.atlas_95(quick)) == ("1.2", "[1 B, 17 B]".replace(" ", text.NBSP))
 

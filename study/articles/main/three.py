@@ -1,14 +1,11 @@
 """Three runs: what they leave open, what least squares makes of them, and how the interval shrinks as runs are added."""
 
-from typing import Any
-
 import numpy as np
 from matplotlib.figure import Figure
 
 from study.analysis import answers, stages
 from study.analysis.study import SEED, TARGET_N, Study
 from study.articles.shared import style, text, words
-from study.atlas.read import AtlasRecordError, recorded
 
 
 def count(study: Study) -> str:
@@ -51,24 +48,15 @@ def lab_decades(study: Study) -> str:
     return f"{text.decades(stages.lab(study)):.1f}"
 
 
-def _with_atlas(study: Study) -> dict[str, Any] | None:
-    """The grid's three cheapest runs under the atlas's prior, as recorded (`study.atlas.three`)."""
-    atlas = recorded()
-    try:
-        return atlas.three(f"own-{study.grid.name}", atlas.prior)
-    except AtlasRecordError:
-        return None
-
-
 def decades_atlas(study: Study) -> str:
     """The powers of ten that three runs leave under the prior of all other laboratories' tables."""
-    found = _with_atlas(study)
+    found = stages.three_with_others(study)
     return text.two(found["decades"]) if found else text.ABSENT
 
 
 def atlas_95(study: Study) -> str:
     """And the interval, tokens."""
-    found = _with_atlas(study)
+    found = stages.three_with_others(study)
     if found is None:
         return text.ABSENT
     low, high = found["tokens"]["ci95"]
