@@ -35,6 +35,7 @@ def group(item: pytest.Item) -> str:
     return f"{item.path.relative_to(ROOT)}{' slow' if is_slow(item) else ''}"
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist's own hook reads the marks: a mark added after it groups nothing
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: (is_slow(item), group(item) != "page"))  # the longest of the slow groups first
     for item in items:

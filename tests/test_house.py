@@ -261,3 +261,8 @@ def test_data_files_are_packaged() -> None:
     data = [path.relative_to(ROOT / "study").as_posix() for path in tracked()
             if ROOT / "study" in path.parents and path.suffix != ".py"]
     assert [name for name in data if not any(fnmatch(name, pattern) for pattern in globs)] == []
+
+
+def test_tests_that_share_a_fixture_run_in_one_process(request: pytest.FixtureRequest) -> None:
+    several = "PYTEST_XDIST_WORKER" in os.environ
+    assert request.node.nodeid.endswith("@tests/test_house.py") == several, "pytest-xdist misses the groups of conftest.py"
