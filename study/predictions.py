@@ -1,4 +1,6 @@
-"""Predictions of runs before they are trained: written once to runs/predictions/<grid>.json and committed before them.
+"""Predictions of runs before they are trained: written once below runs/predictions/ and committed before them.
+
+<grid>.json is of the held-out runs; <grid>-<budget>.json, as cpu2-1e13.json, of one budget's runs from those of less.
 
     {"grid", "made", "git_commit", "seed", "response", "fitted": {"grid", "runs", "sha256", "N0", "D0"},
      "models": {law: diagnostics or "unconverged"},
@@ -26,7 +28,7 @@ from study.analysis import repeated
 from study.analysis.runs import runs as with_best_loss
 from study.analysis.tables import each
 from study.errors import StudyError
-from study.grids.design import Grid
+from study.grids.design import Cell, Grid
 from study.inference.answers import summarise
 from study.inference.intervals import LEVELS, percent_key
 from study.inference.observations import grid_reference
@@ -59,24 +61,28 @@ class Fitted:
 Fits = dict[str, Fitted | None]  # by law; None where it did not converge
 
 
-def path_of(runs: Path, grid: str) -> Path:
-    """Where a grid's prediction is."""
-    return runs / "predictions" / f"{grid}.json"
+def path_of(runs: Path, grid: str, budget: float | None = None) -> Path:
+    """Where the prediction of a grid's held-out runs is, or that of one budget."""
+    step = "" if budget is None else f"-{budget:g}".replace("e+", "e")
+    return runs / "predictions" / f"{grid}{step}.json"
 
 
-def predict(grid: Grid, runs: Path, *, seed: int, source: Grid | None = None) -> Path:
+def predict(grid: Grid, runs: Path, *, seed: int, source: Grid | None = None, budget: float | None = None) -> Path:
     """Fit the grid's fit split under each law of `LAWS` and write what each says of the held-out cells.
 
-    With a `source`, that grid's fit split is fitted, and all cells of `grid` are predicted.
+    With a `source`, that grid's fit split is fitted, and all cells of `grid` are predicted. With a `budget`, the cells of that
+    budget are predicted from the fitted ones of less.
 
     Raises:
         PredictionError: a fitted run is missing, a predicted one is there already, or the prediction is written.
         UnconvergedError: the headline did not converge. Another law that does not is left out by name.
     """
-    path = path_of(runs, grid.name)
+    path = path_of(runs, grid.name, budget)
     if path.exists():
         raise PredictionError(f"{path} is written already: a prediction is made once")
     of, cells = source or grid, grid.planned if source else grid.of("held-out")
+    if budget is not None:
+        of, cells = replace(of, cells=tuple(cell for cell in of.of("fit") if cell.budget < budget)), at_budget(grid, budget)
     if not cells:
         raise PredictionError(f"the grid {grid.name} has no held-out run to predict: name another, or a smaller one to fit with "
                               "--from")
@@ -92,10 +98,23 @@ def predict(grid: Grid, runs: Path, *, seed: int, source: Grid | None = None) ->
         body = _body(grid, of, rows, ahead, *_of_repeated(rows, ahead, seed), seed, repeated.RESPONSE)
     else:
         rows = fit_rows(table(of, records))
-        body = _body(grid, of, rows, ahead, *_of_budgets(rows, ahead, of, seed), seed, "loss")
+        body = _body(grid, of, rows, ahead, *_of_budgets(rows, ahead, source or grid, seed), seed, "loss")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, body)
     return path
+
+
+def at_budget(grid: Grid, budget: float) -> tuple[Cell, ...]:
+    """The cells of one budget.
+
+    Raises:
+        PredictionError: the grid has none there, or no smaller budget to fit.
+    """
+    budgets = sorted({cell.budget for cell in grid.planned if not math.isnan(cell.budget)})
+    if budget not in budgets[1:]:
+        raise PredictionError(f"the grid {grid.name} has no budget of {budget:g} FLOP with a smaller one to fit: one of "
+                              f"{', '.join(f'{one:g}' for one in budgets[1:]) or 'none'}")
+    return tuple(cell for cell in grid.planned if cell.budget == budget)
 
 
 def _of_budgets(rows: pd.DataFrame, ahead: pd.DataFrame, grid: Grid, seed: int) -> tuple[Fits, dict[str, float]]:
@@ -122,9 +141,9 @@ def fitted(rows: pd.DataFrame, ahead: pd.DataFrame, spec: ModelSpec, grid: Grid,
     return Fitted(predict_losses(posterior, ahead.assign(loss=1.0), seed=seed + 1), optima, asdict(posterior.diagnostics))
 
 
-def read_prediction(runs: Path, grid: str) -> dict[str, Any] | None:
-    """The committed prediction of a grid, or None when none was made."""
-    path = path_of(runs, grid)
+def read_prediction(runs: Path, grid: str, budget: float | None = None) -> dict[str, Any] | None:
+    """The committed prediction of a grid's held-out runs, or of one budget's; None when none was made."""
+    path = path_of(runs, grid, budget)
     return dict(json.loads(path.read_text())) if path.exists() else None
 
 
@@ -184,3 +203,9 @@ def started_before(prediction: dict[str, Any], records: Mapping[str, RunRecord])
     made = datetime.fromisoformat(prediction["made"])
     return [run_id for run_id in prediction["runs"]
             if run_id in records and datetime.fromisoformat(records[run_id].provenance.started) < made]
+
+
+def committed(runs: Path, grid: str, records: Mapping[str, RunRecord], budget: float | None = None) -> dict[str, Any] | None:
+    """`read_prediction` of what was made before the first of its runs was begun; None where nothing was."""
+    prediction = read_prediction(runs, grid, budget)
+    return prediction if prediction and not started_before(prediction, records) else None

@@ -22,7 +22,8 @@ def record(config: RunConfig = CONFIG, loss: float = 2.0, **changes: object) -> 
         "curve": (CurvePoint(1, 256, 1e6, 0.01, 4.0, 4.1, 0.5, 0.01, 30.0),
                   CurvePoint(10, 2560, 1e7, 0.0, 2.1, loss, 0.2, math.nan, 9.0)),
         "timing": Timing(1.0, 0.9, 2.0, 1.8, 2560.0, 1e11, 0.3),
-        "provenance": Provenance("c0ffee", False, "", "abc", "", "2.13.0", "3.11.7", "cpu", "a cpu", 1, "a host", "t0", "t1"),
+        "provenance": Provenance("c0ffee", False, "", "abc", "", "2.13.0", "3.11.7", "cpu", "a cpu", 1, "a host",
+                                 "2026-01-01T00:00:00+00:00", "2026-01-01T00:01:00+00:00"),
         "bytes_per_token": 2.5,
     }
     return RunRecord(**{**values, **changes})  # type: ignore[arg-type]

@@ -1,5 +1,6 @@
 """Predictions made before runs: planted runs fall where they should, and nothing is predicted late or twice."""
 
+import json
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -103,6 +104,27 @@ def test_a_larger_grid_is_predicted_from_a_smaller_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("fast")
+def test_a_fitted_budget_is_predicted_from_those_of_less_before_it_is_trained(tmp_path: Path) -> None:
+    whole = design()
+    below, of_1e12 = (replace(whole, cells=tuple(cell for cell in whole.cells if cell.budget in budgets))
+                      for budgets in ((1e11, 3e11), (1e12,)))
+    train(below, tmp_path, "fit")
+    path = predict(whole, tmp_path, seed=3, budget=1e12)
+    said = read_prediction(tmp_path, "planted", 1e12)
+    assert said is not None and path.name == "planted-1e12.json" and said["fitted"]["runs"] == 8
+    assert set(said["runs"]) == {cell.config.run_id for cell in of_1e12.cells} and set(said["optima"]) == {"1e+12"}
+    assert read_prediction(tmp_path, "planted") is None  # that of the held-out runs is another
+    train(of_1e12, tmp_path, "fit")
+    assert len(scores(said, table(whole, records_of(whole, tmp_path)))) == 4
+    path.unlink()
+    with pytest.raises(PredictionError, match="trained already"):
+        predict(whole, tmp_path, seed=3, budget=1e12)
+    for budget in (1e11, 5e11):
+        with pytest.raises(PredictionError, match=r"one of 3e.11, 1e.12, 3e.12$"):
+            predict(whole, tmp_path, seed=3, budget=budget)
+
+
+@pytest.mark.usefixtures("fast")
 def test_a_prediction_is_made_once_and_before_its_runs(tmp_path: Path) -> None:
     grid = design()
     with pytest.raises(PredictionError, match="12 of the fitted runs are missing"):
@@ -141,9 +163,9 @@ def test_a_run_begun_before_its_prediction_is_named(tmp_path: Path) -> None:
 def test_the_committed_predictions_were_made_and_committed_before_their_runs() -> None:
     shallow = subprocess.run(["git", "rev-parse", "--is-shallow-repository"], cwd=ROOT, capture_output=True, text=True, check=False)
     for path in sorted((ROOT / "runs" / "predictions").glob("*.json")):
-        said = read_prediction(ROOT / "runs", path.stem)
-        records = records_of(named(path.stem), ROOT / "runs")
-        assert said is not None and started_before(said, records) == []
+        said = json.loads(path.read_text())
+        records = records_of(named(said["grid"]), ROOT / "runs")
+        assert started_before(said, records) == []
         if shallow.stdout.strip() == "false":
             log = ["git", "log", "--diff-filter=A", "--format=%cI", "--", str(path)]
             added = subprocess.run(log, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()

@@ -10,7 +10,8 @@ from study.analysis.study import SEED, Study, once
 from study.analysis.tables import complete
 from study.inference.parameters import Array
 from study.inference.predictive import predict_losses
-from study.predictions import LAWS, PERCENT, read_prediction, scores, started_before, summary
+from study.predictions import LAWS, PERCENT, scores, summary
+from study.predictions import committed as committed_before
 
 
 @once
@@ -21,8 +22,7 @@ def predictions(study: Study) -> Array:
 
 def committed(study: Study) -> dict[str, Any] | None:
     """What was written down of these runs before the first of them was begun; None where nothing was."""
-    prediction = read_prediction(study.folders[0], study.grid.name)
-    return prediction if prediction and not started_before(prediction, study.records) else None
+    return committed_before(study.folders[0], study.grid.name, study.records)
 
 
 @once

@@ -10,7 +10,7 @@ from study.analysis.study import Study, of, once
 from study.analysis.tables import complete, groups
 from study.grids import grid
 from study.inference.parameters import Array
-from study.predictions import SCORED, read_prediction, scores
+from study.predictions import SCORED, committed, scores
 from study.record import Metric
 from study.table import held_out_rows, records_of
 
@@ -87,21 +87,25 @@ def parts(study: Study) -> pd.DataFrame:
 
 @once
 def tests(study: Study) -> pd.DataFrame:
-    """The held-out runs of both grids beside what was predicted of them: `predictions.SCORED` and grid.
+    """The predicted runs of both grids beside what was predicted of them: `predictions.SCORED`, grid and split.
 
-    Of another grid than the study's own by the prediction that was committed before its runs, else by the fast fit.
+    Of fitted budgets what was predicted of them from those of less, before they were trained. Of held-out runs the same, and
+    the fit's own where nothing was predicted before: the study's posterior, or the fast fit of the other grid.
     """
     out = []
     for name in (FIRST, SECOND):
-        where = study.folder_of(name)
-        prediction = read_prediction(where, name) if where else None
-        if name == study.grid.name:
-            out.append(held_out.scored(study).assign(grid=name))
-        elif prediction:
-            out.append(scores(prediction, study.frame_of(name)).assign(grid=name))
-        elif where and len(held_out_rows(study.frame_of(name))):
-            out.append(held_out.scored(of(grid(name), where, nuts=False)).assign(grid=name))
-    return pd.concat(out, ignore_index=True) if out else pd.DataFrame(columns=["grid", *SCORED])
+        if (where := study.folder_of(name)) is None:
+            continue
+        own = study if name == study.grid.name else None
+        records = own.records if own else records_of(grid(name), where)
+        frame = study.frame_of(name)
+        for budget in sorted({cell.budget for cell in grid(name).of("fit")}):
+            if prediction := committed(where, name, records, budget):
+                out.append(scores(prediction, frame).assign(grid=name, split="fit"))
+        if own or len(held_out_rows(frame)):
+            beside = held_out.scored(own or of(grid(name), where, nuts=False))
+            out.append(beside.assign(grid=name, split="held-out"))
+    return pd.concat(out, ignore_index=True) if out else pd.DataFrame(columns=["grid", "split", *SCORED])
 
 
 def _value(metric: Metric) -> float:

@@ -10,6 +10,8 @@ def command(
     grid: Annotated[str, typer.Option(help="The grid whose held-out runs are predicted.")],
     source: Annotated[str | None, typer.Option(
         "--from", help="Fit this grid's runs instead, and predict all runs of --grid.")] = None,
+    budget: Annotated[float | None, typer.Option(
+        "--at", help="Predict this budget's runs from those of less, in FLOP: 1e13.")] = None,
     runs: Annotated[Path, typer.Option(help="Where its records are.")] = Path("runs"),
     seed: Annotated[int, typer.Option(min=0, help="Seed of all sampling.")] = 0,
 ) -> None:
@@ -19,6 +21,7 @@ def command(
 
     Commit the file, then train the held-out runs: a prediction is refused when one of them is there already. With --from,
     the runs of a larger grid are predicted from those of a smaller one: `study predict --grid gpu-mini --from cpu2`.
+    With --at, the runs of one budget are predicted from those of less, to runs/predictions/GRID-BUDGET.json.
 
     Example: `study predict --grid cpu2`
     """
@@ -26,13 +29,15 @@ def command(
     from rich.table import Table
 
     from study.grids import grid as named
-    from study.predictions import MIXTURE, predict, read_prediction
+    from study.predictions import MIXTURE, PredictionError, predict, read_prediction
 
+    if source and budget:
+        raise PredictionError("give --from or --at, not both")
     chosen = named(grid)
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"fitting the runs of {source or grid} under every law: a minute or two")
-    path = predict(chosen, runs, seed=seed, source=named(source) if source else None)
-    prediction = read_prediction(runs, grid) or {}
+    path = predict(chosen, runs, seed=seed, source=named(source) if source else None, budget=budget)
+    prediction = read_prediction(runs, grid, budget) or {}
     shown = Table("run", title=f"predicted losses of {grid}, nats/token", title_justify="left")
     models = (next(iter(prediction["models"])), MIXTURE)
     for model in models:

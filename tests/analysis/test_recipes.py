@@ -1,5 +1,6 @@
 """Two recipes side by side: a planted step is seen where it was planted, and nowhere else."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from study.articles.appendix import recipes as section
 from study.counts import config_counts
 from study.grids import grid
 from study.laws.hoffmann import LossSurface
+from study.predictions import LAWS, path_of
 from study.record import Metric, write_record
 from tests.given import given
 from tests.makers import record
@@ -77,3 +79,20 @@ def test_held_out_runs_of_the_first_grid_stand_beside_the_study_s_own(planted: S
     assert list(rows["grid"].unique()) == [recipes.FIRST] and len(rows) == 5
     assert (rows["error"] < 0).all() and rows["inside_95"].sum() <= 2  # the step: measured far below the law
     assert section.error_first(given(planted, {}, folders=(ROOT / "runs",))).endswith("%")
+
+
+def test_a_fitted_budget_stands_beside_its_prediction_if_that_was_made_before_its_runs(planted: Study, tmp_path: Path) -> None:
+    name, where = recipes.SECOND, tmp_path / "runs"
+    for cell in grid(name).of("fit"):
+        write_record(where / name / cell.config.run_id, record(cell.config, 3.0))
+    said = {"50": [2.9, 3.1], "80": [2.9, 3.1], "95": [2.8, 3.2], "median": 3.0}
+    runs = {cell.config.run_id: {LAWS[0]: said} for cell in grid(name).of("fit") if cell.budget == 1e13}
+    for made, expected in (("2001-01-01T00:00:00+00:00", len(runs)), ("2999-01-01T00:00:00+00:00", 0)):
+        path_of(where, name, 1e13).parent.mkdir(exist_ok=True)
+        path_of(where, name, 1e13).write_text(json.dumps({"made": made, "runs": runs}))
+        study = given(planted, {}, folders=(where,))
+        found = recipes.tests(study)
+        assert len(found) == expected
+        if expected:
+            assert set(found["split"]) == {"fit"} and found["inside_50"].all() and section.error_second(study) == "—"
+            assert f"| {len(runs)} " in section.table(study).data

@@ -61,7 +61,7 @@ def beyond_second(study: Study) -> str:
 
 def _error(study: Study, name: str) -> str:
     rows = recipes.tests(study)
-    rows = rows[rows["grid"] == name]
+    rows = rows[(rows["grid"] == name) & (rows["split"] == "held-out")]
     return f"{100 * rms(rows['error'].to_numpy(dtype=float)):.1f}{text.NBSP}%" if len(rows) else text.ABSENT
 
 
@@ -138,14 +138,14 @@ def parts(study: Study) -> Figure:
 
 
 def table(study: Study) -> "Markdown":
-    """The held-out runs of both grids, each with what was predicted of it."""
+    """The predicted runs of both grids by budget, with what was predicted of them."""
     rows = recipes.tests(study)
     if not len(rows):
-        return text.absent("No held-out run is recorded.")
+        return text.absent("No predicted run is recorded.")
     return text.table([
-        {"recipe": NAMES[str(name)].removesuffix(" recipe"), "held-out runs": str(len(mine)),
+        {"recipe": NAMES[str(name)].removesuffix(" recipe"), "budget (FLOP)": text.power(float(budget)), "runs": str(len(mine)),
          "inside 95 %": str(int(mine["inside_95"].sum())), "inside 50 %": str(int(mine["inside_50"].sum())),
          "r.m.s. error of ln L": f"{100 * rms(mine['error'].to_numpy(dtype=float)):.1f} %",
          "measured over predicted": text.interval(float(np.exp(mine["error"].min())), float(np.exp(mine["error"].max())),
                                                   lambda x: f"{x:.3f}")}
-        for name, mine in groups(rows, "grid")])
+        for name, of_grid in groups(rows, "grid") for budget, mine in groups(of_grid, "budget")])
