@@ -160,7 +160,7 @@ def exact_factor(study: Study) -> str:
 @style.drawn
 def by_size(study: Study) -> Figure:
     """D_opt against N: the posterior, and the rule of twenty tokens a parameter."""
-    figure, ax = style.canvas(7.2, 4.4)
+    figure, ax = style.canvas(7.2, 3.8)
     N = np.geomspace(float(study.fit["N"].min()), 3e10, 70)
     draws = study.posterior.draws.D_opt_at(N[:, None])
     ax.set_xlim(N[0] / 1.5, N[-1])
@@ -210,7 +210,7 @@ def two_kinds(study: Study) -> Figure:
 @style.drawn
 def size_by_compute(study: Study) -> Figure:
     """N_opt against C, with the published laws."""
-    figure, ax = style.canvas(7.2, 4.2)
+    figure, ax = style.canvas(7.2, 3.6)
     low, high = float(study.fit["C"].min()), study.largest_C
     C = np.geomspace(low, CHINCHILLA_C, 70)
     draws = study.posterior.draws.N_opt(C[:, None])

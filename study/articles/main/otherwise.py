@@ -278,7 +278,7 @@ def counts_differ(study: Study) -> str:
 def fans(study: Study) -> Figure:
     """D_opt against C under each law: one inside the runs, apart beyond them."""
     found = forms.laws(study)
-    figure, ax = style.canvas(7.0, 3.8)
+    figure, ax = style.canvas(7.0, 3.4)
     C = np.geomspace(float(study.fit["C"].min()), 1e24, 60)
     ends = []
     for name, fitted in found.items():

@@ -148,7 +148,7 @@ def more_seeds(study: Study) -> str:
 @style.drawn
 def plane(study: Study) -> Figure:
     """The cells in the plane of (N, D) with lines of equal compute; hollow where a run is not yet done."""
-    figure, ax = style.canvas(7.2, 4.6)
+    figure, ax = style.canvas(7.2, 4.1)
     palette, done = style.colours(study), set(study.frame["run_id"])
     cells = study.grid.planned
     N = np.array([config_counts(cell.config).multiplying for cell in cells], dtype=float)
@@ -201,7 +201,7 @@ def plane(study: Study) -> Figure:
 @style.drawn
 def loss_by_size(study: Study) -> Figure:
     """Loss against N at each budget: runs, the parabola of approach 2, and the posterior of the law along the same cells."""
-    figure, ax = style.canvas(7.2, 4.8)
+    figure, ax = style.canvas(7.2, 4.4)
     palette, draws = style.colours(study), study.posterior.draws
     found = profiles.paths(study, repeats=True)
     rows = pd.concat([group for _, group in found])

@@ -158,7 +158,7 @@ def by_start(study: Study) -> Figure:
 def shrinkage(study: Study) -> Figure:
     """Intervals of D_opt at the target as runs are added."""
     found = stages.stages(study)
-    figure, ax = style.canvas(7.0, 0.42 * (len(found) + 1) + 1.1)
+    figure, ax = style.canvas(7.0, 0.34 * (len(found) + 1) + 0.9)
     style.bar(ax, len(found), stages.prior_tokens(study), style.PRIOR)
     for y, stage in zip(range(len(found) - 1, -1, -1), found, strict=True):
         style.bar(ax, y, stage.tokens, style.POSTERIOR)
