@@ -126,3 +126,11 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
     environment = {"STUDY_GRID": "quick", "STUDY_RUNS": str(out / "runs"), "STUDY_PUBLISHED": str(out)}
     (page,) = render(ROOT, ("html",), out / "_site", environment, articles=("index",))
     return Rendered(out / "runs", page)
+
+
+@pytest.fixture(scope="session")
+def refitted(changed: Rendered) -> "Study":
+    """The study that the changed page was rendered from; it draws its posterior once more, by NUTS, when that is asked for."""
+    from study.analysis.study import load
+
+    return load("quick", changed.runs)

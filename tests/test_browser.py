@@ -19,7 +19,7 @@ import pytest
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService, Keys
 from selenium.webdriver.common.by import By
 
-from study.analysis.study import load
+from study.analysis.study import Study
 from study.articles.shared import text
 from study.inference.answers import summarise
 from study.inference.digits import estimate
@@ -155,8 +155,8 @@ def enter(browser: Chrome, value: str) -> None:
     box.send_keys(value, Keys.ENTER)
 
 
-def test_the_interactive_answer_is_that_of_the_page_s_posterior(at_desk: Chrome, changed: Rendered) -> None:
-    law = load("quick", changed.runs).posterior.draws
+def test_the_interactive_answer_is_that_of_the_page_s_posterior(at_desk: Chrome, refitted: Study) -> None:
+    law = refitted.posterior.draws
 
     def row(draws: Array, form: Callable[[float], str]) -> list[str]:
         found = summarise(draws)
@@ -171,12 +171,13 @@ def test_the_interactive_answer_is_that_of_the_page_s_posterior(at_desk: Chrome,
     assert shown["tokens D"] == row(law.D_opt(2e20), text.count) and shown["parameters N"] == row(law.N_opt(2e20), text.count)
 
 
-def test_the_page_s_posterior_and_study_fit_agree_within_their_monte_carlo_errors(changed: Rendered, tmp_path: Path) -> None:
+def test_the_page_s_posterior_and_study_fit_agree_within_their_monte_carlo_errors(changed: Rendered, refitted: Study,
+                                                                                       tmp_path: Path) -> None:
     command = [sys.executable, "-m", "study.cli", "fit", "--grid", "quick", "--runs", str(changed.runs),
                "--predict-n", "3e8", "--out", str(tmp_path / "fit")]
     subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
     fitted = json.loads((tmp_path / "fit" / "fit.json").read_text())["answers"]["at_N"]["D_opt"]["posterior"]
-    posterior = load("quick", changed.runs).posterior
+    posterior = refitted.posterior
     page = estimate(posterior, posterior.draws.D_opt_at(3e8))
     pairs = [(page.median, page.median_error, fitted["point"], fitted["mcse"]["point"])]
     pairs += list(zip(page.ci95, page.interval_errors[0.95], fitted["ci95"], fitted["mcse"]["ci95"], strict=True))

@@ -27,8 +27,8 @@ def values(study: Study) -> dict[str, str]:
 
 
 @pytest.mark.slow
-def test_one_changed_record_changes_the_page(changed: Rendered) -> None:
-    before, after = values(load("quick", ROOT / "runs")), values(load("quick", changed.runs))
+def test_one_changed_record_changes_the_page(changed: Rendered, refitted: Study) -> None:
+    before, after = values(load("quick", ROOT / "runs")), values(refitted)
     assert all(before[name] != after[name] for name in before)
     said = text_of(changed.page.read_text().partition('id="sec-answer"')[2].partition('id="sec-test"')[0])
     for name in before:
