@@ -25,7 +25,6 @@ def command(
     from rich.console import Console
     from rich.table import Table
 
-    from study.counts import exact_flops
     from study.grids import grid as named
     from study.launch.state import grid_state
 
@@ -40,7 +39,7 @@ def command(
         ids = {cell.config.run_id: cell for cell in chosen.cells if cell.role == role}
         done = [state.done[i] for i in ids if i in state.done]
         complete = sum(record.status == "complete" for record in done)
-        flops = sum(exact_flops(cell.config) for i, cell in ids.items() if i not in state.done)
+        flops = sum(state.flops_left_of(cell) for i, cell in ids.items() if i not in state.done)
         view.add_row(role, str(complete), str(len(done) - complete), str(sum(i in state.running for i in ids)),
                      str(len(ids) - len(done)), f"{flops:.2e}")
     console = Console()

@@ -15,7 +15,6 @@ from study.kit.streams import KitError, compress, describe, needed
 from study.provenance import ROOT, git_state
 from study.record import run_directory
 
-FORMAT = 1
 LIMIT = 48 * 2**20  # bytes of a kit: 64 MiB less the checkout that travels beside it
 ENTRY = '''"""Train the runs of this kit: python3 run.py --out FOLDER --minutes 9"""
 
@@ -93,7 +92,7 @@ def _write(chosen: Sequence[tuple[str, Cell]], folder: Path, tokens_of: Callable
         name for name in names if name == "__pycache__" or ("." in name and not name.endswith(".py"))})
     (folder / "run.py").write_text(ENTRY)
     commit, dirty = git_state()
-    body = {"format": FORMAT, "made": datetime.now(UTC).isoformat(timespec="seconds"), "git_commit": commit, "git_dirty": dirty,
+    body = {"made": datetime.now(UTC).isoformat(timespec="seconds"), "git_commit": commit, "git_dirty": dirty,
             "cells": [{"grid": grid, "config": config.to_dict()}
                       for (grid, _), config in zip(chosen, configs, strict=True)], "corpora": corpora}
     (folder / "kit.json").write_text(json.dumps(body, indent=1) + "\n")

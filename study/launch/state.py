@@ -28,7 +28,11 @@ class GridState:
     @property
     def flops_left(self) -> float:
         """Exact FLOPs still to train, less what running cells have done."""
-        return sum(exact_flops(cell.config) * (1 - self._share(cell)) for cell in self.left)
+        return sum(map(self.flops_left_of, self.left))
+
+    def flops_left_of(self, cell: Cell) -> float:
+        """Of one cell that is not done."""
+        return exact_flops(cell.config) * (1 - self._share(cell))
 
     @property
     def work_left(self) -> float:

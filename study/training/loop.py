@@ -5,7 +5,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -85,25 +85,25 @@ def train(config: Config, task: Task, device: torch.device, *, work: Path | None
     run = _Run(config, task, device, steps, team)
     reason, last_save, last_note = "", time.monotonic(), 0.0
     marks = curve_steps(config)
-    while state.step < config.steps and not reason:
-        begun, until = stretch(state.step, marks)
-        with clock.training(device):
-            reason = run.advance(state, begun, until, stop)
-        if not reason and state.step in marks:
-            state.curve.append(run.curve_point(state, scores))
-            state.loss_sum, state.loss_steps = 0.0, 0
-        moment, stopping = time.monotonic(), agree(team, stop())
-        if work is not None:
-            if moment - last_note > 1.0 and team.rank == 0:
-                note_progress(work, config, state)
-                last_note = moment
-            if (agree(team, moment - last_save > checkpoint_seconds) or stopping) and not reason:
-                clock.tick()
-                checkpoint.save(work, state.step, model, optimiser, asdict(state), team)
-                last_save = moment
-        if stopping and not reason:
-            raise Interrupted(f"{config.run_id}: stopped at step {state.step} of {config.steps}; run again to go on")
-    steps.close()
+    with closing(steps):
+        while state.step < config.steps and not reason:
+            begun, until = stretch(state.step, marks)
+            with clock.training(device):
+                reason = run.advance(state, begun, until, stop)
+            if not reason and state.step in marks:
+                state.curve.append(run.curve_point(state, scores))
+                state.loss_sum, state.loss_steps = 0.0, 0
+            moment, stopping = time.monotonic(), agree(team, stop())
+            if work is not None:
+                if moment - last_note > 1.0 and team.rank == 0:
+                    note_progress(work, config, state)
+                    last_note = moment
+                if (agree(team, moment - last_save > checkpoint_seconds) or stopping) and not reason:
+                    clock.tick()
+                    checkpoint.save(work, state.step, model, optimiser, asdict(state), team)
+                    last_save = moment
+            if stopping and not reason:
+                raise Interrupted(f"{config.run_id}: stopped at step {state.step} of {config.steps}; run again to go on")
     measured = Measured({})
     if not reason:
         measured = task.final(config, scores, device)

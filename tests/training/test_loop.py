@@ -70,6 +70,14 @@ def test_an_interrupted_run_ends_with_the_same_bits(tokens: TokenSet, tmp_path: 
     assert resumed.timing.resumed == 1
 
 
+def test_a_stopped_run_ends_what_reads_for_it(tokens: TokenSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[object] = []
+    monkeypatch.setattr(loop.Eager, "close", lambda steps: closed.append(steps))
+    with pytest.raises(loop.Interrupted):
+        loop.train(CONFIG, language(tokens), pick("cpu"), work=tmp_path, stop=lambda: True)
+    assert len(closed) == 1
+
+
 def test_a_corrupt_checkpoint_gives_way_to_the_one_before(tokens: TokenSet, tmp_path: Path) -> None:
     config = LONGER
     whole = loop.train(config, language(tokens), CPU, work=tmp_path, checkpoint_seconds=0.0)
