@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -112,6 +113,14 @@ def test_divergence_is_a_record_with_its_reason(tokens: TokenSet) -> None:
     record = loop.train(replace(CONFIG, learning_rate=1e30), language(tokens), CPU)
     assert record.status == "diverged" and record.losses == {}
     assert "not finite" in record.reason or "worse than uniform" in record.reason
+
+
+def test_a_run_that_overfits_beyond_a_uniform_guess_is_complete(tokens: TokenSet) -> None:
+    noise = np.random.default_rng(0).integers(0, 64, 20_000).astype(np.uint16)
+    config = replace(CONFIG, unique_tokens=1024, tokens=40_960, epochs=64, learning_rate=0.05)
+    record = loop.train(config, language(replace(tokens, train=noise)), CPU)
+    assert record.losses["train"].nats_per_token < math.log(64) < record.losses["validation"].nats_per_token
+    assert record.status == "complete"
 
 
 def test_a_model_that_the_last_step_broke_has_diverged(tokens: TokenSet) -> None:
