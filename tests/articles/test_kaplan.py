@@ -146,7 +146,9 @@ def test_the_blog_s_verdicts_follow_planted_arms(quick: data.Kaplan) -> None:
     planted = replace(quick, factors=table)
     assert blog.compute(planted).word == "reproduced" and blog.compute(planted).number > 0.975
     assert blog.data(planted).word == "reproduced"
-    flat = table.assign(loss=np.where(table["factor"] == FIXED, table["loss"], 2.6 + 0.6 * (table["unique"] / 1e5) ** -0.9))
+    overfitted = table.assign(loss=np.where(table["factor"] == FIXED, 5.0, table["loss"]))
+    assert blog.data(replace(planted, factors=overfitted)).word == "reproduced"  # the early-stopped loss counts
+    flat = table.assign(best_loss=np.where(table["factor"] == FIXED, table["loss"], 2.6 + 0.6 * (table["unique"] / 1e5) ** -0.9))
     again = replace(planted, factors=flat)
     assert blog.compute(again).word != "reproduced"
 

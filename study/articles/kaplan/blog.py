@@ -20,10 +20,15 @@ SURE = 0.975
 TEXTS = ("small text", "large text")  # factors of the arm of sizes
 
 
+def stopped(study: Kaplan) -> pd.DataFrame:
+    """The grid's runs, each with its early-stopped loss: where text repeats the final one has overfitted."""
+    return study.factors.assign(loss=study.factors["best_loss"])
+
+
 @lru_cache(maxsize=4)
 def plateaus(study: Kaplan) -> tuple[Plateau, ...]:
     """One a size that has both arms."""
-    fixed, scaled = arms(study.factors)
+    fixed, scaled = arms(stopped(study))
     out = []
     for N in sorted(set(fixed["N"]) & set(scaled["N"])):
         try:
@@ -36,7 +41,8 @@ def plateaus(study: Kaplan) -> tuple[Plateau, ...]:
 @lru_cache(maxsize=4)
 def by_size(study: Kaplan) -> tuple[tuple[str, OneFactor], ...]:
     """(text, loss against size) of the single-head models, the blog's own, on the small and on the large text."""
-    rows = study.factors[(study.factors["arm"] == "size") & (study.factors["heads"] == 1)]
+    rows = stopped(study)
+    rows = rows[(rows["arm"] == "size") & (rows["heads"] == 1)]
     out = []
     for name in TEXTS:
         try:
@@ -62,7 +68,7 @@ def removed(study: Kaplan) -> Figure:
         style.panel(ax, f"N = {style.short(one.N)}, P = {one.probability:.2f}", "unique tokens")
     axes[0][0].set_yscale("log")
     style.log_axis(axes[0][0], "y", style.plain, most=6)
-    axes[0][0].set_ylabel("loss (nats/token)")
+    axes[0][0].set_ylabel("early-stopped loss (nats/token)")
     axes[0][0].legend(fontsize=7)
     return figure
 
@@ -82,7 +88,7 @@ def sizes(study: Kaplan) -> Figure:
     style.log_axis(ax, "x")
     style.log_axis(ax, "y", style.plain, most=6)
     ax.legend(fontsize=7)
-    style.panel(ax, "", "parameters $N$", "loss (nats/token)")
+    style.panel(ax, "", "parameters $N$", "early-stopped loss (nats/token)")
     return figure
 
 
