@@ -7,7 +7,7 @@ EXTRAS := .venv-extras
 PYTHON ?= python3
 GRID ?= cpu
 # tests in two processes: tests/conftest.py says which stay together
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder --durations 20
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help reproduce report publish release-check archive readme test test-all test-extras lint lock clean
