@@ -43,7 +43,7 @@ def left_out_count(atlas: Atlas) -> str:
 def exponents(atlas: Atlas) -> Figure:
     """alpha, beta and a of every table alone."""
     rows = atlas.alone
-    figure, axes = style.canvas(7.4, 0.2 * len(rows) + 0.9, 1, 3, sharey=True)
+    figure, axes = style.canvas(7.4, 0.17 * len(rows) + 0.9, 1, 3, sharey=True)
     colours = shown.laboratory_colours(sorted({row["laboratory"] for row in rows.values()}))
     for ax, (key, title) in zip(axes, (("alpha", r"$\alpha$"), ("beta", r"$\beta$"), ("a", r"$a$")), strict=True):
         for y, row in enumerate(rows.values()):
@@ -79,7 +79,7 @@ def summary(atlas: Atlas) -> "Markdown":
 def forecasts(atlas: Atlas) -> Figure:
     """Share of the top budget's runs inside the 95 % predictive interval, by table."""
     rows = {name: row["forecast"] for name, row in atlas.pooled.items() if row["forecast"]}
-    figure, ax = style.canvas(7.0, 0.2 * len(rows) + 0.8)
+    figure, ax = style.canvas(7.0, 0.17 * len(rows) + 0.8)
     for y, found in enumerate(rows.values()):
         share = found["inside"]["95"] / found["predicted"]
         ax.plot([0, share], [y, y], color=style.GRID, lw=1.2)
