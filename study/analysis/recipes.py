@@ -12,7 +12,7 @@ from study.grids import grid
 from study.inference.parameters import Array
 from study.predictions import SCORED, committed, scores
 from study.record import Metric
-from study.table import held_out_rows, records_of
+from study.table import held_out_rows, records_of, table
 
 FIRST, SECOND = "cpu", "cpu2"
 PARTS = {FIRST: "parts-source", SECOND: "parts"}  # grids whose loss is measured in parts
@@ -98,7 +98,7 @@ def tests(study: Study) -> pd.DataFrame:
             continue
         own = study if name == study.grid.name else None
         records = own.records if own else records_of(grid(name), where)
-        frame = study.frame_of(name)
+        frame = table(grid(name), records)
         for budget in sorted({cell.budget for cell in grid(name).of("fit")}):
             if prediction := committed(where, name, records, budget):
                 out.append(scores(prediction, frame).assign(grid=name, split="fit"))
