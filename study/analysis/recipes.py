@@ -98,7 +98,7 @@ def tests(study: Study) -> pd.DataFrame:
             continue
         own = study if name == study.grid.name else None
         records = own.records if own else records_of(grid(name), where)
-        frame = table(grid(name), records)
+        frame = table(grid(name), dict(records))
         for budget in sorted({cell.budget for cell in grid(name).of("fit")}):
             if prediction := committed(where, name, records, budget):
                 out.append(scores(prediction, frame).assign(grid=name, split="fit"))
