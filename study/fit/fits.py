@@ -101,8 +101,9 @@ def draw_posterior(table: pd.DataFrame, spec: ModelSpec, *, seed: int, N0: float
     """The posterior, and how it was drawn.
 
     Importance draws of the exact posterior for few cells, where NUTS explores a funnel, and for many rows, where it takes
-    minutes; NUTS between. The other way stands in for one that fails. Drawn again, up to `MOST_DRAWS`, until two digits of
-    D_opt at `asked` parameters hold.
+    minutes; NUTS between. The other way stands in for one that fails, and for chains that converged only with care, where more
+    draws would take minutes and end in a divergence. Drawn again, up to `MOST_DRAWS`, until two digits of D_opt at `asked`
+    parameters hold.
 
     Raises:
         UnconvergedError: neither converged, and k-hat of the importance draws is above `ROUGH_KHAT`.
@@ -131,17 +132,23 @@ def draw_posterior(table: pd.DataFrame, spec: ModelSpec, *, seed: int, N0: float
     if len(table) > SLOW_ROWS and len(ways) > 1:
         ways.pop()
     failed: list[UnconvergedError] = []
+    fewer: Drawn | None = None  # converged, with digits that do not hold
     for method, way in ways:
         try:
             found = way(FIRST_DRAWS)
             with np.errstate(over="ignore"):
                 settled = hold(found, np.minimum(found.draws.D_opt_at(asked), HUGE))
+            if not settled and way is chains and len(ways) > 1 and not failed and len(found.parameters) > FIRST_DRAWS:
+                fewer = Drawn(found, method, "", False)
+                raise UnconvergedError("NUTS converged only with care, and two digits need more draws")
             if not settled:
                 found = way(MOST_DRAWS)
         except UnconvergedError as error:
             failed.append(error)
             continue
         return Drawn(found, method, f"{failed[0]}; {method} stands in" if failed else "", False)
+    if fewer is not None:
+        return fewer
     best = min(rough, key=lambda found: found.khat, default=None)
     if best is None or not best.khat < ROUGH_KHAT:
         raise failed[0]

@@ -94,6 +94,22 @@ def test_a_fit_that_fails_every_gate_stands_in_rough_and_says_why(monkeypatch: p
         draw_posterior(runs(), SPEC, seed=0)
 
 
+def test_chains_that_converge_only_with_care_give_way_where_digits_need_more_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    found, asked = fit_fast(runs(), SPEC, seed=1, draws=2 * fitting.FIRST_DRAWS), []
+
+    def careful(*_: object, draws: int, **__: object) -> Posterior:
+        asked.append(draws)
+        return found
+
+    monkeypatch.setattr(fitting, "fit_posterior", careful)
+    monkeypatch.setattr(fitting, "hold", lambda drawn, _: len(drawn.parameters) > 2 * fitting.FIRST_DRAWS)
+    drawn = draw_posterior(runs(), SPEC, seed=0)
+    assert drawn.method == "importance sampling" and "only with care" in drawn.gate and len(asked) == 1
+    monkeypatch.setattr("study.inference.fast.adapt.smoothed", lambda log_weight: (log_weight, 0.8))
+    kept = draw_posterior(runs(), SPEC, seed=0)
+    assert kept.method == "NUTS" and not kept.rough and len(kept.posterior.parameters) == 2 * fitting.FIRST_DRAWS
+
+
 def test_more_rows_than_any_table_of_runs_are_refused_at_once() -> None:
     with warnings.catch_warnings(), pytest.raises(fitting.TooManyRunsError, match=r"30,000 runs to fit.*one row a run"):
         draw_posterior(pd.concat([runs()] * 1200), SPEC, seed=0)
