@@ -1,7 +1,8 @@
 """The law of repeated data fitted to a table: what an epoch is worth, and what more data would give.
 
-Muennighoff et al. 2023 (arXiv 2305.16264), as `laws.datablations` has it. The response is the early-stopped loss of a run that
-may see D tokens: the law saturates in D and knows no rise.
+Muennighoff et al. 2023 (arXiv 2305.16264), as `laws.datablations` has it: it saturates in D and knows no rise. The response is
+the early-stopped loss of a run that may see D tokens. What an epoch is worth is read from runs whose loss was lowest at the end
+(`ended`): one that is stopped before has not decayed its learning rate, and all that its epochs brought may be lost by that.
 """
 
 import json
@@ -77,6 +78,11 @@ def of_the_law(frame: pd.DataFrame) -> pd.DataFrame:
     """The runs of the fit split that differ in what the law knows of, from a table of `analysis.runs`."""
     rows = frame[(frame["split"] == "fit") & frame["arm"].isin(ARMS) & ~frame["factor"].str.endswith("one head")]
     return rows.reset_index(drop=True)
+
+
+def ended(frame: pd.DataFrame) -> pd.DataFrame:
+    """The runs whose loss was lowest at the end of their schedule, from a table of `analysis.runs`."""
+    return frame[np.isclose(frame["best_tokens"].astype(float), frame["D"].astype(float))].reset_index(drop=True)
 
 
 def fit_repeated(frame: pd.DataFrame, *, bytes_per_token: float = BYTES_PER_TOKEN, group: str | None = WIDTH) -> Repeated:

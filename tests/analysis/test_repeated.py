@@ -50,6 +50,13 @@ def test_a_planted_half_life_is_learned_where_epochs_differ(found: repeated.Repe
     assert said.rows == 36 and said.percentiles["epoch 4"][0] < float(repeated.worth(LAW.R_D, 4)) < said.percentiles["epoch 4"][2]
 
 
+def test_a_run_that_was_stopped_does_not_say_what_its_epochs_are_worth() -> None:
+    frame = table((1, 4, 16)).assign(best_tokens=lambda rows: rows["D"])
+    frame.loc[[0, 5], "best_tokens"] = frame["D"] / 2
+    assert len(repeated.ended(frame)) == len(frame) - 2
+    pd.testing.assert_frame_equal(repeated.ended(frame), frame.drop([0, 5]).reset_index(drop=True))
+
+
 def test_a_half_life_stays_the_prior_s_where_all_runs_repeat_as_often() -> None:
     same = repeated.fit_repeated(table((4,)))
     said = repeated.summary(same)

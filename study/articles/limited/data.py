@@ -66,14 +66,20 @@ def means(study: Limited, column: str) -> go.Means | None:
 
 @lru_cache(maxsize=8)
 def law(study: Limited) -> repeated.Repeated | None:
-    """The law of repeated data fitted to the fit split on Go; None where too little is recorded."""
+    """The law of repeated data fitted to the early-stopped losses of the fit split on Go; None where too little is recorded."""
     return _fitted(repeated.of_the_law(study.runs), BYTES_PER_TOKEN)
 
 
 @lru_cache(maxsize=8)
+def law_of_ended(study: Limited) -> repeated.Repeated | None:
+    """The same fitted to the runs on Go that ended at their lowest loss."""
+    return _fitted(repeated.ended(repeated.of_the_law(study.runs)), BYTES_PER_TOKEN)
+
+
+@lru_cache(maxsize=8)
 def law_of_text(study: Limited) -> repeated.Repeated | None:
-    """The same fitted to repeated text."""
-    rows = repeated.of_the_law(study.text)
+    """The same of text: the runs that ended at their lowest loss."""
+    rows = repeated.ended(repeated.of_the_law(study.text))
     return _fitted(rows, float(rows["bytes_per_token"].mean()) if len(rows) else BYTES_PER_TOKEN)
 
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from study.analysis import repeated
 from study.analysis.repeated import SYMBOLS, WORTH, Repeated, Summary
 from study.analysis.tables import groups
-from study.articles.limited.data import TEXT, Limited, law, law_of_text
+from study.articles.limited.data import TEXT, Limited, law_of_ended, law_of_text
 from study.articles.shared import style, text, words
 from study.articles.verdict import with_interval
 from study.laws.datablations import HALF_LIFE
@@ -25,22 +25,25 @@ FOURTH = 4
 
 @style.drawn
 def by_epochs(study: Limited) -> Figure:
-    """Early-stopped loss against epochs by amount of text at each size, with the law."""
+    """Loss against epochs by amount of text at each size, with the law; early-stopped losses, which it does not see, hollow."""
     found = law_of_text(study)
     if found is None:
         return style.note(NO_TEXT)
-    sizes = groups(found.rows[found.rows["arm"] == "unique text"], "N")
+    every = repeated.of_the_law(study.text)
+    sizes = groups(every[every["arm"] == "unique text"], "N")
     figure, axes = style.canvas(7.2, 3.0, 1, len(sizes), sharey=True)
-    palette = style.budget_colours(found.rows["unique"])
+    palette = style.budget_colours(every["unique"])
     for ax, (N, rows) in zip(np.atleast_1d(axes), sizes, strict=True):
         for U, points in groups(rows, "unique"):
-            ax.plot(points["D"] / U, points["best_loss"], "o", color=palette[U], ms=4, label=style.short(U, 2))
+            seen = points["run_id"].isin(found.rows["run_id"])
+            ax.plot(points["D"][seen] / U, points["best_loss"][seen], "o", color=palette[U], ms=4, label=style.short(U, 2))
+            ax.plot(points["D"][~seen] / U, points["best_loss"][~seen], "o", color=palette[U], ms=4, mfc="none")
             k = np.geomspace(1, max(2.0, float((points["D"] / U).max())), 30)
             style.fan(ax, k, found.surface.loss(N, U * k[:, None], U), palette[U], levels=(0.95,))
         style.log_axis(ax, "x", style.plain, most=4)
         style.panel(ax, style.short(N), "epochs")
     np.atleast_1d(axes)[-1].legend(fontsize=7, title="unique tokens", title_fontsize=7, loc="upper right")
-    np.atleast_1d(axes)[0].set_ylabel("early-stopped loss (nats/token)")
+    np.atleast_1d(axes)[0].set_ylabel("loss (nats/token)")
     return figure
 
 
@@ -61,8 +64,14 @@ def worth(study: Limited) -> Figure:
     return figure
 
 
+def stopped(study: Limited) -> str:
+    """Of the runs on repeated text, those stopped before the end of their schedule."""
+    every, found = repeated.of_the_law(study.text), law_of_text(study)
+    return text.ABSENT if found is None else f"{len(every) - len(found.rows)} of {len(every)}"
+
+
 def _fits(study: Limited) -> dict[str, Repeated]:
-    found = {"Go": law(study), "text": law_of_text(study)}
+    found = {"Go": law_of_ended(study), "text": law_of_text(study)}
     return {name: one for name, one in found.items() if one is not None}
 
 
@@ -95,7 +104,7 @@ def fourth(study: Limited) -> str:
 
 def fourth_of_go(study: Limited) -> str:
     """The same of Go positions."""
-    return _worth(law(study))
+    return _worth(law_of_ended(study))
 
 
 def _worth(found: Repeated | None) -> str:
@@ -122,7 +131,7 @@ def prior() -> str:
 
 def same_law(study: Limited) -> str:
     """Whether the worth of the fourth epoch of Go and of text have intervals that overlap."""
-    go, of_text = law(study), law_of_text(study)
+    go, of_text = law_of_ended(study), law_of_text(study)
     if go is None or of_text is None:
         return "cannot be compared yet"
     difference = go.worth(FOURTH)[: len(of_text.worth(FOURTH))] - of_text.worth(FOURTH)[: len(go.worth(FOURTH))]
