@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from study.laws.parabola import fit_parabola
+
 WIDTH, BATCH, DATA = 48, 1024, 1e6  # where the rules are centred
 SMALLEST_BATCH = 256  # one sequence
 
@@ -66,9 +68,8 @@ def vertex(x: Sequence[float], loss: Sequence[float]) -> Optimum:
     i = int(np.argmin(y))
     if i in (0, len(y) - 1):
         return Optimum(float(np.exp(lnx[i])), float(y[i]), False)
-    curve = np.polynomial.Polynomial.fit(lnx[i - 1 : i + 2], y[i - 1 : i + 2], 2)
-    place = float(curve.deriv().roots()[0].real)
-    return Optimum(float(np.exp(place)), float(curve(place)), True)
+    place, height, _ = fit_parabola(lnx[i - 1 : i + 2], y[i - 1 : i + 2])
+    return Optimum(float(np.exp(place)), float(height), True)
 
 
 def rate_optima(frame: pd.DataFrame) -> pd.DataFrame:

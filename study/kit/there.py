@@ -181,11 +181,15 @@ def _train_all(kit: Kit, at_once: int) -> None:
                 write_record(kit.work / grid / record.run_id, _from(record, kit.body))
                 loss = record.losses["validation"].nats_per_token if record.losses else float("nan")
                 _note(kit, config, "done", f"{loss:.4f} nats, MFU {record.timing.mfu:.1%} of {at_once} at once")
-                kit.save()
             except Interrupted as stopped:
                 _note(kit, config, "stopped", str(stopped))
             except Exception as error:  # one run's failure must not cost the others their time
                 _note(kit, config, "failed", f"{type(error).__name__}: {error}"[:500])
+            else:
+                try:
+                    kit.save()
+                except KitError as error:  # the record is there, and the archive is written again after the next and at the end
+                    kit.say(str(error))
 
     threads = [threading.Thread(target=work, daemon=True) for _ in range(at_once)]
     for thread in threads:

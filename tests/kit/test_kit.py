@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import time
 from contextlib import suppress
 from dataclasses import replace
 from importlib import metadata
@@ -22,6 +23,7 @@ from study.config import RunConfig
 from study.cost import all_flops
 from study.data.stream import TokenSet
 from study.grids.design import Cell, Grid
+from study.kit import there
 from study.kit.archive import read_archive, unpack, write_archive
 from study.kit.pack import bytes_of, pack
 from study.kit.speed import seconds_of, step_flops
@@ -232,6 +234,19 @@ def test_an_archive_that_cannot_be_written_is_one_line(kit: Path, tmp_path: Path
     at_work = Kit(body, {}, torch.device("cpu"), tmp_path / "absent" / "records.tar.gz", tmp_path, 0.0, 0.0)
     with pytest.raises(KitError, match="cannot write"):
         at_work.save()
+
+
+def test_a_run_is_done_though_the_archive_cannot_be_written_after_it(kit: Path, tmp_path: Path,
+                                                                     monkeypatch: pytest.MonkeyPatch) -> None:
+    body = json.loads((kit / "kit.json").read_text())
+    monkeypatch.setattr(there, "seconds_of", lambda *_: 0.0)
+    monkeypatch.setattr(there, "train", lambda config, *_, **__: record(config, 3.0))
+    tasks = dict.fromkeys(body["corpora"])
+    at_work = Kit(body, tasks, torch.device("cpu"), tmp_path / "absent" / "records.tar.gz",  # type: ignore[arg-type]
+                  tmp_path, time.monotonic() + 60, time.monotonic())
+    there._train_all(at_work, 1)
+    assert {state["state"] for state in at_work.states.values()} == {"done"}
+    assert len(list(tmp_path.rglob("record.json"))) == len(body["cells"])
 
 
 def test_records_that_were_not_asked_for_are_refused(kit: Path, archive: Path, tmp_path: Path) -> None:
