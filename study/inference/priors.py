@@ -20,7 +20,7 @@ from scipy import stats
 
 from study.inference.parameters import NEUTRAL, Array, Parameters, parameters
 from study.inference.spec import ModelSpec
-from study.laws.law import BYTES_PER_TOKEN, NATS_PER_BYTE
+from study.laws.law import BYTES_PER_TOKEN, prior_of_entropy
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,11 @@ class Priors:
 def priors(spec: ModelSpec, bytes_per_token: float = BYTES_PER_TOKEN) -> Priors:
     """The priors of a model for tokens of so many bytes. `spec.prior_scale` multiplies every scale but nu's."""
     k = spec.prior_scale
-    entropy = NATS_PER_BYTE * bytes_per_token
+    entropy = prior_of_entropy(bytes_per_token)
     kaplan = spec.law == "kaplan"
     return Priors(
-        E=(math.log(entropy), 0.4 * k),
-        t=(math.log(1.5 * entropy), 0.6 * k) if kaplan else (0.0, 1.0 * k),
+        E=(entropy.mu, entropy.sigma * k),
+        t=(entropy.mu + math.log(1.5), 0.6 * k) if kaplan else (0.0, 1.0 * k),
         exponent=(math.log(0.15), 0.8 * k) if kaplan else (math.log(0.35), 0.4 * k),
         s=(math.log(0.01), 1.0 * k), g=0.5 * k, nu=(2.0, 0.1), tau=0.01 * k, kappa=(0.0, 1.0 * k))
 

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from study.laws.hoffmann import FLOPS_PER_PARAMETER_TOKEN, LossSurface, additive
-from study.laws.law import BYTES_PER_TOKEN, NATS_PER_BYTE, Law, LogNormal, Values
+from study.laws.law import BYTES_PER_TOKEN, Law, LogNormal, Values, prior_of_entropy
 from study.laws.parabola import vertex_of_three
 from study.laws.power import EXPONENT
 
@@ -53,9 +53,9 @@ def repeated_law(*, bytes_per_token: float = BYTES_PER_TOKEN, response: str = "l
         n, d = log_effective(columns["N"], columns["D"], columns["unique"], log_ratio, alpha, beta, theta["R_D"], theta["R_N"], xp)
         return additive(theta["E"], ln_A, ln_B, alpha, beta, n, d, xp)
 
-    entropy = LogNormal(math.log(NATS_PER_BYTE * bytes_per_token), 0.4)
     return Law("E + A/N'^alpha + B/D'^beta, repeated data", ("N", "D", "unique"),
-               {"E": entropy, "tA": TERM, "tB": TERM, "alpha": EXPONENT, "beta": EXPONENT, "R_D": HALF_LIFE, "R_N": HALF_LIFE},
+               {"E": prior_of_entropy(bytes_per_token), "tA": TERM, "tB": TERM, "alpha": EXPONENT, "beta": EXPONENT,
+                "R_D": HALF_LIFE, "R_N": HALF_LIFE},
                mean, response, terms=(("tA", "alpha"), ("tB", "beta")))
 
 

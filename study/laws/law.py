@@ -4,6 +4,7 @@ A new law is one file with a `Law` in it: the posterior (`inference.general`), i
 take it as it is. All symbols are positive, so each has a log-normal prior; a law without a term leaves its symbol out.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,11 @@ class LogNormal:
 
     mu: float
     sigma: float
+
+
+def prior_of_entropy(bytes_per_token: float = BYTES_PER_TOKEN) -> LogNormal:
+    """The prior of E, nats a token, for tokens of so many bytes."""
+    return LogNormal(math.log(NATS_PER_BYTE * bytes_per_token), 0.4)
 
 
 @dataclass(frozen=True)

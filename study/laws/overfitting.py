@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from study.laws.kaplan import KaplanSurface
-from study.laws.law import BYTES_PER_TOKEN, NATS_PER_BYTE, Law, LogNormal, Values
+from study.laws.law import BYTES_PER_TOKEN, Law, LogNormal, Values, prior_of_entropy
 from study.laws.nesting import log_norm
 from study.laws.power import PURE_EXPONENT
 
@@ -23,9 +23,9 @@ Array = NDArray[np.float64]
 
 def overfitting_law(*, floor: bool = False, bytes_per_token: float = BYTES_PER_TOKEN) -> Law:
     """The early-stopped loss of columns N and unique; `floor` adds E. tN and tD are the two losses at the reference, nats."""
-    entropy = float(np.log(NATS_PER_BYTE * bytes_per_token))
-    E = {"E": LogNormal(entropy, 0.4)} if floor else {}
-    loss = LogNormal(0.0, 1.0) if floor else LogNormal(entropy, 0.6)
+    entropy = prior_of_entropy(bytes_per_token)
+    E = {"E": entropy} if floor else {}
+    loss = LogNormal(0.0, 1.0) if floor else LogNormal(entropy.mu, 0.6)
     return Law("[(N_c/N)^(alpha_N/alpha_D) + D_c/D]^alpha_D" + (" + E" if floor else ""), ("N", "unique"),
                {**E, "tN": loss, "tD": loss, "alpha_N": PURE_EXPONENT, "alpha_D": PURE_EXPONENT}, _mean)
 

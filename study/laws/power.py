@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.laws.law import BYTES_PER_TOKEN, NATS_PER_BYTE, Law, LogNormal, Values
+from study.laws.law import BYTES_PER_TOKEN, Law, LogNormal, Values, prior_of_entropy
 
 EXPONENT, PURE_EXPONENT = LogNormal(math.log(0.35), 0.4), LogNormal(math.log(0.15), 0.8)
 TERM = LogNormal(0.0, 1.0)  # nats at the reference
@@ -24,7 +24,7 @@ def power(column: str, *, response: str = "loss", bytes_per_token: float = BYTES
         return theta["E"] + theta["t"] * xp.exp(-theta["alpha"] * columns[column])
 
     return Law(f"E + A {column}^-alpha", (column,),
-               {"E": LogNormal(math.log(NATS_PER_BYTE * bytes_per_token), 0.4), "t": term, "alpha": exponent},
+               {"E": prior_of_entropy(bytes_per_token), "t": term, "alpha": exponent},
                mean, response, terms=(("t", "alpha"),))
 
 
@@ -34,7 +34,7 @@ def pure_power(column: str, *, response: str = "loss", relative: bool = False,
     def mean(theta: Values, columns: Values, xp: Any) -> Any:
         return theta["t"] * xp.exp(-theta["alpha"] * columns[column])
 
-    term = LogNormal(0.0, 1.0) if relative else LogNormal(math.log(1.5 * NATS_PER_BYTE * bytes_per_token), 0.6)
+    term = LogNormal(0.0, 1.0) if relative else LogNormal(prior_of_entropy(bytes_per_token).mu + math.log(1.5), 0.6)
     return Law(f"A {column}^-alpha", (column,), {"t": term, "alpha": exponent}, mean, response, relative)
 
 

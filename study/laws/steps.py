@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from study.laws.hoffmann import additive
-from study.laws.law import BYTES_PER_TOKEN, NATS_PER_BYTE, Law, LogNormal, Values
+from study.laws.law import BYTES_PER_TOKEN, Law, LogNormal, Values, prior_of_entropy
 from study.laws.power import EXPONENT, PURE_EXPONENT
 
 KAPLAN = {"alpha_N": 0.077, "alpha_S": 0.76, "N_c": 6.5e13, "S_c": 2.1e3}  # table 3
@@ -18,8 +18,8 @@ KAPLAN = {"alpha_N": 0.077, "alpha_S": 0.76, "N_c": 6.5e13, "S_c": 2.1e3}  # tab
 
 def steps_law(*, floor: bool = True, bytes_per_token: float = BYTES_PER_TOKEN) -> Law:
     """L(N, S_min) with E or, as in the paper, without. tN and tS are the two terms at the reference, nats."""
-    entropy = float(np.log(NATS_PER_BYTE * bytes_per_token))
-    size = {"E": LogNormal(entropy, 0.4), "tN": LogNormal(0.0, 1.0)} if floor else {"tN": LogNormal(entropy + 0.4, 0.6)}
+    entropy = prior_of_entropy(bytes_per_token)
+    size = {"E": entropy, "tN": LogNormal(0.0, 1.0)} if floor else {"tN": LogNormal(entropy.mu + 0.4, 0.6)}
     return Law("E + (N_c/N)^alpha_N + (S_c/S)^alpha_S" if floor else "(N_c/N)^alpha_N + (S_c/S)^alpha_S", ("N", "S_min"),
                {**size, "tS": LogNormal(-0.7, 1.0), "alpha_N": EXPONENT if floor else PURE_EXPONENT,
                 "alpha_S": LogNormal(float(np.log(0.6)), 0.4)}, _mean,
