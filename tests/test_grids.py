@@ -84,13 +84,14 @@ def test_the_second_grid_repeats_every_budget_and_holds_the_largest_out() -> Non
         assert len(first) == 1, f"{cell.config.run_id} repeats no cell"
 
 
-@pytest.mark.parametrize("name", ["factors", "shapes", "batches"])
+@pytest.mark.parametrize("name", ["factors", "epochs", "shapes", "batches"])
 def test_within_an_arm_only_the_named_factors_vary(name: str) -> None:
     free = {"size": {"width", "layers", "heads", "learning_rate"}, "unique text": {"width", "layers", "heads", "learning_rate"},
+            "epochs": {"width", "layers", "heads", "learning_rate", "epochs", "tokens", "batch_tokens"},
             "layers": {"width", "layers", "heads", "seed"}, "heads": {"heads", "seed"}, "batch": {"learning_rate"}}
     groups: dict[tuple[str, str], list[dict[str, object]]] = {}
     for cell in grid(name).cells:
-        groups.setdefault((cell.arm, cell.factor if cell.arm in ("size", "batch", "unique text") else ""), []).append(
+        groups.setdefault((cell.arm, cell.factor if cell.arm in ("size", "batch", "unique text", "epochs") else ""), []).append(
             cell.config.to_dict())
     for (arm, factor), bodies in groups.items():
         differ = {key for key in bodies[0] if len({body[key] for body in bodies}) > 1}
@@ -104,8 +105,9 @@ def test_the_shapes_have_one_size() -> None:
     assert max(sizes) / min(sizes) < 1.05 and len({cell.config.tokens for cell in grid("shapes").cells}) == 1
 
 
-def test_epochs_are_enough_for_the_unique_text() -> None:
-    for cell in grid("factors").cells:
+@pytest.mark.parametrize("name", ["factors", "epochs"])
+def test_epochs_are_enough_for_the_unique_text(name: str) -> None:
+    for cell in grid(name).cells:
         config = cell.config
         if config.unique_tokens:
             once = (config.unique_tokens - 1) // config.context * config.context

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from study.grids.cpu2 import check, cpu2, quick
 from study.grids.design import Grid, GridError
-from study.grids.factors import batches, factors, shapes
+from study.grids.factors import batches, epochs, factors, shapes
 from study.grids.files import read_grid
 from study.grids.go import go, go_gpu
 from study.grids.gpu import gpu, lab01
@@ -18,7 +18,7 @@ from study.grids.sweep import sweep
 GRIDS: dict[str, Callable[[], Grid]] = {
     "smoke": smoke, "quick": quick, "quick1": quick1, "sweep": sweep, "cpu": cpu, "seeds": seeds,
     "probes": probes, "tuning": tuning, "cpu2": cpu2, "check": check, "parts": parts, "parts-source": parts_source,
-    "markov-2": markov_2, "markov-3": markov_3, "factors": factors, "shapes": shapes, "batches": batches,
+    "markov-2": markov_2, "markov-3": markov_3, "factors": factors, "epochs": epochs, "shapes": shapes, "batches": batches,
     "lab01": lab01, "gpu": gpu, "gpu-mini": gpu_mini, "go": go, "go-gpu": go_gpu,
 }
 

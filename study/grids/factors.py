@@ -40,6 +40,19 @@ def factors() -> Grid:
     return checked("factors", cells)
 
 
+EPOCHS = ((300_000, (2, 4, 8, 16)), (1_000_000, (2, 4)), (3_000_000, (2,)))  # unique tokens, and how often they are gone through
+
+
+def epochs() -> Grid:
+    """Text gone through 2 to 16 times by four sizes, the rate of each run decayed over its own length.
+
+    What an epoch is worth: `factors` has the same text read once, and so often that most sizes overfit.
+    """
+    cells = [Cell(fixed(width, 0.97 * times * unique, unique=unique), "epochs", "fit", factor=f"{unique:,} tokens")
+             for width in FOUR for unique, often in EPOCHS for times in often]
+    return checked("epochs", cells)
+
+
 SHAPES = ((1, 112, 2), (2, 80, 2), (3, 64, 2), (4, 56, 2), (6, 46, 1), (8, 40, 1), (12, 32, 1))  # layers, width, heads
 HEADS = (1, 4, 8)  # of width 64, three layers, beside two
 SHAPE_FLOPS = 1e13

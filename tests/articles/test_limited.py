@@ -47,7 +47,8 @@ def predicted(off: float = 0.0) -> dict[str, Any]:
 def planted(folder: Path, *, text: bool, **shape: Callable[[Config], float]) -> data.Limited:
     planted_go.write(grid("go"), folder, **shape)
     if text:
-        planted_go.write(grid("factors"), folder, rise=lambda _: TEXT_RISE)
+        for name in data.TEXTS:
+            planted_go.write(grid(name), folder, rise=lambda _: TEXT_RISE)
     return replace(data.load(folder), prediction=predicted())
 
 
@@ -156,7 +157,8 @@ def test_the_prediction_is_scored(study: data.Limited, empty: data.Limited) -> N
 def test_what_is_missing_is_said(study: data.Limited, empty: data.Limited, capsys: pytest.CaptureFixture[str]) -> None:
     question.missing(empty)
     said = capsys.readouterr().out
-    assert "36 of 36 runs of `go`" in said and "64 of 64 runs of `factors`" in said and "the prediction" in said
+    for grid_missing in ("36 of 36 runs of `go`", "64 of 64 runs of `factors`", "28 of 28 runs of `epochs`", "the prediction"):
+        assert grid_missing in said
     question.missing(study)
     assert "runs of" not in capsys.readouterr().out
 
@@ -177,6 +179,7 @@ def test_the_pdf_has_at_most_fourteen_pages(tmp_path: Path) -> None:
     from study.render.project import render
 
     planted_go.write(grid("go"), tmp_path / "runs")
-    planted_go.write(grid("factors"), tmp_path / "runs", rise=lambda _: TEXT_RISE)
+    for name in data.TEXTS:
+        planted_go.write(grid(name), tmp_path / "runs", rise=lambda _: TEXT_RISE)
     (page,) = render(ROOT, ("pdf",), tmp_path / "_site", {"STUDY_RUNS": str(tmp_path / "runs")}, articles=("data-limited",))
     assert len(PdfReader(page).pages) <= 14

@@ -20,7 +20,7 @@ from study.predictions import read_prediction
 from study.record import RunRecord, holding, runs_folder
 from study.table import held_out_rows, records_of
 
-GO, TEXT = "go", "factors"
+GO, TEXTS = "go", ("factors", "epochs")
 MISSING = f"The grid `{GO}` is not recorded yet."
 SEED = 0
 
@@ -53,7 +53,7 @@ def load(folder: Path | None = None) -> Limited:
     where = folder or runs_folder()
     records = records_of(grid(GO), where)
     runs = go.with_overfitting(with_best_loss(grid(GO), records))
-    text = with_best_loss(grid(TEXT), records_of(grid(TEXT), where))
+    text = pd.concat([with_best_loss(grid(name), records_of(grid(name), where)) for name in TEXTS], ignore_index=True)
     return Limited(where, records, runs, go.on_all_positions(log_of(grid(GO), records), runs), text, read_prediction(where, GO),
                    repeated.recorded(holding(repeated.PATH, where)))
 

@@ -1,6 +1,6 @@
 """The question, the positions, the runs, and what is not recorded yet."""
 
-from study.articles.limited.data import GO, TEXT, Limited, positions
+from study.articles.limited.data import GO, TEXTS, Limited, positions
 from study.articles.limited.document import MODELS, POSITIONS
 from study.articles.shared import text, words
 from study.articles.shared.page import callout
@@ -12,9 +12,10 @@ from study.grids.go import BASE
 
 
 def missing(study: Limited) -> None:
-    """A warning with what is not recorded of both grids, of the prediction and of the second labels."""
+    """A warning with what is not recorded of the grids, of the prediction and of the second labels."""
+    frames = {GO: study.runs, **{name: study.text[study.text["grid"] == name] for name in TEXTS}}
     parts = [f"{len(grid(name).cells) - len(frame)} of {len(grid(name).cells)} runs of `{name}`"
-             for name, frame in ((GO, study.runs), (TEXT, study.text)) if len(frame) < len(grid(name).cells)]
+             for name, frame in frames.items() if len(frame) < len(grid(name).cells)]
     if study.prediction is None:
         parts.append("the prediction for the doubled positions")
     if positions().labelled_again is None:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from study.analysis import repeated
 from study.analysis.repeated import SYMBOLS, WORTH, Repeated, Summary
 from study.analysis.tables import groups
-from study.articles.limited.data import TEXT, Limited, law_of_ended, law_of_text
+from study.articles.limited.data import TEXTS, Limited, law_of_ended, law_of_text
 from study.articles.shared import style, text, words
 from study.articles.verdict import with_interval
 from study.laws.datablations import HALF_LIFE
@@ -17,7 +17,7 @@ from study.laws.published import DATABLATIONS
 if TYPE_CHECKING:
     from IPython.display import Markdown
 
-NO_TEXT = f"The grid `{TEXT}` is not recorded yet."
+NO_TEXT = f"The grid `{TEXTS[0]}` is not recorded yet."
 SHOWN = {"E": "$E$", "alpha": r"$\alpha$", "beta": r"$\beta$", "R_D": "$R_D^*$", "R_N": "$R_N^*$"}
 EPOCHS = np.geomspace(1, 64, 60)
 FOURTH = 4
@@ -30,7 +30,7 @@ def by_epochs(study: Limited) -> Figure:
     if found is None:
         return style.note(NO_TEXT)
     every = repeated.of_the_law(study.text)
-    sizes = groups(every[every["arm"] == "unique text"], "N")
+    sizes = groups(every[every["arm"].isin(["unique text", "epochs"])], "N")
     figure, axes = style.canvas(7.2, 3.0, 1, len(sizes), sharey=True)
     palette = style.budget_colours(every["unique"])
     for ax, (N, rows) in zip(np.atleast_1d(axes), sizes, strict=True):
