@@ -20,7 +20,7 @@ from study.laws.law import LawError
 from study.laws.power import KAPLAN_ONE_FACTOR, pure_power
 from study.laws.published import BESIROGLU, published_law
 
-COUNTS = {"non_embedding": "non-embedding", "multiplying": "and the last layer's", "total": "all"}
+COUNTS = {"non_embedding": "non-embedding", "multiplying": "with the last layer", "total": "all"}
 KAPLAN_A = 0.73
 
 
@@ -140,9 +140,9 @@ def c_min_figure(study: Kaplan) -> Figure:
     if rows is None:
         return style.note("The grid of batches is not recorded yet: there is no C_min.")
     figure, axes = style.canvas(7.4, 3.1, 1, 2)
-    for column, name, colour in (("C", "$C$", style.MUTED), ("C_min", "$C_{min}$", style.POSTERIOR)):
+    for column, name, marks, colour in (("C_min", "$C_{min}$", "o-", style.POSTERIOR), ("C", "$C$", "s--", style.MUTED)):
         for ax, y in zip(axes, ("loss", "N"), strict=True):
-            ax.plot(rows[column], rows[y], "o-", color=colour, ms=4, label=name)
+            ax.plot(rows[column], rows[y], marks, color=colour, ms=4, mfc="none", label=name)
     for ax, y in zip(axes, ("loss (nats/token)", "size of the best run"), strict=True):
         ax.set_yscale("log")
         style.log_axis(ax, "x", style.power, most=4)
@@ -156,10 +156,10 @@ def figure_thirteen(study: Kaplan) -> Verdict:
     """The exponent of the loss in C_min."""
     rows, (alpha, _) = adjusted(study), KAPLAN_ONE_FACTOR["C_min"]
     if rows is None or len(rows) < 3:
-        return absent("figure-13", f"alpha = {alpha:g}", "batches")
+        return absent("figure-13", f"exponent {alpha:g}", "batches")
     draws = fit_law(pure_power("C_min", bytes_per_token=study.bytes_per_token), rows, seed=0, fallback=False).theta["alpha"]
     low, high = text.central(draws)
-    return Verdict("figure-13", f"alpha = {alpha:g}", f"{np.median(draws):.3f} {text.interval(low, high)}",
+    return Verdict("figure-13", f"exponent {alpha:g}", f"{np.median(draws):.3f} {text.interval(low, high)}",
                    "reproduced" if low <= alpha <= high else "contradicted", float(np.median(draws)), f"`{study.grid}`, `batches`")
 
 

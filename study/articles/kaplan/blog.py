@@ -60,7 +60,7 @@ def removed(study: Kaplan) -> Figure:
         return style.note(MISSING)
     figure, axes = style.canvas(7.4, 2.9, 1, len(found), sharey=True, squeeze=False)
     for ax, one in zip(axes[0], found, strict=True):
-        for arm, colour, name in ((one.fixed, style.KAPLAN, "compute fixed"), (one.scaled, style.POSTERIOR, "compute ~ text")):
+        for arm, colour, name in ((one.fixed, style.KAPLAN, "compute fixed"), (one.scaled, style.POSTERIOR, "compute grows")):
             D = np.geomspace(arm.points["unique"].min(), arm.points["unique"].max(), 40)
             style.fan(ax, D, arm.floor.mean({"unique": D}).T, colour, levels=(0.95,), label=name)
             ax.plot(arm.points["unique"], arm.points["loss"], "o", color=colour, ms=3.5)
@@ -133,7 +133,7 @@ def compute(study: Kaplan) -> Verdict:
 def slopes(study: Kaplan) -> object:
     """Least-squares slope in text of each arm by size: the blog's own number."""
     table = [{"N": text.count(one.N), "compute fixed": text.significant(-ols_slope(one.fixed.points, "unique")),
-              "compute ~ text": text.significant(-ols_slope(one.scaled.points, "unique")),
+              "compute grows": text.significant(-ols_slope(one.scaled.points, "unique")),
               "P(steeper)": f"{one.probability:.2f}"} for one in plateaus(study)]
     return text.table(pd.DataFrame(table)) if table else text.absent("the grid of factors")
 

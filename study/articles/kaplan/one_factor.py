@@ -129,10 +129,10 @@ def figure_one(study: Kaplan) -> Verdict:
     """The exponent of L in C at the optimum beside Kaplan's."""
     found, (alpha, _) = compute(study), KAPLAN_ONE_FACTOR["C_min"]
     if found is None:
-        return Verdict("figure-1", f"alpha_C = {alpha:g}", text.ABSENT, "not testable here", float("nan"), f"`{study.grid}`")
+        return Verdict("figure-1", f"exponent in C {alpha:g}", text.ABSENT, "not testable here", float("nan"), f"`{study.grid}`")
     draws = found.pure.theta["alpha"]
     low, high = text.central(draws)
-    return Verdict("figure-1", f"alpha_C = {alpha:g}", with_interval(draws),
+    return Verdict("figure-1", f"exponent in C {alpha:g}", with_interval(draws),
                    "reproduced" if low <= alpha <= high else "contradicted", middle(draws), f"`{study.grid}`")
 
 

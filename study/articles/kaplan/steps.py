@@ -72,7 +72,7 @@ def table(study: Kaplan) -> object:
     found = fitted(study)
     if found is None:
         return text.absent("the grid of batches")
-    return text.table([{"": name, "Kaplan": f"{KAPLAN[name]:g}", "here, with E": with_interval(found.theta[name])}
+    return text.table([{"": f"$\\{name}$", "Kaplan": f"{KAPLAN[name]:g}", "here, with E": with_interval(found.theta[name])}
                        for name in ("alpha_N", "alpha_S")])
 
 
@@ -80,11 +80,11 @@ def eleven(study: Kaplan) -> Verdict:
     """Scatter of the curves about one law of N and S."""
     found = fitted(study)
     if found is None:
-        return absent("figure-11", f"alpha_S = {KAPLAN['alpha_S']:g}", GRID)
+        return absent("figure-11", f"exponent in S {KAPLAN['alpha_S']:g}", GRID)
     error = found.problem.y - np.median(found.problem.log_mean(found.x), axis=0)
     scatter = rms(error)
-    return Verdict("figure-11", f"alpha_S = {KAPLAN['alpha_S']:g}",
-                   f"alpha_S {with_interval(found.theta['alpha_S'])}, r.m.s. {text.percent(scatter, 1)}",
+    return Verdict("figure-11", f"exponent in S {KAPLAN['alpha_S']:g}",
+                   f"{with_interval(found.theta['alpha_S'])}, r.m.s. {text.percent(scatter, 1)}",
                    "reproduced" if scatter < FOLLOWS else "contradicted", scatter, f"`{GRID}`")
 
 
