@@ -13,6 +13,7 @@ from study.config import ConfigError
 from study.counts import exact_flops, parameter_counts
 from study.grids import GRIDS, grid
 from study.grids.design import Cell, Grid, GridError
+from study.grids.factors import HUB
 from study.grids.files import written
 from study.grids.ladder import PYTHON, SOTU, at, checked
 
@@ -84,7 +85,7 @@ def test_the_second_grid_repeats_every_budget_and_holds_the_largest_out() -> Non
         assert len(first) == 1, f"{cell.config.run_id} repeats no cell"
 
 
-@pytest.mark.parametrize("name", ["factors", "epochs", "shapes", "batches"])
+@pytest.mark.parametrize("name", ["factors", "epochs", "shapes", "batches", "factors-wikitext-2"])
 def test_within_an_arm_only_the_named_factors_vary(name: str) -> None:
     free = {"size": {"width", "layers", "heads", "learning_rate"}, "unique text": {"width", "layers", "heads", "learning_rate"},
             "epochs": {"width", "layers", "heads", "learning_rate", "epochs", "tokens", "batch_tokens"},
@@ -103,6 +104,15 @@ def test_within_an_arm_only_the_named_factors_vary(name: str) -> None:
 def test_the_shapes_have_one_size() -> None:
     sizes = [parameter_counts(cell.config.width, cell.config.layers, 1024).non_embedding for cell in grid("shapes").cells]
     assert max(sizes) / min(sizes) < 1.05 and len({cell.config.tokens for cell in grid("shapes").cells}) == 1
+
+
+@pytest.mark.parametrize("corpus", HUB)
+def test_the_factors_of_a_text_of_the_hub_are_those_of_the_study(corpus: str) -> None:
+    own, other = grid("factors"), grid(f"factors-{corpus}")
+    assert {cell.config.corpus for cell in other.cells} == {corpus}
+    assert max(cell.config.unique_tokens for cell in other.cells) == HUB[corpus]
+    again = {replace(cell, config=replace(cell.config, corpus=own.corpus)) for cell in other.cells}
+    assert again == {cell for cell in own.cells if cell.config.unique_tokens <= HUB[corpus]}
 
 
 @pytest.mark.parametrize("name", ["factors", "epochs"])

@@ -1,11 +1,12 @@
 """The grids as data, committed before their results. `grid(name)` builds one, or reads it from a file."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from study.grids.cpu2 import check, cpu2, quick
 from study.grids.design import Grid, GridError
-from study.grids.factors import batches, epochs, factors, shapes
+from study.grids.factors import HUB, batches, epochs, factors, factors_on, shapes
 from study.grids.files import read_grid
 from study.grids.go import go, go_gpu
 from study.grids.gpu import gpu, lab01
@@ -20,6 +21,7 @@ GRIDS: dict[str, Callable[[], Grid]] = {
     "probes": probes, "tuning": tuning, "cpu2": cpu2, "check": check, "parts": parts, "parts-source": parts_source,
     "markov-2": markov_2, "markov-3": markov_3, "factors": factors, "epochs": epochs, "shapes": shapes, "batches": batches,
     "lab01": lab01, "gpu": gpu, "gpu-mini": gpu_mini, "go": go, "go-gpu": go_gpu,
+    **{f"factors-{corpus}": partial(factors_on, corpus) for corpus in HUB},
 }
 
 

@@ -13,31 +13,39 @@ SMALL_TEXT, SEEN = 60_000, 3_000_000  # unique and seen tokens: the large text i
 FOUR = (24, 40, 64, 80)  # 38 k, 79 k, 213 k and 389 k parameters
 UNIQUE = (100_000, 300_000, 1_000_000, 3_000_000, 10_000_000)
 
+HUB = {"wikitext-2": 3_000_000, "wikitext-103": UNIQUE[-1], "openwebtext": UNIQUE[-1]}  # unique tokens that each has to give
 
-def fixed(width: int, tokens: float, *, unique: int = 0) -> RunConfig:
+
+def fixed(width: int, tokens: float, *, unique: int = 0, base: RunConfig = DEDUP) -> RunConfig:
     """A ladder shape that sees `tokens` tokens of the first `unique` ones of the text (0: of all), at the tuned rate and batch."""
     batch = TUNED.batch_tokens(tokens)
     seen = whole_batches(tokens, batch)
     # Windows overlap by one token, so that a pass has one window fewer than unique / context.
-    epochs = 1 if not unique else -(-seen // (unique - 2 * DEDUP.context))
-    return replace(DEDUP, width=width, layers=LADDER[width], heads=heads(width), tokens=seen, batch_tokens=batch,
+    epochs = 1 if not unique else -(-seen // (unique - 2 * base.context))
+    return replace(base, width=width, layers=LADDER[width], heads=heads(width), tokens=seen, batch_tokens=batch,
                    learning_rate=TUNED.learning_rate(width, batch), unique_tokens=unique, epochs=epochs)
 
 
-def factors() -> Grid:
-    """Size on a small and on a large text, with the study's heads and with one; unique text at fixed steps and with steps in
-    proportion.
+def factors(base: RunConfig = DEDUP, name: str = "factors", most: int = UNIQUE[-1]) -> Grid:
+    """Size on a small and on a large text, with the study's heads and with one; unique text, at `most` so many tokens of it, at
+    fixed steps and with steps in proportion.
     """
     cells = []
     for factor, unique in (("large text", 0), ("small text", SMALL_TEXT)):
-        runs = [fixed(width, SEEN, unique=unique) for width in SIZES]
+        runs = [fixed(width, SEEN, unique=unique, base=base) for width in SIZES]
         cells += [Cell(run, "size", "fit", factor=factor) for run in runs]
         cells += [Cell(replace(run, heads=1), "size", "fit", factor=f"{factor}, one head") for run in runs if run.heads > 1]
     for width in FOUR:
-        cells += [Cell(fixed(width, UNIQUE[-1], unique=unique), "unique text", "fit", factor="fixed steps") for unique in UNIQUE]
-        cells += [Cell(fixed(width, 0.97 * unique, unique=unique), "unique text", "fit", factor="steps in proportion")
+        cells += [Cell(fixed(width, UNIQUE[-1], unique=unique, base=base), "unique text", "fit", factor="fixed steps")
+                  for unique in UNIQUE if unique <= most]
+        cells += [Cell(fixed(width, 0.97 * unique, unique=unique, base=base), "unique text", "fit", factor="steps in proportion")
                   for unique in UNIQUE[:-1]]
-    return checked("factors", cells)
+    return checked(name, cells)
+
+
+def factors_on(corpus: str) -> Grid:
+    """The same on a text of the hub in a vocabulary of its own: `study corpus NAME --train-tokenizer 1024` first."""
+    return factors(replace(DEDUP, corpus=corpus), f"factors-{corpus}", HUB[corpus])
 
 
 EPOCHS = ((300_000, (2, 4, 8, 16)), (1_000_000, (2, 4)), (3_000_000, (2,)))  # unique tokens, and how often they are gone through
