@@ -3,13 +3,31 @@
 import multiprocessing
 import os
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from multiprocessing.connection import wait
 
 
 def pool(workers: int | None) -> ProcessPoolExecutor:
     """Spawned workers, as many as cores where None; a kill of this process ends them in the middle of their work."""
     return ProcessPoolExecutor(workers or os.cpu_count(), mp_context=multiprocessing.get_context("spawn"), initializer=_follow)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Workers started inside use one thread of linear algebra each."""
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def _follow() -> None:

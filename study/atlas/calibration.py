@@ -1,6 +1,7 @@
 """The record of the population's simulation-based calibration: a row an atlas, and the tests of their ranks."""
 
 from collections.abc import Callable
+from concurrent.futures import as_completed
 from pathlib import Path
 
 import pandas as pd
@@ -9,13 +10,17 @@ from study.inference.calibration.ranks import coverage_of_ranks, uniformity
 from study.inference.intervals import LEVELS
 from study.inference.pooled.simulated import RANKED, SEED, one_atlas
 from study.inference.pooled.two_stage import MODEL
+from study.pool import one_thread, pool
 from study.record import write_atomic, write_json
 
 INFORMATION = ["atlas", "model", "reason", "effective"]  # columns that are not ranks
 
 
-def calibrate_population(folder: Path, atlases: int, say: Callable[[str], None] = lambda _: None) -> Path:
+def calibrate_population(folder: Path, atlases: int, say: Callable[[str], None] = lambda _: None, *,
+                         workers: int | None = None) -> Path:
     """Simulate and fit what sbc.csv lacks of so many atlases, then write sbc.json with the tests. Stops and resumes.
+
+    workers: processes (default: one a core).
 
     Returns:
         The path of sbc.json.
@@ -25,11 +30,12 @@ def calibrate_population(folder: Path, atlases: int, say: Callable[[str], None] 
     rows = pd.read_csv(path, keep_default_na=False, na_values={"effective": [""]}) if path.exists() else pd.DataFrame()
     rows = rows[rows["model"] == MODEL] if "model" in rows else rows.iloc[:0]  # those of another model calibrate that one
     done = set(rows["atlas"]) if len(rows) else set()
-    for index in range(atlases):
-        if index not in done:
-            say(f"atlas {index + 1} of {atlases}")
-            rows = pd.concat([rows, pd.DataFrame([one_atlas(index)])], ignore_index=True)
+    waiting = [index for index in range(atlases) if index not in done]
+    with one_thread(), pool(workers) as executor:
+        for finished in as_completed([executor.submit(one_atlas, index) for index in waiting]):
+            rows = pd.concat([rows, pd.DataFrame([finished.result()])], ignore_index=True).sort_values("atlas")
             write_atomic(path, rows.to_csv(index=False).encode())
+            say(f"{len(rows)} of {atlases} atlases")
     record = folder / "sbc.json"
     write_json(record, tests(rows))
     return record

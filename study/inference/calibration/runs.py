@@ -7,12 +7,10 @@
 A study that has its .json is never run again.
 """
 
-import os
 import shutil
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import as_completed
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,7 +23,7 @@ from study.inference.calibration.designs import design
 from study.inference.calibration.ranks import RANKED
 from study.inference.calibration.sbc import FITS, SEED, TARGETS, calibrate, rank_tests
 from study.inference.intervals import LEVELS
-from study.pool import pool
+from study.pool import one_thread, pool
 from study.provenance import cpu_model, git_state, lock_sha256
 from study.record import write_atomic, write_json
 
@@ -149,22 +147,6 @@ def _quietly(work: Callable[[range], pd.DataFrame], piece: range) -> pd.DataFram
     warnings.filterwarnings("ignore", category=UserWarning, module="pytensor")
     warnings.filterwarnings("ignore", category=FutureWarning, module="arviz")
     return work(piece)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Workers started inside use one thread of linear algebra each."""
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 def write_study(out: Path, name: str, rows: pd.DataFrame, body: dict[str, Any]) -> None:
