@@ -11,7 +11,8 @@ import pandas as pd
 
 from study.analysis.efficiency import to_loss
 from study.analysis.tables import groups
-from study.inference.general.draws import LawPosterior, fit_law
+from study.inference.general.draws import fit_law
+from study.inference.general.law_posterior import LawPosterior
 from study.inference.parameters import Array
 from study.laws import c_min
 from study.laws.critical_batch import ONE_LOSS, fall_that_doubles

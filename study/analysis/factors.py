@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from study.analysis.one_factor import OneFactor, one_factor
-from study.inference.general.draws import LawPosterior, fit_law
+from study.inference.general.draws import fit_law
+from study.inference.general.law_posterior import LawPosterior
 from study.inference.parameters import Array
 from study.laws.kaplan import KaplanSurface
 from study.laws.law import BYTES_PER_TOKEN, LawError

@@ -11,7 +11,8 @@ import pandas as pd
 
 from study.analysis.tables import groups
 from study.inference.general.compare import Forecast, difference, forecast, loo
-from study.inference.general.draws import LawPosterior, fit_law
+from study.inference.general.draws import fit_law
+from study.inference.general.law_posterior import LawPosterior
 from study.inference.parameters import Array
 from study.laws.law import BYTES_PER_TOKEN, LawError
 from study.laws.power import power, pure_power

@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from study.inference.general.draws import LawPosterior, fit_law
+from study.inference.general.draws import fit_law
+from study.inference.general.law_posterior import LawPosterior
 from study.inference.observations import geometric_mean
 from study.inference.parameters import Array
 from study.laws.datablations import DataConstrainedSurface, repeated_law

@@ -91,7 +91,7 @@ def _report(job: "Job", prior: str, console: "Console") -> None:
 
     from study.errors import StudyError
     from study.fit import beside, words
-    from study.fit import job as fit
+    from study.fit.run import run
     from study.inference.answers import summarise
     from study.inference.digits import estimate
 
@@ -101,7 +101,7 @@ def _report(job: "Job", prior: str, console: "Console") -> None:
         raise StudyError(f"unknown --prior {prior!r}: one of {', '.join(beside.PRIORS)}")
     with console.status("") as status:
         other = beside.fit_beside(job) if prior == "atlas" else None
-        result = fit.run(job, lambda step: status.update(f"{step} ..."))
+        result = run(job, lambda step: status.update(f"{step} ..."))
         if other is not None:
             beside.add(job, result, other)
     posterior, argument = result.fits.posterior, result.argument

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from study.fit.job import Result
+    from study.fit.run import Result
 
 
 def fit_table(table: str | Path, *, predict_n: float = 1e9, predict_c: float = 5.76e23, columns: str = "", loss_unit: str = "",
@@ -30,7 +30,8 @@ def fit_table(table: str | Path, *, predict_n: float = 1e9, predict_c: float = 5
     Raises:
         StudyError: the table cannot be read or fitted; the message is one line that says what to do.
     """
-    from study.fit.job import complete, run, table_job  # PyMC and matplotlib take seconds to import
+    from study.fit.job import complete, table_job  # PyMC and matplotlib take seconds to import
+    from study.fit.run import run
     from study.fit.sizes import check_positive
 
     check_positive(predict_n=predict_n, predict_c=predict_c, bytes_per_token=bytes_per_token, inference_tokens=inference_tokens,

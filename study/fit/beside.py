@@ -6,8 +6,9 @@ from typing import Any, Literal
 
 from study.errors import StudyError
 from study.fit.fits import Answers, answer
-from study.fit.job import Job, Result
+from study.fit.job import Job
 from study.fit.output import as_json, optimum_json
+from study.fit.run import Result
 from study.inference.answers import Summary, summarise
 from study.inference.intervals import decades
 from study.inference.parameters import Array

@@ -1,32 +1,22 @@
-"""What `study fit` does and leaves behind: fit.json, posterior.nc, iso-flop.png, prediction.md, and runs.csv for a grid."""
+"""What `study fit` is asked: a table or a grid, the model, the questions, and where the answer goes."""
 
 import math
-import shutil
 import tempfile
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from study.errors import StudyError
-from study.fit.argument import Argument, argue
 from study.fit.doubts import Doubt, doubts, refuse_no_loss
-from study.fit.fits import Answers, Fits, answer, check_size, fit_all
+from study.fit.fits import check_size
 from study.fit.headers import parse_columns
-from study.fit.output import fit_json
-from study.fit.prediction import prediction
 from study.fit.rows import CHOICES, arrange
 from study.fit.usertable import drop_highest_losses, read_table
 from study.inference.observations import PriorDominatedWarning, bytes_per_token_of, check_design, grid_reference, observations
-from study.inference.posterior import Posterior, inference_data
 from study.inference.priors import Priors
-from study.inference.serving import Overtraining, Serving, overtraining, serving
 from study.inference.spec import HEADLINE, ModelSpec
-from study.laws.hoffmann import LossSurface
-from study.record import write_json
 
 STORED, STORED_CELLS = 4000, 2_000_000  # draws in posterior.nc, and draws x rows of its log likelihood
 
@@ -54,18 +44,6 @@ class Job:
     overtrain: float | None = None  # tokens a parameter
     out: Path = Path()
     seed: int = 0
-
-
-@dataclass(frozen=True)
-class Result:
-    """A fit that was done."""
-
-    fits: Fits
-    answers: Answers
-    argument: Argument
-    serving: Serving | None
-    overtrained: Overtraining | None
-    files: tuple[str, ...]
 
 
 def table_job(path: Path, columns: str, group: str, drop_highest: int, *, rows: str = "auto", loss_unit: str = "",
@@ -148,71 +126,11 @@ def complete(job: Job, predict_n: float, predict_c: float, bytes_per_token: floa
     if where.exists() and not where.is_dir():
         raise StudyError(f"--out {where} is a file: name a directory")
     try:
-        _scratch(where).rmdir()
+        scratch(where).rmdir()
     except OSError as error:
         raise StudyError(f"cannot write to {where}: {error.strerror or error}") from None
     return replace(job, predict_n=predict_n, predict_c=predict_c, out=where, seed=seed, inference_tokens=inference_tokens,
                    overtrain=overtrain, bytes_per_token=bytes_per_token or bytes_per_token_of(job.frame))
-
-
-def run(job: Job, say: Callable[[str], None] = lambda _: None) -> Result:
-    """Fit, answer, write. Files are written beside `out` and moved in when all are whole.
-
-    Raises:
-        UnconvergedError: nothing is written. StudyError: the disk refused.
-    """
-    from study.fit.picture import iso_flop
-
-    say(f"fitting {len(job.frame)} runs: about half a minute")
-    N0, D0 = job.reference
-    fits = fit_all(job.frame, job.spec, seed=job.seed, N0=N0, D0=D0, bytes_per_token=job.bytes_per_token, prior=job.prior,
-                   asked=job.predict_n)
-    say("deriving the answers")
-    answers = answer(fits.posterior, job.predict_n, job.predict_c, seed=job.seed)
-    law = fits.posterior.draws
-    found, overtrained = None, None
-    if job.inference_tokens is not None and isinstance(law, LossSurface):
-        found = serving(law, job.predict_c, job.inference_tokens)
-    if job.overtrain is not None and isinstance(law, LossSurface):
-        overtrained = overtraining(law, job.predict_c, job.overtrain)
-    say("looking for what speaks against them")
-    argument = argue(job.frame, fits, job.predict_n, job.doubts, seed=job.seed, prior=job.prior)
-    say("drawing and writing")
-    budgets = job.frame["budget"].to_numpy(dtype=float) if "budget" in job.frame.columns else None
-    figure = iso_flop(fits.posterior, job.predict_n, job.predict_c, budgets)
-    text = prediction(fits, answers, argument, job.predict_n, source=job.source, dropped=len(job.dropped),
-                      bytes_per_token=job.bytes_per_token, serving=found, overtrained=overtrained)
-    scratch = None
-    try:
-        scratch = _scratch(job.out)
-        write_json(scratch / "fit.json", fit_json(job, fits, answers, argument, found, overtrained))
-        (scratch / "prediction.md").write_text(text)
-        figure.savefig(scratch / "iso-flop.png", dpi=200)
-        stored_inference_data(fits.posterior).to_netcdf(str(scratch / "posterior.nc"), engine="h5netcdf")
-        if job.runs is not None:
-            job.runs.to_csv(scratch / "runs.csv", index=False)
-        files = sorted(path.name for path in scratch.iterdir())
-        job.out.mkdir(parents=True, exist_ok=True)
-        for name in files:
-            (scratch / name).replace(job.out / name)
-    except OSError as error:
-        raise StudyError(f"cannot write to {job.out}: {error.strerror or error}") from None
-    finally:
-        if scratch is not None:
-            shutil.rmtree(scratch, ignore_errors=True)
-    return Result(fits, answers, argument, found, overtrained, tuple(files))
-
-
-def stored_inference_data(posterior: Posterior) -> Any:
-    """The arviz.InferenceData of posterior.nc: some of the draws, evenly spaced, chains kept apart."""
-    most = min(STORED, max(100, STORED_CELLS // len(posterior.rows)))
-    if posterior.idata is not None:
-        every = -(-posterior.idata.posterior.sizes["draw"] * posterior.idata.posterior.sizes["chain"] // most)
-        return posterior.idata.isel(draw=slice(None, None, every))
-    take = slice(None, None, -(-len(posterior.parameters) // most))
-    values = posterior.parameters.take(take)
-    law = values.surface(posterior.N0, posterior.D0)
-    return inference_data(replace(posterior, draws=law, parameters=values, u=posterior.u[take]))
 
 
 def _dropped_note(dropped: pd.DataFrame) -> tuple[str, ...]:
@@ -221,7 +139,8 @@ def _dropped_note(dropped: pd.DataFrame) -> tuple[str, ...]:
     return (f"left out the {len(dropped)} highest losses: " + ", ".join(f"{value:g}" for value in dropped["loss"]),)
 
 
-def _scratch(out: Path) -> Path:
+def scratch(out: Path) -> Path:
+    """A new folder on the disk of `out`."""
     out.parent.mkdir(parents=True, exist_ok=True)
     inside = out if out.is_dir() else out.parent
     return Path(tempfile.mkdtemp(dir=inside, prefix=f".{out.name}."))

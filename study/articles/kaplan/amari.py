@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from study.articles.shared import style, text
 from study.articles.shared.words import lies
 from study.articles.verdict import Verdict
-from study.inference.general.draws import LawPosterior, fit_law
+from study.inference.general.draws import fit_law
+from study.inference.general.law_posterior import LawPosterior
 from study.laws.learning_curves import CASES, Case, curve_law, learning_curve
 
 SEED = 0

@@ -12,7 +12,7 @@ from study.analysis.relations import noise_scale, noise_scale_law
 from study.articles.kaplan.data import Kaplan
 from study.articles.shared import style, text
 from study.articles.verdict import Verdict, Word, absent, middle, with_interval
-from study.inference.general.draws import LawPosterior
+from study.inference.general.law_posterior import LawPosterior
 from study.laws.critical_batch import KAPLAN_ALPHA_B, fall_that_doubles
 from study.laws.law import LawError
 

@@ -11,7 +11,8 @@ from study.analysis.tables import groups
 from study.articles.kaplan.data import Kaplan
 from study.articles.shared import style, text
 from study.articles.verdict import Verdict, Word
-from study.inference.general.draws import LawPosterior, fit_law
+from study.inference.general.draws import fit_law
+from study.inference.general.law_posterior import LawPosterior
 from study.laws.law import LawError
 from study.laws.power import pure_power
 

@@ -12,7 +12,8 @@ from study.articles.kaplan.data import Kaplan
 from study.articles.shared import style, text
 from study.articles.verdict import Verdict, Word, absent, decided, middle, with_interval
 from study.inference.general.compare import forecast
-from study.inference.general.draws import LawPosterior, fit_law
+from study.inference.general.draws import fit_law
+from study.inference.general.law_posterior import LawPosterior
 from study.inference.scores import rms
 from study.laws.law import LawError
 from study.laws.overfitting import overfitting_law

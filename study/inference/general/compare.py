@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from study.inference.general.draws import LawPosterior, fit_law
+from study.inference.general.draws import fit_law
+from study.inference.general.law_posterior import LawPosterior
 from study.inference.parameters import Array
 from study.inference.scores import Scores, score
 from study.laws.law import Law, LawError

@@ -6,7 +6,8 @@ import warnings
 import numpy as np
 
 from study.inference.general.density import LN_S, NU_RATE, NU_SHAPE, TAU, Problem, log_marginal, log_symbols
-from study.inference.general.draws import LawPosterior, laplace, widened
+from study.inference.general.law_posterior import LawPosterior
+from study.inference.general.mode import laplace, widened
 from study.inference.posterior import CHAINS, UnconvergedError, diagnose
 
 TUNE = 1000
