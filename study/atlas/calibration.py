@@ -7,12 +7,14 @@ from pathlib import Path
 import pandas as pd
 
 from study.inference.calibration.ranks import coverage_of_ranks, uniformity
+from study.inference.calibration.runs import CalibrationError
 from study.inference.intervals import LEVELS
 from study.inference.pooled.simulated import RANKED, SEED, one_atlas
 from study.inference.pooled.two_stage import MODEL
 from study.pool import one_thread, pool
 from study.record import write_atomic, write_json
 
+LEAST = 10  # atlases: two bins that expect five each
 INFORMATION = ["atlas", "model", "reason", "effective"]  # columns that are not ranks
 
 
@@ -21,6 +23,9 @@ def calibrate_population(folder: Path, atlases: int, say: Callable[[str], None] 
     """Simulate and fit what sbc.csv lacks of so many atlases, then write sbc.json with the tests. Stops and resumes.
 
     workers: processes (default: one a core).
+
+    Raises:
+        CalibrationError: fewer than `LEAST` atlases, too few for a test of their ranks; they are kept in sbc.csv.
 
     Returns:
         The path of sbc.json.
@@ -36,6 +41,9 @@ def calibrate_population(folder: Path, atlases: int, say: Callable[[str], None] 
             rows = pd.concat([rows, pd.DataFrame([finished.result()])], ignore_index=True).sort_values("atlas")
             write_atomic(path, rows.to_csv(index=False).encode())
             say(f"{len(rows)} of {atlases} atlases")
+    if len(rows) < LEAST:
+        raise CalibrationError(f"{len(rows)} atlases are kept, too few for a test of their ranks: simulate {LEAST} or more "
+                               "with --atlases")
     record = folder / "sbc.json"
     write_json(record, tests(rows))
     return record

@@ -1,22 +1,27 @@
 """The record of simulated atlases: it stops and resumes, and an atlas is the same whichever process makes it."""
 
-import json
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from study.atlas import calibration
 from study.atlas.calibration import calibrate_population
+from study.inference.calibration.runs import CalibrationError
 
 
 @pytest.mark.slow
 def test_it_goes_on_where_it_stopped(tmp_path: Path) -> None:
-    body = json.loads(calibrate_population(tmp_path, 2).read_text())
-    assert body["atlases"] == 2
+    with pytest.raises(CalibrationError, match="2 atlases are kept, too few"):
+        calibrate_population(tmp_path, 2)
     made = pd.read_csv(tmp_path / "sbc.csv")
-    assert made["atlas"].tolist() == [0, 1]
+    assert made["atlas"].tolist() == [0, 1] and not (tmp_path / "sbc.json").exists()
     made[made["atlas"] == 0].to_csv(tmp_path / "sbc.csv", index=False)
     said: list[str] = []
-    calibrate_population(tmp_path, 2, said.append, workers=1)
+    with pytest.raises(CalibrationError):
+        calibrate_population(tmp_path, 2, said.append, workers=1)
     assert said == ["2 of 2 atlases"]
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "sbc.csv"), made)
+    fifths = [made.assign(atlas=made["atlas"] + 2 * k) for k in range(5)]
+    pd.concat(fifths).to_csv(tmp_path / "sbc.csv", index=False)
+    assert calibrate_population(tmp_path, calibration.LEAST).name == "sbc.json"
