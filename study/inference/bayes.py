@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from study.inference.compiling import compile_model
 from study.inference.priors import Priors
 from study.laws.hoffmann import additive
 from study.laws.nesting import log_norm
@@ -88,11 +89,9 @@ def build_model(form: Form, slots: int) -> pm.Model:
 
 @lru_cache(maxsize=16)
 def compiled(form: Form, slots: int) -> Any:
-    """The nutpie-compiled model of a form: about ten seconds, once a process."""
-    import nutpie
-
+    """The compiled model of a form: about ten seconds, once a process."""
     # derived quantities are computed in numpy afterwards: compiling them too would double the wait
-    return nutpie.compile_pymc_model(build_model(form, slots), var_names=[])
+    return compile_model(build_model(form, slots), var_names=[])
 
 
 def natural(x: dict[str, Any], start: Any, shear: Any, law: str) -> dict[str, Any]:

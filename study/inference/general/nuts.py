@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 
+from study.inference.compiling import compile_model
 from study.inference.general.density import LN_S, NU_RATE, NU_SHAPE, TAU, Problem, log_marginal, log_symbols
 from study.inference.general.law_posterior import LawPosterior
 from study.inference.general.mode import laplace, widened
@@ -43,7 +44,7 @@ def nuts(at: Problem, *, seed: int, draws: int = 1000) -> LawPosterior:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NumbaPerformanceWarning)  # a product with the transposed factor: microseconds
-        compiled = nutpie.compile_pymc_model(model)
+        compiled = compile_model(model)
     for target_accept, longer in ((0.95, 1), (0.99, 4)):
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=FutureWarning, module="arviz")

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from study.inference import bayes
+from study.inference.compiling import compile_model
 from study.inference.observations import observations
 from study.inference.parameters import Array
 from study.inference.pooled.coordinates import REFERENCE, SIZE
@@ -44,7 +45,7 @@ def fit_joint(studies: Sequence[StudyDraws], tables: Sequence[pd.DataFrame], uni
     model = _model(studies, tables, units, spec)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # nutpie and arviz announce their next versions
-        compiled = nutpie.compile_pymc_model(model)
+        compiled = compile_model(model)
         for target_accept in TARGETS:
             trace = nutpie.sample(compiled, draws=draws, tune=tune, chains=CHAINS, cores=2, seed=seed, save_warmup=False,
                                   target_accept=target_accept, progress_bar=False)
