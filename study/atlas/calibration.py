@@ -7,14 +7,13 @@ from pathlib import Path
 import pandas as pd
 
 from study.inference.calibration.ranks import coverage_of_ranks, uniformity
-from study.inference.calibration.runs import CalibrationError
+from study.inference.calibration.runs import FEWEST, CalibrationError
 from study.inference.intervals import LEVELS
 from study.inference.pooled.simulated import RANKED, SEED, one_atlas
 from study.inference.pooled.two_stage import MODEL
 from study.pool import one_thread, pool
 from study.record import write_atomic, write_json
 
-LEAST = 10  # atlases: two bins that expect five each
 INFORMATION = ["atlas", "model", "reason", "effective"]  # columns that are not ranks
 
 
@@ -25,7 +24,7 @@ def calibrate_population(folder: Path, atlases: int, say: Callable[[str], None] 
     workers: processes (default: one a core).
 
     Raises:
-        CalibrationError: fewer than `LEAST` atlases, too few for a test of their ranks; they are kept in sbc.csv.
+        CalibrationError: fewer than `FEWEST` atlases that finished, too few for a test of their ranks; they are kept in sbc.csv.
 
     Returns:
         The path of sbc.json.
@@ -41,8 +40,8 @@ def calibrate_population(folder: Path, atlases: int, say: Callable[[str], None] 
             rows = pd.concat([rows, pd.DataFrame([finished.result()])], ignore_index=True).sort_values("atlas")
             write_atomic(path, rows.to_csv(index=False).encode())
             say(f"{len(rows)} of {atlases} atlases")
-    if len(rows) < LEAST:
-        raise CalibrationError(f"{len(rows)} atlases are kept, too few for a test of their ranks: simulate {LEAST} or more "
+    if (rows["reason"].fillna("") == "").sum() < FEWEST:
+        raise CalibrationError(f"{len(rows)} atlases are kept, too few for a test of their ranks: simulate {FEWEST} or more "
                                "with --atlases")
     record = folder / "sbc.json"
     write_json(record, tests(rows))
