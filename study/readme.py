@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from study.analysis.study import Study
-    from study.inference.parameters import Array
+    from study.inference.digits import Estimate
 
 BEGIN, END = "<!-- answer: written by `make readme` -->\n", "<!-- end of the answer -->\n"
 FACTS, PICTURE = Path("report") / "answer.json", Path("report") / "answer.svg"
@@ -38,34 +38,38 @@ def records_sha256(runs: Path) -> str:
 
 
 def facts(study: "Study") -> dict[str, Any]:
-    """The headline's numbers, unrounded: D_opt (tokens), D_opt/N and a as [low, median, high] of 95 % intervals; and beside
-    them the least and largest answer of other estimators, the mixture of forms, and the decades that three runs leave.
+    """The headline's numbers, unrounded: D_opt (tokens), D_opt/N and a as [low, median, high] of 95 % intervals, with their
+    relative Monte Carlo errors; and beside them the least and largest answer of other estimators, the mixture of forms, and
+    the decades that three runs leave.
     """
     from study.analysis import answers, approaches, forms, held_out, stages
     from study.analysis.study import TARGET_N
+    from study.inference import intervals
 
-    tokens = answers.tokens(study)
-    ends = {name: _low_median_high(values)
-            for name, values in (("D_opt", tokens), ("D_over_N", tokens / TARGET_N), ("a", study.posterior.draws.a))}
+    asked, a, over = answers.asked(study), answers.exponent(study), forms.equal(study)
+    ends = {name: _low_median_high(found)
+            for name, found in (("D_opt", asked), ("D_over_N", asked.times(1 / TARGET_N)), ("a", a), ("over_forms", over))}
+    errors = {name: _errors(found) for name, found in (("D_opt", asked), ("a", a), ("over_forms", over))}
     runs = len(study.held_out)
     tested = {"runs": runs, "inside_95": held_out.coverage(study)[0.95], "better": runs - held_out.above(study),
               "times_beyond_C": held_out.times_beyond(study) if runs else 0.0}
     others = [one.tokens for one in approaches.others(study)]
-    low, _, high = _low_median_high(stages.three(study).tokens)
+    low, high = intervals.central(stages.three(study).tokens)
     known = stages.three_with_others(study)
     return {"grid": study.grid.name, "records_sha256": records_sha256(study.folders[0] / study.grid.name), "N": TARGET_N,
-            "runs_fitted": len(study.fit), "held_out_budgets": len(study.held_out_budgets), "held_out": tested, **ends,
-            "estimators": [min(others), max(others)] if others else [], "forms": len(forms.laws(study)),
-            "over_forms": _low_median_high(forms.equal(study)),
+            "runs_fitted": len(study.fit), "held_out_budgets": len(study.held_out_budgets), "held_out": tested,
+            **ends, "errors": errors, "estimators": [min(others), max(others)] if others else [], "forms": len(forms.laws(study)),
             "three_runs_decades": {"alone": math.log10(high / low), "with_others": known["decades"] if known else None},
             "times_beyond_C": answers.target_compute(study) / study.largest_C, "times_beyond_N": TARGET_N / study.largest_N}
 
 
 def block(answer: Mapping[str, Any]) -> str:
     """The README's answer as Markdown, from `facts`."""
-    from study.articles.shared.text import count, interval, significant
+    from study.articles.shared.text import count, held, held_ends, significant
     from study.articles.shared.words import number_word
 
+    asked, a, over = (_estimate(answer, name) for name in ("D_opt", "a", "over_forms"))
+    ratio, beyond = asked.times(1 / answer["N"]), asked.times(answer["times_beyond_C"] / asked.median)
     held_out = answer["held_out"]
     tested = "" if not held_out["runs"] else (
         f" Of {number_word(held_out['runs'])} held-out runs at {significant(held_out['times_beyond_C'], 2)} times the largest "
@@ -73,23 +77,20 @@ def block(answer: Mapping[str, Any]) -> str:
         f"{number_word(held_out['better'])} came out better than predicted.")
     low, high = answer["estimators"] or (math.nan, math.nan)
     beside = "" if not answer["estimators"] else (
-        f" Other estimators of the same law on the same runs answer {count(low)} to {count(high)}, and "
-        f"{number_word(answer['forms'])} forms of the law, equally weighted, {count(answer['over_forms'][1])} "
-        f"{interval(answer['over_forms'][0], answer['over_forms'][2], count)}.")
+        f" Other estimators of the same law on the same runs answer {count(low, 2)} to {count(high, 2)}, and "
+        f"{number_word(answer['forms'])} forms of the law, equally weighted, {held(over)} {held_ends(over)}.")
     three = answer["three_runs_decades"]
     others = "" if three["with_others"] is None else (
         f"; with every other laboratory's open runs as the prior, {significant(three['with_others'], 2)}")
-    asked = f" Three of the runs alone leave an interval of {significant(three['alone'], 2)} decades{others}."
-    tokens, ratio, a = answer["D_opt"], answer["D_over_N"], answer["a"]
+    by_three = f" Three of the runs alone leave an interval of {significant(three['alone'], 2)} decades{others}."
     rehearsal = "" if answer["held_out_budgets"] else (
         " That grid is a rehearsal of minutes: it exercises the pipeline, and its interval is accordingly wide.")
     text = (
-        f"> **D_opt(1B) = {count(tokens[1])} tokens, 95 % interval {interval(tokens[0], tokens[2], count)}**: "
-        f"{significant(ratio[1])} tokens a parameter {interval(ratio[0], ratio[2])}, with N_opt ∝ Cᵃ, a = {significant(a[1])} "
-        f"{interval(a[0], a[2])}, from the {answer['runs_fitted']} fitted runs of the grid `{answer['grid']}`.{rehearsal} It lies "
-        f"{significant(answer['times_beyond_C'], 2)} times beyond the largest compute fitted and "
-        f"{significant(answer['times_beyond_N'], 2)} times beyond the largest model: what one law says there, no "
-        f"more.{beside}{tested}{asked}\n\n"
+        f"> **D_opt(1B) = {held(asked)} tokens, 95 % interval {held_ends(asked)}**: {held(ratio, significant)} tokens a parameter "
+        f"{held_ends(ratio, significant)}, with N_opt ∝ Cᵃ, a = {held(a, significant)} {held_ends(a, significant)}, from the "
+        f"{answer['runs_fitted']} fitted runs of the grid `{answer['grid']}`.{rehearsal} It lies {held(beyond, significant)} times "
+        f"beyond the largest compute fitted and {significant(answer['times_beyond_N'], 2)} times beyond the largest model: what "
+        f"one law says there, no more.{beside}{tested}{by_three}\n\n"
         f"![Compute-optimal tokens against training compute, with the published laws]({PICTURE.as_posix()})\n"
     )
     return text.replace("\N{NO-BREAK SPACE}", " ")  # where a line breaks is the reader's window's affair
@@ -134,8 +135,17 @@ def update(root: Path, study: "Study") -> tuple[Path, ...]:
     return FACTS, PICTURE, Path("README.md")
 
 
-def _low_median_high(draws: "Array") -> list[float]:
-    from study.inference.answers import summarise
-
-    found = summarise(draws)
+def _low_median_high(found: "Estimate") -> list[float]:
     return [found.ci95[0], found.median, found.ci95[1]]
+
+
+def _errors(found: "Estimate") -> list[float]:
+    low, high = found.interval_errors[0.95]
+    return [low, found.median_error, high]
+
+
+def _estimate(answer: Mapping[str, Any], name: str) -> "Estimate":
+    from study.inference.digits import Estimate
+
+    (low, median, high), (low_error, error, high_error) = answer[name], answer["errors"][name]
+    return Estimate(median, {0.95: (low, high)}, error, {0.95: (low_error, high_error)})

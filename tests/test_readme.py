@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from study.analysis import answers
 from study.analysis.study import load
 from study.cli import COMMANDS
 from study.grids import GRIDS, grid
+from study.inference.digits import rounded, unit
 from study.readme import BEGIN, END, FACTS, PICTURE, ReadmeError, block, facts, records_sha256, with_block
 from study.table import records_of
 
@@ -66,6 +68,18 @@ def test_a_new_fit_of_the_records_gives_the_readme_s_answer(written: dict[str, A
     assert again["held_out"]["better"] == written["held_out"]["better"]
     for key in ("grid", "records_sha256", "runs_fitted", "forms", "times_beyond_N"):
         assert again[key] == written[key], key
+
+
+@pytest.mark.slow
+def test_another_seed_prints_the_same_answer_or_one_in_the_last_digit(written: dict[str, Any],
+                                                                       monkeypatch: pytest.MonkeyPatch) -> None:
+    first = answers.asked(load(written["grid"], ROOT / "runs", nuts=False))
+    monkeypatch.setattr("study.analysis.study.SEED", 1)
+    second = answers.asked(load(written["grid"], ROOT / "runs", nuts=False))
+    assert first.median != second.median
+    for digits, *values in zip(first.digits, *([one.median, *one.ci95] for one in (first, second)), strict=True):
+        low, high = sorted(rounded(value, digits) for value in values)
+        assert high - low <= 1.001 * unit(high, digits)
 
 
 def test_a_readme_without_marks_is_refused() -> None:

@@ -7,19 +7,26 @@ import numpy as np
 from study.analysis.study import CHINCHILLA_C, SEED, TARGET_N, Study, once
 from study.counts import N_CONVENTIONS, config_counts, config_flops_per_token
 from study.inference.answers import NewExperiment, exact_cost_optimum, new_experiment_at
+from study.inference.digits import Estimate, estimate
 from study.inference.parameters import Array
 from study.inference.posterior import Posterior
 from study.inference.spec import HEADLINE
 
 
+@once
+def asked(study: Study, N: float = TARGET_N) -> Estimate:
+    """D_opt at N, tokens: median and intervals, with their Monte Carlo errors."""
+    return estimate(study.many, np.asarray(study.many.draws.D_opt_at(N)))
+
+
 def tokens(study: Study) -> Array:
-    """D_opt at the target, tokens, per draw."""
-    return np.asarray(study.posterior.draws.D_opt_at(TARGET_N))
+    """D_opt at the target, tokens, per draw of `Study.many`."""
+    return np.asarray(study.many.draws.D_opt_at(TARGET_N))
 
 
 def middle_tokens(study: Study) -> float:
     """The median of `tokens`."""
-    return float(np.median(tokens(study)))
+    return asked(study).median
 
 
 def target_compute(study: Study) -> float:
@@ -27,9 +34,14 @@ def target_compute(study: Study) -> float:
     return 6 * TARGET_N * middle_tokens(study)
 
 
-def at_chinchilla(study: Study) -> Array:
-    """N_opt at Chinchilla's budget, per draw."""
-    return np.asarray(study.posterior.draws.N_opt(CHINCHILLA_C))
+def at_chinchilla(study: Study) -> Estimate:
+    """N_opt at Chinchilla's budget."""
+    return estimate(study.many, np.asarray(study.many.draws.N_opt(CHINCHILLA_C)))
+
+
+def exponent(study: Study) -> Estimate:
+    """The exponent a of N_opt = G (C/6)^a."""
+    return estimate(study.many, np.asarray(study.many.draws.a))
 
 
 @once

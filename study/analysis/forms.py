@@ -6,7 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from study.analysis import answers
 from study.analysis.study import SEED, TARGET_N, Fitted, Study, once
+from study.inference.digits import Estimate, estimate, mixed
 from study.inference.parameters import Array
 from study.inference.posterior import UnconvergedError
 from study.inference.spec import HEADLINE, SpecError
@@ -54,6 +56,11 @@ def tokens(study: Study, law: str) -> Array:
     return np.asarray(laws(study)[law].posterior.draws.D_opt_at(TARGET_N))
 
 
+def asked(study: Study, law: str) -> Estimate:
+    """Their median and intervals, with the Monte Carlo errors."""
+    return answers.asked(study) if law == HEADLINE.law else estimate(laws(study)[law].posterior, tokens(study, law))
+
+
 def stacked(study: Study) -> Array:
     """Draws of D_opt at the target from the laws in proportion to their stacking weights."""
     compared = comparison(study)
@@ -64,8 +71,10 @@ def stacked(study: Study) -> Array:
                            for name, weight in compared["weight"].items()])
 
 
-def equal(study: Study) -> Array:
+@once
+def equal(study: Study) -> Estimate:
     """The same with equal weights: what the data cannot rule out far outside them."""
-    found = laws(study)
-    rng = np.random.default_rng(SEED)
-    return np.concatenate([rng.choice(tokens(study, law), DRAWS // len(found)) for law in found])
+    drawn = {law: tokens(study, law) for law in laws(study)}
+    fewest = min(map(len, drawn.values()))
+    thin = {law: values[np.linspace(0, len(values) - 1, fewest).astype(int)] for law, values in drawn.items()}
+    return mixed([(laws(study)[law].posterior, values) for law, values in thin.items()])

@@ -1,6 +1,7 @@
 """Digits that hold: a printed quantile is rounded by its Monte Carlo error, so that another seed prints the same."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import stats
@@ -35,6 +36,11 @@ class Estimate:
         low, high = self.interval_errors[0.95]
         return (holding(self.median, self.median_error), holding(self.ci95[0], low), holding(self.ci95[1], high))
 
+    def times(self, factor: float) -> "Estimate":
+        """The same of the draws times a positive constant: relative errors stay."""
+        scaled = {level: (factor * low, factor * high) for level, (low, high) in self.intervals.items()}
+        return replace(self, median=factor * self.median, intervals=scaled)
+
 
 def estimate(posterior: Posterior, values: Array) -> Estimate:
     """Median and central 50, 80 and 95 % intervals of positive draws (S,), in the posterior's order, with their errors.
@@ -45,19 +51,34 @@ def estimate(posterior: Posterior, values: Array) -> Estimate:
     Raises:
         ValueError: a draw is not a positive number.
     """
+    return mixed([(posterior, values)])
+
+
+def mixed(parts: Sequence[tuple[Posterior, Array]]) -> Estimate:
+    """The same of an equal mixture of posteriors, each with its draws (S,), as many from each.
+
+    The variance of the mixture's distribution function at a point is the mean of those of its k parts, over k.
+
+    Raises:
+        ValueError: a draw is not a positive number, or the parts are not of one length.
+    """
+    values = np.stack([values for _, values in parts])
     if not np.all(values > 0):
         raise ValueError(f"{int(np.sum(~(values > 0)))} of {values.size} draws are not positive numbers")
     logs = np.log(values)
-    order = np.sort(logs)
+    order = np.sort(logs, axis=None)
     ends = {level: ((1 - level) / 2, (1 + level) / 2) for level in LEVELS}
 
     def error(prob: float) -> float:
-        effective = _effective(posterior, logs, prob)
+        below = logs <= np.quantile(order, prob)
+        shares = [(float(part.mean()), _effective(posterior, part)) for (posterior, _), part in zip(parts, below, strict=True)]
+        variance = sum(share * (1 - share) / effective for share, effective in shares) / len(parts) ** 2
+        effective = prob * (1 - prob) / variance if variance > 0 else float(order.size)
         low, high = stats.beta.ppf([TAIL, 1 - TAIL], prob * effective + 1, (1 - prob) * effective + 1)
-        at = np.clip([np.floor(low * len(order)) - 1, np.ceil(high * len(order)) - 1], 0, len(order) - 1).astype(int)
+        at = np.clip([np.floor(low * order.size) - 1, np.ceil(high * order.size) - 1], 0, order.size - 1).astype(int)
         return float(order[at[1]] - order[at[0]]) / 2
 
-    found = summarise(values)
+    found = summarise(values.ravel())
     return Estimate(found.median, found.intervals, error(0.5),
                     {level: (error(low), error(high)) for level, (low, high) in ends.items()})
 
@@ -87,12 +108,13 @@ def hold(posterior: Posterior, values: Array) -> bool:
     return min(estimate(posterior, values).digits) >= ENOUGH
 
 
-def _effective(posterior: Posterior, logs: Array, prob: float) -> float:
+def _effective(posterior: Posterior, below: Array) -> float:
+    """Effective number of draws for the share that lies below a point, from whether each (S,) does."""
     seen = posterior.diagnostics
     if isinstance(seen, ImportanceDiagnostics):
-        return max(2.0, min(seen.effective, float(len(logs))))
+        return max(2.0, min(seen.effective, float(len(below))))
     import arviz as az
 
-    if np.ptp(logs) == 0:
-        return float(len(logs))
-    return max(2.0, float(az.ess(logs.reshape(CHAINS, -1), method="quantile", prob=prob)))
+    if below.all() or not below.any():
+        return float(len(below))
+    return max(2.0, float(az.ess(below.astype(float).reshape(CHAINS, -1), method="mean")))

@@ -174,19 +174,6 @@ def diagnose(sampled: dict[str, Array], stats: dict[str, Array]) -> Diagnostics:
                        int(stats["diverging"].sum()))
 
 
-def ends_error(posterior: Posterior, values: Array) -> float:
-    """The larger Monte Carlo s.e. of the two ends of the central 95 % interval of ln `values` (S,): the relative error of an end.
-
-    Importance draws were resampled, so some are the same: their s.e. is that of the effective ones before.
-    """
-    import arviz as az
-
-    seen = posterior.diagnostics
-    chains = np.log(values).reshape(1 if isinstance(seen, ImportanceDiagnostics) else CHAINS, -1)
-    fewer = max(1.0, len(values) / seen.effective) if isinstance(seen, ImportanceDiagnostics) else 1.0
-    return float(np.sqrt(fewer)) * max(float(az.mcse(chains, method="quantile", prob=prob)) for prob in (0.025, 0.975))
-
-
 def inference_data(posterior: Posterior) -> Any:
     """An arviz.InferenceData of a posterior without one (importance draws, equally weighted): one chain of S draws."""
     free = {name: getattr(posterior.parameters, name)[None] for name in free_parameters(posterior.spec)}

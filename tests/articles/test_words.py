@@ -16,6 +16,7 @@ from study.articles.appendix import calibration as shown
 from study.articles.appendix import every_run, fit, literature, predictive, recipe, repeats, sampling, sensitivity
 from study.articles.main import answer, otherwise, runs, test, three, trend
 from study.articles.shared import notices, text
+from study.inference.digits import estimate
 from study.laws.hoffmann import LossSurface
 from study.laws.published import RULE
 from study.record import RunRecord
@@ -28,14 +29,16 @@ def planted(quick: Study, **draws: float) -> Study:
     rng, size = np.random.default_rng(0), len(quick.posterior.parameters)
     values = {"E": 1.2, "A": 40.0, "B": 420.0, "alpha": 0.34, "beta": 0.34, **draws}
     surface = LossSurface(**{name: value * np.exp(1e-3 * rng.standard_normal(size)) for name, value in values.items()})
-    return given(quick, {Study.headline: Fitted(replace(quick.posterior, draws=surface), IMPORTANCE, "planted")})
+    headline = Fitted(replace(quick.posterior, draws=surface), IMPORTANCE, "planted")
+    return given(quick, {Study.headline: headline, Study.many: headline.posterior})
 
 
 def with_parameters(quick: Study, **values: Any) -> Study:
     """The study with a headline of which some parameters' draws are given."""
     size = len(quick.posterior.parameters)
     changed = replace(quick.posterior.parameters, **{name: np.broadcast_to(value, size) for name, value in values.items()})
-    return given(quick, {Study.headline: Fitted(replace(quick.posterior, parameters=changed), IMPORTANCE, "planted")})
+    headline = Fitted(replace(quick.posterior, parameters=changed), IMPORTANCE, "planted")
+    return given(quick, {Study.headline: headline, Study.many: headline.posterior})
 
 
 def variant(name: str, tokens: Any = (1.0, 1.0), a: Any = (1.0, 1.0)) -> variants.Variant:
@@ -49,8 +52,8 @@ def test_the_exponent_is_compared_in_each_paper_s_own_count(quick: Study, bare: 
     spread = 0.01 * np.linspace(-1, 1, 50)
     study = given(quick, {(variants.variant, name): variant(name, a=a + spread)
                           for name, a in ((variants.NON_EMBEDDING, bare), (variants.TOTAL, total))})
-    assert otherwise.a_without_embedding(study).startswith(f"{bare:.3f} [") and otherwise.holds_kaplan(study) == kaplan
-    assert otherwise.a_with_all(study).startswith(f"{total:.3f} [") and otherwise.holds_hoffmann(study) == hoffmann
+    assert otherwise.a_without_embedding(study).startswith(f"{bare:.2f} [") and otherwise.holds_kaplan(study) == kaplan
+    assert otherwise.a_with_all(study).startswith(f"{total:.2f} [") and otherwise.holds_hoffmann(study) == hoffmann
 
 
 @pytest.mark.parametrize(("ratio", "where"), [(2.0, "above"), (20.0, "inside"), (200.0, "below")])
@@ -185,7 +188,7 @@ def test_the_form_that_predicts_best_is_named_with_its_lead(quick: Study) -> Non
     assert (otherwise.lead(study), otherwise.lead_clear(study)) == ("5.0 ± 1.0", "more than")
     assert (otherwise.form_khat(study), otherwise.ranking(study)) == ("0.82", "a hint, no measurement")
     study = compared(["nesting", "hoffmann"], 1.0, 0.5)
-    middle = text.count(float(np.median(quick.posterior.draws.D_opt_at(TARGET_N))))
+    middle = text.held(estimate(quick.posterior, np.asarray(quick.posterior.draws.D_opt_at(TARGET_N))))
     assert otherwise.best_form(study) == "The nesting family" and otherwise.best_answer(study).startswith(f"{middle} [")
     assert (otherwise.lead_clear(study), otherwise.ranking(study)) == ("within", "to be trusted")
     assert otherwise.best_form(quick) == "No form that was compared" and otherwise.form_khat(quick) == text.ABSENT

@@ -9,7 +9,6 @@ import pytest
 
 from study.inference import answers
 from study.inference.parameters import Parameters, parameters
-from study.inference.posterior import CHAINS, Diagnostics, ImportanceDiagnostics, ends_error
 from study.inference.spec import ModelSpec
 from study.laws.hoffmann import LossSurface
 
@@ -88,20 +87,6 @@ def test_an_experiment_at_n_is_run_at_each_draw_s_own_compute() -> None:
     found = answers.new_experiment_at(posterior, 1e9, seed=1)
     assert np.allclose(found.C, 6e9 * posterior.draws.D_opt_at(1e9))
     assert np.median(np.abs(np.log(found.N / 1e9))) < 0.2
-
-
-def test_the_error_of_an_interval_s_ends_is_that_of_its_quantiles() -> None:
-    spread = 0.3 * np.random.default_rng(0).standard_normal(4000)
-    density = np.exp(-0.5 * 1.96**2) / np.sqrt(2 * np.pi) / 0.3
-    posterior, error = world(draws=10), np.sqrt(0.025 * 0.975 / 4000) / density
-    posterior.diagnostics = ImportanceDiagnostics(khat=0.1, effective=8000.0, proposals=16_000)
-    assert (all_of := ends_error(posterior, np.exp(spread))) == pytest.approx(error, rel=0.3)
-    posterior.diagnostics = ImportanceDiagnostics(khat=0.1, effective=1000.0, proposals=16_000)
-    assert ends_error(posterior, np.exp(spread)) == pytest.approx(2 * all_of)
-    posterior.diagnostics = Diagnostics(rhat=1.0, ess_bulk=4000.0, ess_tail=4000.0, divergences=0)
-    assert ends_error(posterior, np.exp(spread)) == pytest.approx(error, rel=0.3)
-    sticky = np.repeat(spread.reshape(CHAINS, -1)[:, ::4], 4, axis=1).ravel()
-    assert ends_error(posterior, np.exp(sticky)) == pytest.approx(2 * error, rel=0.3)
 
 
 def test_expected_loss_is_lowest_where_it_says() -> None:

@@ -16,12 +16,12 @@ def _tokens(study: Study) -> list[float]:
 
 def lowest(study: Study) -> str:
     """The least answer of an approach."""
-    return text.count(min(_tokens(study)))
+    return text.short(min(_tokens(study)))
 
 
 def highest(study: Study) -> str:
     """The largest."""
-    return text.count(max(_tokens(study)))
+    return text.short(max(_tokens(study)))
 
 
 def posterior_place(study: Study) -> str:

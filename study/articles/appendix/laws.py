@@ -10,8 +10,8 @@ from study.analysis.misfit import residuals
 from study.analysis.study import SEED, Study
 from study.articles.main.otherwise import FORMS
 from study.articles.shared import style, text
+from study.inference.digits import Estimate
 from study.inference.intervals import inside
-from study.inference.parameters import Array
 from study.inference.posterior import Posterior
 from study.inference.predictive import predict_losses
 from study.inference.scores import rms
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from IPython.display import Markdown
 
 HELD_OUT = "held out: error, inside"
+TOKENS = "$D_{opt}$ (tokens)"
 
 
 def table(study: Study) -> "Markdown":
@@ -38,13 +39,13 @@ def table(study: Study) -> "Markdown":
                 "k-hat": f"{forms.largest_khat(study, str(name)):.2f}",
                 "weight": f"{float(row['weight']):.2f}",
                 HELD_OUT: _held_out(study, forms.laws(study)[name].posterior),
-                **_answer(forms.tokens(study, str(name))),
+                **_answer(forms.asked(study, str(name))),
             }
         )
-    rows += [
-        {"law": name, **dict.fromkeys(("elpd − best", "s.e.", "k-hat", "weight", HELD_OUT), ""), **_answer(mixed(study))}
-        for name, mixed in (("stacked", forms.stacked), ("equal weights", forms.equal))
-    ]
+    empty = dict.fromkeys(("elpd − best", "s.e.", "k-hat", "weight", HELD_OUT), "")
+    stacked = forms.stacked(study)
+    rows += [{"law": "stacked", **empty, TOKENS: text.median(stacked, text.short), "95 %": text.ends(stacked, text.short)},
+             {"law": "equal weights", **empty, **_answer(forms.equal(study))}]
     return text.table(rows)
 
 
@@ -58,8 +59,8 @@ def _held_out(study: Study, posterior: Posterior) -> str:
     return f"{100 * rms(off.to_numpy()):.0f} %, {inside(losses, rows['loss'])[0.95]} of {len(rows)}"
 
 
-def _answer(tokens: Array) -> dict[str, str]:
-    return {"$D_{opt}$ (tokens)": text.count(float(np.median(tokens))), "95 %": text.ends(tokens, text.short)}
+def _answer(found: Estimate) -> dict[str, str]:
+    return {TOKENS: text.held(found), "95 %": text.held_ends(found)}
 
 
 @style.drawn

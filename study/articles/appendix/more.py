@@ -6,13 +6,14 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from study.analysis import profiles
+from study.analysis import answers, profiles
 from study.analysis.study import CHINCHILLA_C, SEED, USUAL_BYTES, Study
 from study.analysis.tables import complete, groups, lowest
 from study.analysis.training import optimal_loss
 from study.articles.main.answer import ASKED
 from study.articles.shared import laws, style, text
 from study.inference.answers import new_experiment
+from study.inference.digits import estimate
 from study.inference.intervals import LEVELS
 from study.inference.parameters import Array
 from study.laws.published import RULE
@@ -83,15 +84,15 @@ def in_bytes(study: Study) -> "Markdown":
     """The same in bytes of text, and how far each lies beyond the runs."""
     rows = []
     for N in (study.largest_N, *(size for size in ASKED if size > study.largest_N)):
-        draws = study.posterior.draws.D_opt_at(N)
-        C = 6 * N * float(np.median(draws))
+        found = answers.asked(study, N)
+        of_text, C = found.times(study.bytes_per_token), 6 * N * found.median
         rows.append(
             {
                 "N": text.count(N),
-                "$D_{opt}$ (bytes)": text.count(float(np.median(draws)) * study.bytes_per_token),
-                "95 %": text.interval(*text.central(draws * study.bytes_per_token), text.short),
-                "bytes a parameter": text.significant(float(np.median(draws)) * study.bytes_per_token / N),
-                "C (FLOP)": text.power(C),
+                "$D_{opt}$ (bytes)": text.held(of_text),
+                "95 %": text.held_ends(of_text),
+                "bytes a parameter": text.held(of_text.times(1 / N), text.significant),
+                "C (FLOP)": text.held(found.times(6 * N), text.power),
                 "beyond the largest C": f"×{text.NBSP}{_factor(C / study.largest_C)}",
             }
         )
@@ -100,21 +101,22 @@ def in_bytes(study: Study) -> "Markdown":
 
 def by_compute(study: Study) -> "Markdown":
     """N_opt, D_opt and the loss there, from the largest fitted budget to Chinchilla's, and as an experiment would see them."""
-    draws, rows = study.posterior.draws, []
+    draws, rows = study.many.draws, []
     for C in (C for C in (study.largest_C, 1e18, 1e21, CHINCHILLA_C) if study.largest_C <= C):
         N, D, seen = draws.N_opt(C), draws.D_opt(C), new_experiment(study.posterior, C, seed=SEED)
         for name, values, other, form in (
-            ("$N_{opt}$", N, seen.N, text.short),
-            ("$D_{opt}$", D, seen.D, text.short),
+            ("$N_{opt}$", N, seen.N, text.count),
+            ("$D_{opt}$", D, seen.D, text.count),
             ("$L$", draws.loss(N, D), None, text.significant),
         ):
+            found = estimate(study.many, values)
             rows.append(
                 {
                     "C (FLOP)": text.power(C) if name == "$N_{opt}$" else "",
                     "": name,
-                    "median": form(float(np.median(values))),
-                    **{f"{100 * level:g} %": text.interval(*text.central(values, level), form) for level in LEVELS},
-                    "experiment": text.ABSENT if other is None else text.interval(*text.central(other), form),
+                    "median": text.held(found, form),
+                    **{f"{100 * level:g} %": text.held_ends(found, form, level) for level in LEVELS},
+                    "experiment": text.ABSENT if other is None else text.held_ends(estimate(study.posterior, other)),
                 }
             )
     return text.table(rows, left=("",))

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from study.analysis.answers import tokens
 from study.analysis.stages import stages
 from study.analysis.study import IMPORTANCE, NUTS, TARGET_N, Study
 from study.analysis.variants import variants, without_each
@@ -67,7 +66,7 @@ def largest_khat(study: Study) -> str:
 
 def _apart(study: Study) -> float:
     """How far median and ends of ln D_opt differ between the two ways of drawing, in widths of the 95 % interval."""
-    answers = (summarise(draws) for draws in (tokens(study), study.fast.draws.D_opt_at(TARGET_N)))
+    answers = (summarise(draws) for draws in (study.posterior.draws.D_opt_at(TARGET_N), study.fast.draws.D_opt_at(TARGET_N)))
     slow, fast = (np.log([one.ci95[0], one.median, one.ci95[1]]) for one in answers)
     return float(np.abs(slow - fast).max() / (slow[2] - slow[0]))
 
@@ -97,6 +96,12 @@ def diagnostics(study: Study) -> "Markdown":
             "drawn by": "importance sampling",
             "draws": f"{len(fast.parameters):,}",
             **_gate(fast),
+        },
+        {
+            "posterior of": "the headline, for the printed answer",
+            "drawn by": "importance sampling" if study.many is not fitted.posterior else fitted.method,
+            "draws": f"{len(study.many.parameters):,}",
+            **_gate(study.many),
         },
     ]
     return text.table(rows, left=("drawn by",))

@@ -114,18 +114,16 @@ def tornado(study: Study) -> Figure:
 def table(study: Study) -> "Markdown":
     """Each variant's answer and exponent, and how it was drawn."""
     found = variants(study)
-    base = float(np.median(study.posterior.draws.D_opt_at(TARGET_N)))
-    head = Variant(
-        "**headline**", study.posterior.draws.D_opt_at(TARGET_N), np.asarray(study.posterior.draws.a), study.headline.method
-    )
+    base, method = answers.middle_tokens(study), IMPORTANCE if study.many is not study.posterior else study.headline.method
+    head = Variant("**headline**", answers.tokens(study), np.asarray(study.many.draws.a), method)
     return text.table(
         [
             {
                 "choice": variant.name,
-                "$D_{opt}$ (tokens)": text.count(float(np.median(variant.tokens))),
-                "95 %": text.interval(*text.central(variant.tokens), text.count),
+                "$D_{opt}$ (tokens)": text.short(float(np.median(variant.tokens))),
+                "95 %": text.interval(*text.central(variant.tokens), text.short),
                 "× headline": text.significant(float(np.median(variant.tokens)) / base, 2),
-                "a, 95 %": text.interval(*text.central(variant.a)),
+                "a, 95 %": text.interval(*text.central(variant.a), text.two),
                 "by": SHORT[variant.method],
             }
             for variant in (head, *found)

@@ -9,9 +9,8 @@ from study.analysis import answers
 from study.analysis.study import CHINCHILLA_C, TARGET_N, USUAL_BYTES, Study
 from study.articles.shared import laws, style, text, words
 from study.inference.answers import SIZES
+from study.inference.digits import Estimate, estimate
 from study.inference.intervals import LEVELS
-from study.inference.parameters import Array
-from study.inference.posterior import ends_error
 from study.laws.published import RULE
 
 if TYPE_CHECKING:
@@ -28,32 +27,36 @@ def size() -> str:
 
 def tokens(study: Study) -> str:
     """D_opt at the target, the median."""
-    return text.median(answers.tokens(study), text.count)
+    return text.held(answers.asked(study))
 
 
 def tokens_95(study: Study) -> str:
     """Its central 95 % interval."""
-    return text.ends(answers.tokens(study), text.count)
+    return text.held_ends(answers.asked(study))
 
 
 def tokens_80(study: Study) -> str:
     """Its 80 % interval."""
-    return text.ends(answers.tokens(study), text.count, 0.8)
+    return text.held_ends(answers.asked(study), level=0.8)
 
 
 def tokens_50(study: Study) -> str:
     """Its 50 % interval."""
-    return text.ends(answers.tokens(study), text.count, 0.5)
+    return text.held_ends(answers.asked(study), level=0.5)
 
 
 def ratio(study: Study) -> str:
     """Tokens a parameter, the median."""
-    return text.median(answers.tokens(study) / TARGET_N)
+    return text.held(_ratio(study), text.significant)
 
 
 def ratio_95(study: Study) -> str:
     """Its interval."""
-    return text.ends(answers.tokens(study) / TARGET_N)
+    return text.held_ends(_ratio(study), text.significant)
+
+
+def _ratio(study: Study) -> Estimate:
+    return answers.asked(study).times(1 / TARGET_N)
 
 
 def rule_lies(study: Study) -> words.Side:
@@ -63,12 +66,12 @@ def rule_lies(study: Study) -> words.Side:
 
 def bytes_of_text(study: Study) -> str:
     """The answer in bytes of this corpus."""
-    return text.median(answers.tokens(study) * study.bytes_per_token, text.count)
+    return text.held(answers.asked(study).times(study.bytes_per_token))
 
 
 def bytes_95(study: Study) -> str:
     """Its interval."""
-    return text.ends(answers.tokens(study) * study.bytes_per_token, text.count)
+    return text.held_ends(answers.asked(study).times(study.bytes_per_token))
 
 
 def rule_in_bytes() -> str:
@@ -78,7 +81,7 @@ def rule_in_bytes() -> str:
 
 def bytes_a_parameter_95(study: Study) -> str:
     """The interval of the answer in bytes a parameter."""
-    return text.ends(answers.tokens(study) / TARGET_N * study.bytes_per_token)
+    return text.held_ends(_ratio(study).times(study.bytes_per_token), text.significant)
 
 
 def rule_in_bytes_lies(study: Study) -> words.Side:
@@ -88,12 +91,12 @@ def rule_in_bytes_lies(study: Study) -> words.Side:
 
 def compute(study: Study) -> str:
     """FLOP of the answer, 6 N D."""
-    return text.power(answers.target_compute(study))
+    return text.held(answers.asked(study).times(6 * TARGET_N), text.power)
 
 
 def times_beyond_C(study: Study) -> str:
     """How many times the largest fitted compute that is."""
-    return text.two(answers.target_compute(study) / study.largest_C)
+    return text.held(answers.asked(study).times(6 * TARGET_N / study.largest_C), text.significant)
 
 
 def times_beyond_N(study: Study) -> str:
@@ -108,17 +111,17 @@ def decades_beyond(study: Study) -> str:
 
 def monte_carlo_error(study: Study) -> str:
     """Monte Carlo error of the ends of the 95 % interval."""
-    return text.percent(ends_error(study.posterior, answers.tokens(study)))
+    return text.percent(max(answers.asked(study).interval_errors[0.95]))
 
 
 def a(study: Study) -> str:
     """The exponent of N_opt, the median."""
-    return text.median(study.posterior.draws.a)
+    return text.held(answers.exponent(study), text.significant)
 
 
 def a_95(study: Study) -> str:
     """Its interval."""
-    return text.ends(study.posterior.draws.a)
+    return text.held_ends(answers.exponent(study), text.significant)
 
 
 def experiment_sizes() -> str:
@@ -128,7 +131,7 @@ def experiment_sizes() -> str:
 
 def experiment_95(study: Study) -> str:
     """Where it would measure the optimum."""
-    return text.ends(answers.measured(study).D, text.count)
+    return text.held_ends(estimate(study.posterior, answers.measured(study).D))
 
 
 def experiment_fails(study: Study) -> str:
@@ -138,7 +141,7 @@ def experiment_fails(study: Study) -> str:
 
 def at_chinchilla(study: Study) -> str:
     """N_opt at Chinchilla's budget."""
-    return f"{text.median(answers.at_chinchilla(study), text.count)} {text.ends(answers.at_chinchilla(study), text.count)}"
+    return f"{text.held(answers.at_chinchilla(study))} {text.held_ends(answers.at_chinchilla(study))}"
 
 
 def chinchilla_trained() -> str:
@@ -238,20 +241,16 @@ def table(study: Study) -> "Markdown":
         study.largest_N,
         *(size for size in ASKED if size > study.largest_N),
     ):
-        draws = study.posterior.draws.D_opt_at(N)
-        for kind, values in (("law", draws), ("experiment", answers.measured(study, N).D)):
+        measured = estimate(study.posterior, answers.measured(study, N).D)
+        for kind, found in (("law", answers.asked(study, N)), ("experiment", measured)):
             first = kind == "law"
             rows.append(
                 {
                     "N": text.count(N) if first else "",
                     "": kind,
-                    "$D_{opt}$ (tokens)": text.count(float(np.median(values))),
-                    **_levels(values),
-                    "D/N": text.significant(float(np.median(values)) / N),
+                    "$D_{opt}$ (tokens)": text.held(found),
+                    **{f"{100 * level:g} %": text.held_ends(found, level=level) for level in LEVELS},
+                    "D/N": text.held(found.times(1 / N), text.significant),
                 }
             )
     return text.table(rows, left=("",))
-
-
-def _levels(draws: Array) -> dict[str, str]:
-    return {f"{100 * level:g} %": text.interval(*text.central(draws, level), text.short) for level in LEVELS}

@@ -10,6 +10,7 @@ from study.analysis.study import TARGET_N, Study
 from study.analysis.variants import CONSTANT, NON_EMBEDDING, TOTAL, variant
 from study.articles.shared import style, text, words
 from study.grids.design import language_config
+from study.inference.digits import Estimate
 from study.inference.parameters import Array
 from study.inference.posterior import KHAT
 from study.laws.published import published_law
@@ -92,21 +93,25 @@ def compared_forms(study: Study) -> str:
 
 def mixed(study: Study) -> str:
     """The answer over the forms, equally weighted."""
-    return f"{text.median(forms.equal(study), text.count)} {text.ends(forms.equal(study), text.count)}"
+    return _held(forms.equal(study))
 
 
-def _middles(study: Study) -> list[float]:
-    return [float(np.median(forms.tokens(study, law))) for law in forms.laws(study)]
+def _held(found: Estimate) -> str:
+    return f"{text.held(found)} {text.held_ends(found)}"
+
+
+def _middles(study: Study) -> list[Estimate]:
+    return sorted((forms.asked(study, law) for law in forms.laws(study)), key=lambda found: found.median)
 
 
 def lowest_form(study: Study) -> str:
     """The least median of a form."""
-    return text.count(min(_middles(study)))
+    return text.held(_middles(study)[0])
 
 
 def highest_form(study: Study) -> str:
     """The largest."""
-    return text.count(max(_middles(study)))
+    return text.held(_middles(study)[-1])
 
 
 def _ranked(study: Study) -> list[str]:
@@ -121,10 +126,7 @@ def best_form(study: Study) -> str:
 
 def best_answer(study: Study) -> str:
     """What it answers."""
-    if not _ranked(study):
-        return text.ABSENT
-    tokens = forms.tokens(study, _ranked(study)[0])
-    return f"{text.median(tokens, text.count)} {text.ends(tokens, text.count)}"
+    return _held(forms.asked(study, _ranked(study)[0])) if _ranked(study) else text.ABSENT
 
 
 def second_form(study: Study) -> str:
@@ -167,12 +169,12 @@ def _estimates(study: Study) -> list[float]:
 
 def lowest_estimate(study: Study) -> str:
     """The least answer of another estimator of the law."""
-    return text.count(min(_estimates(study)))
+    return text.short(min(_estimates(study)))
 
 
 def highest_estimate(study: Study) -> str:
     """The largest."""
-    return text.count(max(_estimates(study)))
+    return text.short(max(_estimates(study)))
 
 
 def estimates_lie(study: Study) -> str:
@@ -211,7 +213,7 @@ def _exponent(study: Study, name: str) -> Array:
 
 
 def _shown(draws: Array) -> str:
-    return f"{text.median(draws)} {text.ends(draws)}"
+    return f"{text.median(draws, text.two)} {text.ends(draws, text.two)}"
 
 
 def _holds(key: str, draws: Array) -> str:
@@ -255,12 +257,12 @@ def _by_count(study: Study) -> list[float]:
 
 def lowest_count(study: Study) -> str:
     """The least answer over three ways of counting N."""
-    return text.count(min(_by_count(study)))
+    return text.short(min(_by_count(study)))
 
 
 def highest_count(study: Study) -> str:
     """The largest."""
-    return text.count(max(_by_count(study)))
+    return text.short(max(_by_count(study)))
 
 
 def count_factor(study: Study) -> str:

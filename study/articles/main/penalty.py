@@ -56,9 +56,9 @@ def decisions(study: Study) -> "Markdown":
         rows.append(
             {
                 "compute": f"{name}, {text.power(C)} FLOP",
-                "median N_opt": text.count(float(np.median(draws.N_opt(C)))),
-                "N of least expected loss": text.count(best.N),
-                "its tokens": text.count(best.D),
+                "median N_opt": text.short(float(np.median(draws.N_opt(C)))),
+                "N of least expected loss": text.short(best.N),
+                "its tokens": text.short(best.D),
                 f"{RULE:g} tokens a parameter lose (nats/token)": text.two(float(np.median(lost))),
                 "95 %": text.interval(*text.central(lost), text.two),
             }

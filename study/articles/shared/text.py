@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from study.inference import intervals
+from study.inference.digits import Estimate, holding, rounded
 
 if TYPE_CHECKING:
     from IPython.display import Markdown
@@ -93,6 +94,22 @@ def median(draws: Any, form: Callable[[float], str] = significant) -> str:
 def ends(draws: Any, form: Callable[[float], str] = significant, level: float = 0.95) -> str:
     """[low, high] of the central interval of draws."""
     return interval(*central(draws, level), form)
+
+
+def held(found: Estimate, form: Callable[[float, int], str] = count) -> str:
+    """The median, to the digits that its Monte Carlo error supports."""
+    return _to(found.median, found.median_error, form)
+
+
+def held_ends(found: Estimate, form: Callable[[float, int], str] = count, level: float = 0.95) -> str:
+    """[low, high] of a central interval, each to the digits that hold."""
+    (low, high), errors = found.intervals[level], found.interval_errors[level]
+    return f"[{_to(low, errors[0], form)},{NBSP}{_to(high, errors[1], form)}]"
+
+
+def _to(value: float, error: float, form: Callable[[float, int], str]) -> str:
+    digits = holding(value, error)
+    return form(rounded(value, digits), digits)
 
 
 def decades(draws: Any) -> float:
