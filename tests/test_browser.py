@@ -7,10 +7,11 @@ import base64
 import io
 import json
 import math
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,7 @@ from selenium.webdriver import Chrome, ChromeOptions, ChromeService, Keys
 from selenium.webdriver.common.by import By
 
 from study.analysis.study import Study
-from study.articles.shared import text
-from study.inference.answers import summarise
-from study.inference.digits import estimate
+from study.inference.digits import estimate, holding, unit
 from study.inference.parameters import Array
 from tests.conftest import Rendered
 
@@ -156,19 +155,34 @@ def enter(browser: Chrome, value: str) -> None:
 
 
 def test_the_interactive_answer_is_that_of_the_page_s_posterior(at_desk: Chrome, refitted: Study) -> None:
-    law = refitted.posterior.draws
+    """To one in the last digit: the page carries a tenth of the draws."""
+    law = refitted.many.draws
 
-    def row(draws: Array, form: Callable[[float], str]) -> list[str]:
-        found = summarise(draws)
-        return [form(found.median), *(text.interval(*found.intervals[level], form) for level in (0.95, 0.8, 0.5))]
+    def same(shown: list[str], draws: Array) -> bool:
+        found = estimate(refitted.many, draws)
+        pairs = [(found.median, found.median_error)]
+        pairs += [pair for level in (0.95, 0.8, 0.5)
+                  for pair in zip(found.intervals[level], found.interval_errors[level], strict=True)]
+        read = [number(one) for cell in shown for one in cell.strip("[]").split(",\N{NO-BREAK SPACE}")]
+        return len(read) == len(pairs) and all(abs(one - value) <= 1.6 * unit(value, holding(value, error))
+                                               for one, (value, error) in zip(read, pairs, strict=True))
 
     enter(at_desk, "3e8")
     shown, D = answers(at_desk), law.D_opt_at(3e8)
-    assert shown["tokens D"] == row(D, text.count) and shown["tokens a parameter"] == row(D / 3e8, text.significant)
+    assert same(shown["tokens D"], D) and same(shown["tokens a parameter"], D / 3e8)
+    assert not same(shown["tokens D"], 3 * D)
     choose(at_desk, "answer-mode", "C")
     enter(at_desk, "2e20")
     shown = answers(at_desk)
-    assert shown["tokens D"] == row(law.D_opt(2e20), text.count) and shown["parameters N"] == row(law.N_opt(2e20), text.count)
+    assert same(shown["tokens D"], law.D_opt(2e20)) and same(shown["parameters N"], law.N_opt(2e20))
+
+
+def number(shown: str) -> float:
+    """What a number of the page is: 1.2 B, 5 × 10¹⁹."""
+    if power := re.fullmatch(r"(?:([\d.]+)\s×\s)?10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)", shown):
+        return float(power[1] or 1) * 10.0 ** int(power[2].translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")))
+    value, _, name = shown.replace(",", "").partition("\N{NO-BREAK SPACE}")
+    return float(value) * {"": 1.0, "k": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}[name]
 
 
 def test_the_page_s_posterior_and_study_fit_agree_within_their_monte_carlo_errors(changed: Rendered, refitted: Study,

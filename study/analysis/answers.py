@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from study.analysis.study import CHINCHILLA_C, SEED, TARGET_N, Study, once
+from study.analysis.study import CHINCHILLA_C, MANY_DRAWS, SEED, TARGET_N, Study, once
 from study.counts import N_CONVENTIONS, config_counts, config_flops_per_token
 from study.inference.answers import NewExperiment, exact_cost_optimum, new_experiment_at
 from study.inference.digits import Estimate, estimate
@@ -52,11 +52,11 @@ def measured(study: Study, N: float = TARGET_N) -> NewExperiment:
 
 @once
 def posteriors(study: Study) -> dict[str, Posterior]:
-    """The headline's posterior, then that of the same model under the other conventions for N, by importance sampling."""
-    out = {HEADLINE.n_convention: study.posterior}
+    """The headline's posterior, then that of the same model under the other conventions for N; by many draws."""
+    out = {HEADLINE.n_convention: study.many}
     for name in N_CONVENTIONS:
         if name not in out:
-            out[name] = study.refit(study.fit, replace(HEADLINE, n_convention=name))
+            out[name] = study.refit(study.fit, replace(HEADLINE, n_convention=name), draws=MANY_DRAWS)
     return out
 
 

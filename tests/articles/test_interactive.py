@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from dataclasses import astuple
 from importlib.resources import files
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from study.analysis.answers import posteriors
 from study.analysis.study import CHINCHILLA_C, TARGET_N, Study
 from study.articles.main import interactive
+from study.inference.answers import summarise
 from study.inference.spec import HEADLINE
 from study.laws.hoffmann import LossSurface
 from study.laws.published import published_law
@@ -37,15 +39,19 @@ def test_the_block_is_raw_html_with_its_data(quick: Study, embedded: dict[str, A
     assert json.loads(re.search(r'id="answer-data">(.*?)</script>', printed, re.S)[1]) == embedded  # type: ignore[index]
 
 
-def test_every_draw_of_every_convention_is_embedded(quick: Study, embedded: dict[str, Any]) -> None:
+def test_draws_of_every_convention_are_embedded(quick: Study, embedded: dict[str, Any]) -> None:
     first, *others = embedded["conventions"]
     assert first["key"] == HEADLINE.n_convention and {one["key"] for one in others} == {"non_embedding", "total"}
     for one in (first, *others):
-        exact, found = posteriors(quick)[one["key"]].draws, surface(one)
-        assert one["size"] == len(exact.alpha)
+        posterior, found = posteriors(quick)[one["key"]], surface(one)
+        exact = LossSurface(*(np.asarray(x)[interactive.spread(posterior)] for x in astuple(posterior.draws)))
+        assert one["size"] == len(exact.alpha) == interactive.SHOWN < len(posterior.parameters)
+        assert one["effective"] == interactive.effective(posterior) > 1000
         np.testing.assert_allclose(found.D_opt_at(TARGET_N), exact.D_opt_at(TARGET_N), rtol=1e-4)
         np.testing.assert_allclose(found.N_opt(CHINCHILLA_C), exact.N_opt(CHINCHILLA_C), rtol=1e-4)
         np.testing.assert_allclose(found.loss(1e9, 2e10), exact.loss(1e9, 2e10), rtol=1e-5)
+        all_of, shown = (summarise(np.asarray(law.D_opt_at(TARGET_N))) for law in (posterior.draws, found))
+        assert [shown.median, *shown.ci95] == pytest.approx([all_of.median, *all_of.ci95], rel=0.1)
     answers = {key: np.median(posterior.draws.D_opt_at(TARGET_N)) for key, posterior in posteriors(quick).items()}
     assert len(set(answers.values())) == len(answers)
 

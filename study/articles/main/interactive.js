@@ -47,9 +47,20 @@
     const at = (sorted.length - 1) * q, i = Math.floor(at), rest = at - i;
     return sorted[i] + (i + 1 < sorted.length ? rest * (sorted[i + 1] - sorted[i]) : 0);
   };
-  const summary = (values) => {
-    const s = Float64Array.from(values).sort();
-    return [0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975].map((q) => quantile(s, q));
+  const QUANTILES = [0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975];
+  const summary = (values) => { // quantiles, and the relative Monte Carlo error of each
+    const s = Float64Array.from(values).sort(), at = QUANTILES.map((q) => quantile(s, q));
+    const error = QUANTILES.map((q) => {
+      const half = Math.sqrt((q * (1 - q)) / d.effective);
+      return Math.log(quantile(s, Math.min(1, q + half)) / quantile(s, Math.max(0, q - half))) / 2;
+    });
+    return { at, error };
+  };
+  const times = (found, factor) => ({ ...found, at: found.at.map((x) => x * factor) });
+  const held = (found, k, form) => { // to the digits that hold (digits.py)
+    const x = found.at[k], holds = (digits) => x * found.error[k] <= 0.5 * 10 ** (Math.floor(Math.log10(x)) - digits + 1);
+    const digits = [3, 2].find(holds) ?? 1;
+    return form(Number(x.toPrecision(digits)), digits);
   };
   const optimum = (lnG, a) => { // [ln N, ln D] of a law N_opt = G (C/6)^a at what was asked
     if (mode === "N") {
@@ -76,7 +87,7 @@
   const table = (caption, head, rows) =>
     `<div class="table-scroll" tabindex="0" role="region" aria-label="${caption}"><${tag}><thead><tr>${head.map((h) => `<th scope="col">${h}</th>`).join("")}</tr></thead><tbody>${rows.join("")}</tbody></${tag}></div>`;
   const row = (name, q, form) =>
-    `<tr><th scope="row">${name}</th><td>${form(q[3])}</td>${[[0, 6], [1, 5], [2, 4]].map(([i, j]) => `<td>[${form(q[i])},${NBSP}${form(q[j])}]</td>`).join("")}</tr>`;
+    `<tr><th scope="row">${name}</th><td>${held(q, 3, form)}</td>${[[0, 6], [1, 5], [2, 4]].map(([i, j]) => `<td>[${held(q, i, form)},${NBSP}${held(q, j, form)}]</td>`).join("")}</tr>`;
   const strip = (q) => { // the interval of tokens as a picture
     const lo = Math.floor(Math.log10(q[0])) - 1, hi = Math.ceil(Math.log10(q[6])) + 1;
     const x = (v) => 20 + (560 * (Math.log10(v) - lo)) / (hi - lo), every = Math.ceil((hi - lo) / 10);
@@ -101,14 +112,14 @@
   };
   const show = () => {
     const rows = solve(), D = summary(rows.D), C = summary(rows.C);
-    const body = [row("tokens D", D, count), row("bytes of text", D.map((x) => x * data.bytesPerToken), count),
+    const body = [row("tokens D", D, count), row("bytes of text", times(D, data.bytesPerToken), count),
       row("tokens a parameter", summary(rows.ratio), significant)];
     body.push(mode === "N" ? row("compute C (FLOP)", C, power) : row("parameters N", summary(rows.N), count));
     body.push(row("loss (nats/token)", summary(rows.loss), significant));
-    out.innerHTML = strip(D) + table("This study's answer", ["", "median", ...["95", "80", "50"].map((level) => level + NBSP + "%")], body) +
-      warning(C[3] / d.largestC) + `<h3>The published laws there</h3>` +
+    out.innerHTML = strip(D.at) + table("This study's answer", ["", "median", ...["95", "80", "50"].map((level) => level + NBSP + "%")], body) +
+      warning(C.at[3] / d.largestC) + `<h3>The published laws there</h3>` +
       table("The published laws", ["law", ...(mode === "N" ? [] : ["N"]), "tokens D", "tokens a parameter", "its N counts"], data.laws.map(law)) +
-      `<p class="said">From ${d.size} posterior draws. Published laws are for other text and other tokens.</p>`;
+      `<p class="said">From ${d.size} posterior draws, to the digits that hold. Published laws are for other text and other tokens.</p>`;
     box.value = value.toPrecision(3);
   };
   const toSlider = () => {

@@ -6,9 +6,11 @@ from importlib.resources import files
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from study.analysis.answers import posteriors
 from study.analysis.study import CHINCHILLA_C, TARGET_N, Study
+from study.inference.posterior import ImportanceDiagnostics, Posterior
 from study.laws.hoffmann import FLOPS_PER_PARAMETER_TOKEN
 from study.laws.published import published_law
 
@@ -17,11 +19,12 @@ CONVENTIONS = {  # what N counts, for a reader
     "non_embedding": "neither embedding nor unembedding",
     "total": "everything",
 }
+SHOWN = 4000  # draws that the page carries
 LAWS = ("kaplan", "hoffmann-1", "hoffmann", "besiroglu", "datablations", "porian-5", "deepseek")
 
 
 def payload(study: Study) -> dict[str, Any]:
-    """What the page embeds: every draw of E, ln A, ln B, alpha, beta (float32, in that order, base64), and the published laws.
+    """What the page embeds: draws of E, ln A, ln B, alpha, beta (float32, in that order, base64), and the published laws.
 
     A law is N_opt = G (C/6)^a, so that D_opt = (C/6)^(1 - a) / G, whatever surface it comes from.
     """
@@ -29,11 +32,13 @@ def payload(study: Study) -> dict[str, Any]:
     for name, posterior in posteriors(study).items():
         s = posterior.draws
         columns = np.stack([np.broadcast_to(x, np.shape(s.alpha)) for x in (s.E, np.log(s.A), np.log(s.B), s.alpha, s.beta)])
+        columns = columns[:, spread(posterior)]
         conventions.append(
             {
                 "key": name,
                 "label": CONVENTIONS[name],
                 "size": columns.shape[1],
+                "effective": effective(posterior),
                 "draws": base64.b64encode(columns.astype("<f4").tobytes()).decode(),
                 "largestC": float(posterior.rows.C.max()),
             }
@@ -54,6 +59,19 @@ def payload(study: Study) -> dict[str, Any]:
         "bytesPerToken": study.bytes_per_token,
         "start": {"N": TARGET_N, "C": CHINCHILLA_C},
     }
+
+
+def spread(posterior: Posterior) -> NDArray[np.intp]:
+    """Indices of at most `SHOWN` draws, evenly spread over the ranks of D_opt at the target: its quantiles stay what they are."""
+    order = np.argsort(posterior.draws.D_opt_at(TARGET_N))
+    every = -(-len(order) // SHOWN)
+    return order[every // 2::every]
+
+
+def effective(posterior: Posterior) -> float:
+    """Effective number of draws behind the page's digits."""
+    found = posterior.diagnostics
+    return found.effective if isinstance(found, ImportanceDiagnostics) else min(found.ess_bulk, found.ess_tail)
 
 
 def html(study: Study) -> None:
