@@ -6,22 +6,30 @@ import numpy as np
 import pandas as pd
 
 from study.analysis.exponents import spread_by_depth
+from study.inference.parameters import Array
 from study.laws.law import LawError
+
+MILD = 0.03  # Kaplan et al.: two shapes whose aspect ratios differ by 21 have losses within 3 %
+DRAWS = 4000
 
 
 @dataclass(frozen=True)
 class ShapeEffect:
-    """Loss by one feature of the shape, at nearly one N and one D."""
+    """Loss by one feature of the shape, at nearly one N and one D; draws (S,) over the noise of seeds."""
 
-    feature: str
-    points: pd.DataFrame  # the feature, aspect (width / layers), N, increase: loss over the best, less one
-    span: float  # the largest aspect ratio (or value of the feature) over the smallest
-    worst: float  # the largest increase
-    within_three_percent: float  # span of the values whose increase is at most 3 %
+    feature: str  # "aspect" (width / layers) or "heads"
+    points: pd.DataFrame  # the feature, N_non_embedding, runs, increase: mean loss over the lowest mean, less one
+    error: float  # s.e. of a mean of one run, relative; nan without two seeds of a shape
+    span: float  # the largest value of the feature over the smallest
+    worst: Array  # the largest increase
+    within: Array  # span of the values whose increase is at most `MILD`
 
 
-def shape_effect(frame: pd.DataFrame, feature: str, slope: float = 0.0) -> ShapeEffect:
-    """Mean loss by the feature, the difference in N taken out by L ~ N^-slope (Kaplan et al.: "compensated for by L(N)").
+def shape_effect(frame: pd.DataFrame, feature: str, slope: float = 0.0, *, seed: int = 0) -> ShapeEffect:
+    """Mean ln L by the feature, the difference in N taken out by L ~ N^-slope (Kaplan et al.: "compensated for by L(N)").
+
+    The means are drawn about those measured with the variance between seeds pooled over the shapes, itself drawn: nu s^2 over a
+    chi-square of nu degrees of freedom. Without two seeds of a shape there is one draw, the means as they are.
 
     Raises:
         LawError: fewer than three values of the feature.
@@ -31,13 +39,22 @@ def shape_effect(frame: pd.DataFrame, feature: str, slope: float = 0.0) -> Shape
         raise LawError(f"the effect of {feature} needs three values, not {rows[feature].nunique()}")
     N = rows["N_non_embedding"].to_numpy(dtype=float)
     level = np.log(rows["loss"].to_numpy(dtype=float)) + slope * np.log(N / np.exp(np.log(N).mean()))
-    means = rows.assign(level=level).groupby(feature, as_index=False)[["level", "aspect", "N_non_embedding"]].mean()
-    increase = np.exp(means["level"].to_numpy() - float(means["level"].min())) - 1
-    points = means.assign(increase=increase)
-    good = points.loc[increase <= 0.03, feature].to_numpy(dtype=float)
-    values = points[feature].to_numpy(dtype=float)
-    return ShapeEffect(feature, points, float(values.max() / values.min()), float(increase.max()),
-                       float(good.max() / good.min()))
+    grouped = rows.assign(level=level).groupby(feature)
+    means = grouped.agg(level=("level", "mean"), runs=("level", "size"), N_non_embedding=("N_non_embedding", "mean")).reset_index()
+    freedom = len(rows) - len(means)
+    squares = float(((level - grouped["level"].transform("mean")) ** 2).sum())
+    middle = means["level"].to_numpy()
+    drawn = middle[None]
+    if freedom:
+        rng = np.random.default_rng(seed)
+        sd = np.sqrt(squares / rng.chisquare(freedom, DRAWS))[:, None]
+        drawn = middle + sd / np.sqrt(means["runs"].to_numpy()) * rng.standard_normal((DRAWS, len(means)))
+    increase = np.exp(drawn - drawn.min(axis=1, keepdims=True)) - 1
+    values = means[feature].to_numpy(dtype=float)
+    good = np.where(increase <= MILD, values, np.nan)
+    return ShapeEffect(feature, means.assign(increase=np.exp(middle - middle.min()) - 1),
+                       float(np.sqrt(squares / freedom)) if freedom else float("nan"), float(values.max() / values.min()),
+                       increase.max(axis=1), np.nanmax(good, axis=1) / np.nanmin(good, axis=1))
 
 
 def counts(frame: pd.DataFrame) -> dict[str, float]:

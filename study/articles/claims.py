@@ -43,7 +43,7 @@ CLAIMS = (
     Claim("figure-2", "slides", "larger models reach a loss with fewer tokens", ("kaplan",)),
     Claim("figure-3", "slides", "a growing budget goes mostly into size", ("kaplan",)),
     Claim("figure-4", "slides", "early-stopped L(N, D) follows one equation", ("kaplan",)),
-    Claim("figure-5", "slides", "shape matters mildly at a fixed size", ("kaplan",)),
+    Claim("figure-5", "slides", "aspect ratio matters mildly at a fixed size", ("kaplan",)),
     Claim("figure-6", "slides", "without the embedding, depths fall on one trend", ("kaplan",)),
     Claim("figure-8", "slides", "transfer depends on the training loss, not its phase", ("kaplan",)),
     Claim("figure-9", "slides", "the extent of overfitting collapses onto one ratio", ("kaplan",)),

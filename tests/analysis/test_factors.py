@@ -100,11 +100,25 @@ def test_a_shape_s_effect_is_read_at_equal_size() -> None:
     frame = pd.DataFrame({"layers": layers, "width": 400 // layers, "heads": 4, "N_non_embedding": 2e5 * (1 + 0.05 * layers)})
     effect = np.array([0.06, 0.01, 0.0, 0.02, 0.05])
     frame["loss"] = 2.5 * (1 + effect) * (frame["N_non_embedding"] / 2e5) ** -0.08
-    found = shapes.shape_effect(frame, "layers", slope=0.08)
-    np.testing.assert_allclose(found.points["increase"], effect, atol=1e-6)
-    assert found.worst == pytest.approx(0.06) and found.within_three_percent == pytest.approx(4)
+    found = shapes.shape_effect(frame, "aspect", slope=0.08)
+    np.testing.assert_allclose(found.points["increase"], effect[::-1], atol=1e-6)
+    assert found.worst == pytest.approx([0.06]) and found.within == pytest.approx([100 / 6.25]) and np.isnan(found.error)
     with pytest.raises(LawError, match="three values"):
         shapes.shape_effect(frame, "heads")
+
+
+def test_the_noise_of_seeds_widens_a_shape_s_effect() -> None:
+    """Two seeds of each shape, 1 % on either side of its mean: the draws spread by that over the root of two."""
+    layers = np.repeat([1, 2, 4, 8], 2)
+    frame = pd.DataFrame({"layers": layers, "width": 64, "heads": 1, "N_non_embedding": 2e5,
+                          "loss": np.exp(0.01 * np.tile([-1.0, 1.0], 4) + np.where(layers == 8, 0.2, 0.0))})
+    found = shapes.shape_effect(frame, "aspect")
+    assert found.error == pytest.approx(0.01 * 2**0.5) and found.span == 8
+    assert np.median(np.log1p(found.worst)) == pytest.approx(0.2 + 0.01, abs=0.004), "over the best of three, which is lucky"
+    assert np.std(np.log1p(found.worst)) == pytest.approx(0.016, abs=0.005)
+    assert set(found.within) <= {1.0, 2.0, 4.0} and np.mean(found.within == 4.0) > 0.5
+    same = shapes.shape_effect(frame.iloc[::2], "aspect")
+    assert len(same.worst) == 1 and np.isnan(same.error)
 
 
 def test_counts_without_the_embedding_predict_better_where_that_is_so() -> None:
