@@ -52,6 +52,14 @@ def test_every_verdict_is_a_word_with_the_number_it_rests_on(quick: data.Kaplan)
     assert verdicts.total() and verdicts.tally(quick, "reproduced")
 
 
+def test_claims_that_wait_are_counted_where_there_are_any(quick: data.Kaplan, monkeypatch: pytest.MonkeyPatch) -> None:
+    some = verdicts.verdicts(quick)
+    done, waits = (replace(some[0], word=word) for word in ("reproduced", "not run yet"))
+    for found, said in (((done, done), ""), ((done, waits), "; one wait for runs that are not recorded")):
+        monkeypatch.setattr(verdicts, "verdicts", lambda study, found=found: found)
+        assert verdicts.waiting(quick) == said
+
+
 @dataclass(frozen=True)
 class PageCell:
     """A cell of the page, whichever chapter holds it."""

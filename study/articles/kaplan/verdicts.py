@@ -102,6 +102,11 @@ def tally(study: Kaplan, word: str) -> str:
     return none_or(sum(found.word == word for found in verdicts(study)))
 
 
+def waiting(study: Kaplan) -> str:
+    """How many wait for runs, where any do."""
+    return "" if tally(study, "not run yet") == "none" else f"; {tally(study, 'not run yet')} wait for runs that are not recorded"
+
+
 def total() -> str:
     """How many claims the article answers, as a word or a number."""
     return number_word(len(claims_of("kaplan")))
