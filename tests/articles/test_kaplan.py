@@ -56,7 +56,7 @@ def test_claims_that_wait_are_counted_where_there_are_any(quick: data.Kaplan, mo
     some = verdicts.verdicts(quick)
     done, waits = (replace(some[0], word=word) for word in ("reproduced", "not run yet"))
     for found, said in (((done, done), ""), ((done, waits), "; one wait for runs that are not recorded")):
-        monkeypatch.setattr(verdicts, "verdicts", lambda study, found=found: found)
+        monkeypatch.setattr(verdicts, "verdicts", lambda _, found=found: found)
         assert verdicts.waiting(quick) == said
 
 
