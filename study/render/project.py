@@ -101,7 +101,8 @@ def clear(project: Project, document: Path, out: Path | None, suffixes: Sequence
 def _all(work: Work, articles: Sequence[Document]) -> dict[Path, dict[str, bytes]]:
     """The pages of each article by suffix; the first that fails stops the others before their next cell."""
     with ThreadPoolExecutor(KERNELS) as pool:
-        begun = {pool.submit(_render, work, article): article for article in articles}
+        longest_first = sorted(articles, key=lambda article: -article.computed)
+        begun = {pool.submit(_render, work, article): article for article in longest_first}
         try:
             return {begun[done].path: done.result() for done in as_completed(begun)}
         except BaseException:

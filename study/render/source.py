@@ -81,6 +81,12 @@ class Document:
     header_places: dict[str, Place]
     blocks: tuple[Text | Cell, ...]
 
+    @property
+    def computed(self) -> int:
+        """How many cells and inline values it has."""
+        lines = [line for block in self.blocks if isinstance(block, Text) for line in block.lines]
+        return sum(isinstance(block, Cell) for block in self.blocks) + sum(len(inline_values(line)) for line in lines)
+
 
 def read_document(path: Path, root: Path) -> Document:
     """Parse a .qmd and everything it includes.

@@ -62,6 +62,23 @@ def test_one_article_is_rendered_by_name_and_the_others_are_left(two: Path, name
     assert kept.read_text() == "from an earlier render"
 
 
+def test_the_article_with_most_to_compute_begins_first(two: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two cores are then busy to the end: the last to begin is the shortest."""
+    (two / "report" / "other.qmd").write_text(OTHER + "\n`{python} 1` and `{python} 2`.\n")
+    monkeypatch.setattr(rendering, "KERNELS", 1)
+    begun: list[str] = []
+    render(two, ("html",), progress=lambda article, *_: begun.append(article))
+    assert list(dict.fromkeys(begun)) == ["other"], "the main article has no cell, so no kernel"
+    (two / "report" / "index.qmd").write_text(HEADER + BODY + "".join(f"\n`{{python}} {k}`\n" for k in range(3)))
+    begun.clear()
+    render(two, ("html",), progress=lambda article, *_: begun.append(article))
+    assert list(dict.fromkeys(begun)) == ["index", "other"]
+    (two / "report" / "other.qmd").write_text(OTHER + "".join(f"\n`{{python}} {k}`\n" for k in range(4)))
+    begun.clear()
+    render(two, ("html",), progress=lambda article, *_: begun.append(article))
+    assert list(dict.fromkeys(begun)) == ["other", "index"]
+
+
 def test_an_article_that_does_not_exist_is_refused_by_name(two: Path) -> None:
     with pytest.raises(StudyError, match=r"^no article none: there are index, other$"):
         render(two, articles=["none"])
