@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from study.analysis.exponents import spread_by_depth
+from study.analysis.seeds import pooled
 from study.inference.parameters import Array
 from study.laws.law import LawError
 
@@ -18,7 +19,7 @@ class ShapeEffect:
     """Loss by one feature of the shape, at nearly one N and one D; draws (S,) over the noise of seeds."""
 
     feature: str  # "aspect" (width / layers) or "heads"
-    points: pd.DataFrame  # the feature, N_non_embedding, runs, increase: mean loss over the lowest mean, less one
+    points: pd.DataFrame  # the feature, N_non_embedding, count and sd of runs, increase: mean loss over the lowest, less one
     error: float  # s.e. of a mean of one run, relative; nan without two seeds of a shape
     span: float  # the largest value of the feature over the smallest
     worst: Array  # the largest increase
@@ -40,20 +41,20 @@ def shape_effect(frame: pd.DataFrame, feature: str, slope: float = 0.0, *, seed:
     N = rows["N_non_embedding"].to_numpy(dtype=float)
     level = np.log(rows["loss"].to_numpy(dtype=float)) + slope * np.log(N / np.exp(np.log(N).mean()))
     grouped = rows.assign(level=level).groupby(feature)
-    means = grouped.agg(level=("level", "mean"), runs=("level", "size"), N_non_embedding=("N_non_embedding", "mean")).reset_index()
-    freedom = len(rows) - len(means)
-    squares = float(((level - grouped["level"].transform("mean")) ** 2).sum())
+    means = grouped.agg(level=("level", "mean"), sd=("level", "std"), count=("level", "size"),
+                        N_non_embedding=("N_non_embedding", "mean")).reset_index()
+    error, freedom = pooled(means)
     middle = means["level"].to_numpy()
     drawn = middle[None]
     if freedom:
         rng = np.random.default_rng(seed)
-        sd = np.sqrt(squares / rng.chisquare(freedom, DRAWS))[:, None]
-        drawn = middle + sd / np.sqrt(means["runs"].to_numpy()) * rng.standard_normal((DRAWS, len(means)))
+        sd = error * np.sqrt(freedom / rng.chisquare(freedom, DRAWS))[:, None]
+        drawn = middle + sd / np.sqrt(means["count"].to_numpy()) * rng.standard_normal((DRAWS, len(means)))
     increase = np.exp(drawn - drawn.min(axis=1, keepdims=True)) - 1
     values = means[feature].to_numpy(dtype=float)
     good = np.where(increase <= MILD, values, np.nan)
     return ShapeEffect(feature, means.assign(increase=np.exp(middle - middle.min()) - 1),
-                       float(np.sqrt(squares / freedom)) if freedom else float("nan"), float(values.max() / values.min()),
+                       error, float(values.max() / values.min()),
                        increase.max(axis=1), np.nanmax(good, axis=1) / np.nanmin(good, axis=1))
 
 

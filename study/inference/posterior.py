@@ -45,9 +45,14 @@ class Diagnostics:
     divergences: int
 
     @property
+    def effective(self) -> float:
+        """The smaller ESS, of bulk and tails."""
+        return min(self.ess_bulk, self.ess_tail)
+
+    @property
     def converged(self) -> bool:
         """R-hat < 1.01, bulk and tail ESS > 400, no divergence."""
-        return self.rhat < RHAT and min(self.ess_bulk, self.ess_tail) > ESS and self.divergences == 0
+        return self.rhat < RHAT and self.effective > ESS and self.divergences == 0
 
 
 @dataclass(frozen=True)
@@ -134,7 +139,7 @@ def fit_posterior(table: pd.DataFrame, spec: ModelSpec = HEADLINE, *, seed: int,
     else:
         raise UnconvergedError(
             f"NUTS did not converge on {len(rows)} runs (R-hat {diagnostics.rhat:.3f}, smallest effective sample "
-            f"{min(diagnostics.ess_bulk, diagnostics.ess_tail):.0f}, divergences: {diagnostics.divergences}): "
+            f"{diagnostics.effective:.0f}, divergences: {diagnostics.divergences}): "
             "add runs, or fit a simpler model")
     joined = {name: value.reshape(-1, *value.shape[2:]) for name, value in sampled.items()}
     values = parameters(joined)

@@ -46,7 +46,7 @@ def test_draws_of_every_convention_are_embedded(quick: Study, embedded: dict[str
         posterior, found = posteriors(quick)[one["key"]], surface(one)
         exact = LossSurface(*(np.asarray(x)[interactive.spread(posterior)] for x in astuple(posterior.draws)))
         assert one["size"] == len(exact.alpha) == interactive.SHOWN < len(posterior.parameters)
-        assert one["effective"] == interactive.effective(posterior) > 1000
+        assert one["effective"] == posterior.diagnostics.effective > 1000
         np.testing.assert_allclose(found.D_opt_at(TARGET_N), exact.D_opt_at(TARGET_N), rtol=1e-4)
         np.testing.assert_allclose(found.N_opt(CHINCHILLA_C), exact.N_opt(CHINCHILLA_C), rtol=1e-4)
         np.testing.assert_allclose(found.loss(1e9, 2e10), exact.loss(1e9, 2e10), rtol=1e-5)

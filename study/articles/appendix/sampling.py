@@ -112,10 +112,9 @@ def _gate(posterior: Posterior) -> dict[str, str]:
     if isinstance(found, ImportanceDiagnostics):
         none = {"largest R-hat": text.ABSENT, "divergences": text.ABSENT}
         return {**none, "effective draws": f"{found.effective:,.0f}", "Pareto k-hat": f"{found.khat:.2f}"}
-    smallest = min(found.ess_bulk, found.ess_tail)
     return {
         "largest R-hat": f"{found.rhat:.4f}",
         "divergences": str(found.divergences),
-        "effective draws": f"{smallest:,.0f}",
+        "effective draws": f"{found.effective:,.0f}",
         "Pareto k-hat": text.ABSENT,
     }

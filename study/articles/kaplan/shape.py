@@ -42,7 +42,7 @@ def figure(study: Kaplan) -> Figure:
     canvas, axes = style.canvas(7.4, 3.0, 1, len(found), squeeze=False)
     for ax, one in zip(axes[0], found, strict=True):
         points = one.points.sort_values(one.feature)
-        error = 200 * one.error / np.sqrt(points["runs"])
+        error = 200 * one.error / np.sqrt(points["count"])
         ax.errorbar(points[one.feature], 100 * points["increase"], error, fmt="o-", color=style.POSTERIOR, ms=4, lw=1.2, capsize=2)
         ax.axhline(100 * MILD, color=style.KAPLAN, lw=0.8, ls="--")
         style.log_axis(ax, "x", style.plain)

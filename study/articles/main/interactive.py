@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from study.analysis.answers import posteriors
 from study.analysis.study import CHINCHILLA_C, TARGET_N, Study
-from study.inference.posterior import ImportanceDiagnostics, Posterior
+from study.inference.posterior import Posterior
 from study.laws.hoffmann import FLOPS_PER_PARAMETER_TOKEN
 from study.laws.published import published_law
 
@@ -38,7 +38,7 @@ def payload(study: Study) -> dict[str, Any]:
                 "key": name,
                 "label": CONVENTIONS[name],
                 "size": columns.shape[1],
-                "effective": effective(posterior),
+                "effective": posterior.diagnostics.effective,
                 "draws": base64.b64encode(columns.astype("<f4").tobytes()).decode(),
                 "largestC": float(posterior.rows.C.max()),
             }
@@ -66,12 +66,6 @@ def spread(posterior: Posterior) -> NDArray[np.intp]:
     order = np.argsort(posterior.draws.D_opt_at(TARGET_N))
     every = -(-len(order) // SHOWN)
     return order[every // 2::every]
-
-
-def effective(posterior: Posterior) -> float:
-    """Effective number of draws behind the page's digits."""
-    found = posterior.diagnostics
-    return found.effective if isinstance(found, ImportanceDiagnostics) else min(found.ess_bulk, found.ess_tail)
 
 
 def html(study: Study) -> None:
