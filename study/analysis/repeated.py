@@ -1,8 +1,8 @@
 """The law of repeated data fitted to a table: what an epoch is worth, and what more data would give.
 
-Muennighoff et al. 2023 (arXiv 2305.16264), as `laws.datablations` has it: it saturates in D and knows no rise. The response is
-the early-stopped loss of a run that may see D tokens. What an epoch is worth is read from runs whose loss was lowest at the end
-(`ended`): one that is stopped before has not decayed its learning rate, and all that its epochs brought may be lost by that.
+Muennighoff et al. 2023 (arXiv 2305.16264), as `laws.datablations` has it: it saturates in D and cannot rise. The response is
+the early-stopped loss of a run that may see D tokens. What an epoch is worth is read from runs that went to their end
+(`attained`): one that is stopped before has not decayed its learning rate, and all that its epochs brought may be lost by that.
 """
 
 import json
@@ -81,9 +81,18 @@ def of_the_law(frame: pd.DataFrame) -> pd.DataFrame:
     return rows.reset_index(drop=True)
 
 
-def ended(frame: pd.DataFrame) -> pd.DataFrame:
-    """The runs whose loss was lowest at the end of their schedule, from a table of `analysis.runs`."""
-    return frame[np.isclose(frame["best_tokens"].astype(float), frame["D"].astype(float))].reset_index(drop=True)
+def on_the_first(frame: pd.DataFrame) -> pd.DataFrame:
+    """Of `of_the_law`, the runs on the first tokens of a text: those that draw windows from all of it read other documents."""
+    return frame[frame["arm"].isin(["unique text", "epochs"])].reset_index(drop=True)
+
+
+def attained(frame: pd.DataFrame) -> pd.DataFrame:
+    """A table of `analysis.runs` with `RESPONSE` the lowest loss at the end of a run of that size and text on no more tokens.
+
+    A run that was better somewhere before its end than any of those were at theirs is left out.
+    """
+    rows = as_if_stopped(frame)
+    return rows[frame[RESPONSE] >= rows[RESPONSE] * (1 - 1e-9)].reset_index(drop=True)
 
 
 def fit_repeated(frame: pd.DataFrame, *, bytes_per_token: float = BYTES_PER_TOKEN, group: str | None = WIDTH) -> Repeated:
@@ -147,12 +156,14 @@ def summary(found: Repeated) -> Summary:
 
 
 def as_if_stopped(frame: pd.DataFrame) -> pd.DataFrame:
-    """Final losses of runs as the response of the law: the lowest of the runs of one size and text that saw no more tokens.
+    """`RESPONSE` as the final loss, or as that of shorter runs of the same size and text (the mean over seeds) where it is lower.
 
-    Where the loss rises with the epochs, the law's posterior of final losses has two modes.
+    Where final losses rise with the epochs, which the law cannot follow, their posterior has two modes.
     """
-    rows = frame.sort_values("D")
-    return rows.assign(**{RESPONSE: rows.groupby(["N", "unique"])["loss"].cummin()}).loc[frame.index]
+    by_length = frame.groupby(["N", "unique", "D"])["loss"].mean()
+    shorter = by_length.groupby(level=["N", "unique"]).transform(lambda losses: losses.cummin().shift())
+    keys = pd.MultiIndex.from_frame(frame[["N", "unique", "D"]])
+    return frame.assign(**{RESPONSE: np.fmin(frame["loss"].to_numpy(), shorter.reindex(keys).to_numpy())})
 
 
 def fit_published() -> Summary:

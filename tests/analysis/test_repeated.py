@@ -50,11 +50,17 @@ def test_a_planted_half_life_is_learned_where_epochs_differ(found: repeated.Repe
     assert said.rows == 36 and said.percentiles["epoch 4"][0] < float(repeated.worth(LAW.R_D, 4)) < said.percentiles["epoch 4"][2]
 
 
-def test_a_run_that_was_stopped_does_not_say_what_its_epochs_are_worth() -> None:
-    frame = table((1, 4, 16)).assign(best_tokens=lambda rows: rows["D"])
-    frame.loc[[0, 5], "best_tokens"] = frame["D"] / 2
-    assert len(repeated.ended(frame)) == len(frame) - 2
-    pd.testing.assert_frame_equal(repeated.ended(frame), frame.drop([0, 5]).reset_index(drop=True))
+def test_a_run_counts_as_what_was_attained_at_the_end_of_a_run_and_not_before() -> None:
+    frame = pd.DataFrame({"N": 1.0, "unique": 5.0, "D": [5.0, 10.0, 10.0, 20.0, 40.0, 80.0], "loss": [4.0, 3.1, 2.9, 3.2, 3.5, 4.9],
+                          "best_loss": [4.0, 3.1, 2.9, 3.2, 3.4, 2.8]})
+    kept = repeated.attained(frame)
+    assert kept["D"].tolist() == [5.0, 10.0, 10.0, 20.0, 40.0]  # the last was better on its way than any run at its end
+    assert kept["best_loss"].tolist() == pytest.approx([4.0, 3.1, 2.9, 3.0, 3.0])  # 3.0: two seeds of 10 tokens
+
+
+def test_runs_that_read_windows_of_the_whole_text_are_told_apart() -> None:
+    frame = pd.DataFrame({"arm": ["size", "unique text", "epochs", "data"], "N": [1.0, 2.0, 3.0, 4.0]})
+    assert repeated.on_the_first(frame)["N"].tolist() == [2.0, 3.0]
 
 
 def test_a_half_life_stays_the_prior_s_where_all_runs_repeat_as_often() -> None:

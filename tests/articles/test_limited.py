@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -105,8 +105,8 @@ def test_the_page_asks_for_what_is_there() -> None:
 def test_the_claims_are_the_document_s_and_each_waits_for_a_grid(empty: data.Limited) -> None:
     found = verdicts.verdicts(empty)
     assert [row.claim for row in found] == [claim.key for claim in claims_of("limited")] == list(verdicts.VERDICTS)
-    assert all(row.word == "not run yet" and row.runs == "`go`" and row.claimed for row in found)
-    assert verdicts.waiting(empty) == "seven" == verdicts.total()
+    assert all(row.word == "not tested yet" and row.runs == "`go`" and row.claimed for row in found)
+    assert verdicts.tested(empty) == "none" and verdicts.total() == "seven"
 
 
 @pytest.mark.parametrize(("claim", "grows", "same"), [
@@ -144,13 +144,22 @@ def test_planted_numbers_come_back(study: data.Limited) -> None:
     truth = float(planted_go.LAW.loss(3e5, 262_144, 65_536))
     assert low == pytest.approx(truth, rel=0.02) and high == pytest.approx(truth, rel=0.02)
     assert repeated.same_law(study) == "cannot be told apart"
+    assert repeated.tokens_of_windows(study) .startswith("3")  # of text, read as windows of all of it and as its first tokens
+
+
+@pytest.mark.parametrize(("half_life", "place"), [(0.5, "below"), (10.0, "inside"), (1.4, "partly outside"), (500.0, "above")])
+def test_a_half_life_is_placed_beside_its_prior(half_life: float, place: str, study: data.Limited,
+                                                monkeypatch: pytest.MonkeyPatch) -> None:
+    draws = half_life * np.exp(0.1 * np.random.default_rng(0).standard_normal(1000))
+    monkeypatch.setattr(repeated, "law_of_text", lambda _: SimpleNamespace(theta={"R_D": draws}))
+    assert repeated.beside_the_prior(study) == place
 
 
 def test_the_prediction_is_scored(study: data.Limited, empty: data.Limited) -> None:
-    assert more.hits(study) == "four of four fell inside"
+    assert more.hits(study) == "four of four"
     assert more.prediction(study).data.count("| yes") == 4
     off = replace(study, prediction=predicted(0.05))
-    assert more.hits(off) == "none of four fell inside" and more.prediction(off).data.count("| no") == 4
+    assert more.hits(off) == "none of four" and more.prediction(off).data.count("| no") == 4
     assert more.when(empty) == "is not made yet" and "none is recorded" in more.hits(empty)
 
 

@@ -88,7 +88,7 @@ def _gain(study: Limited, metric: str) -> str:
 def printed() -> str:
     """The document's accuracies at the best loss, smallest and largest of its finished models."""
     small, large = MODELS[0], MODELS[2]
-    return (f"{text.percent(small.policy, 1)} to {text.percent(large.policy, 1)}; "
+    return (f"{text.percent(small.policy, 1)} to {text.percent(large.policy, 1)} and from "
             f"{text.percent(small.value, 1)} to {text.percent(large.value, 1)}")
 
 

@@ -21,7 +21,7 @@ from study.record import RunRecord, holding, runs_folder
 from study.table import held_out_rows, records_of
 
 GO, TEXTS = "go", ("factors", "epochs")
-MISSING = f"The grid `{GO}` is not recorded yet."
+MISSING = f"The grid {GO} is not recorded yet."
 SEED = 0
 
 
@@ -72,14 +72,14 @@ def law(study: Limited) -> repeated.Repeated | None:
 
 @lru_cache(maxsize=8)
 def law_of_ended(study: Limited) -> repeated.Repeated | None:
-    """The same fitted to the runs on Go that ended at their lowest loss."""
-    return _fitted(repeated.ended(repeated.of_the_law(study.runs)), BYTES_PER_TOKEN)
+    """The same fitted to what the runs on Go attained at their ends."""
+    return _fitted(repeated.attained(repeated.of_the_law(study.runs)), BYTES_PER_TOKEN)
 
 
 @lru_cache(maxsize=8)
 def law_of_text(study: Limited) -> repeated.Repeated | None:
-    """The same of text: the runs that ended at their lowest loss."""
-    rows = repeated.ended(repeated.of_the_law(study.text))
+    """The same of text: what the runs on its first tokens attained."""
+    rows = repeated.attained(repeated.on_the_first(repeated.of_the_law(study.text)))
     return _fitted(rows, float(rows["bytes_per_token"].mean()) if len(rows) else BYTES_PER_TOKEN)
 
 

@@ -62,8 +62,8 @@ def verdict(study: Limited) -> Verdict:
     """The smallest size is the best at every budget that a second size has reached."""
     reached = found(study)
     if reached is None:
-        return absent("go-frontier", "the smallest at all", GO)
+        return absent("go-frontier", "the smallest at every budget", GO)
     share = float(np.mean(reached.best == reached.N[0]))
     word = decided(reached.won, lambda all_: all_ == 1)
-    return Verdict("go-frontier", "the smallest at all", f"the smallest at {text.percent(share)} of the budgets", word, share,
-                   f"`{GO}`")
+    measured = f"the smallest at {text.percent(share)} of the budgets"
+    return Verdict("go-frontier", "the smallest at every budget", measured, word, share, f"`{GO}`")

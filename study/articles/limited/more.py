@@ -81,7 +81,7 @@ def scored(study: Limited) -> pd.DataFrame:
 def prediction(study: Limited) -> "Markdown":
     """What was predicted of each doubled run, and what it gave."""
     if study.prediction is None:
-        return text.absent(f"no prediction is committed: study predict --grid {GO}")
+        return text.absent(f"no prediction is committed: `study predict --grid {GO}`")
     measured = {row.run_id: row for row in each(scored(study))}
     rows = []
     for run_id, predicted in study.prediction["runs"].items():
@@ -107,8 +107,8 @@ def hits(study: Limited) -> str:
     """How many of the doubled runs fell inside their 95 % interval."""
     found = scored(study)
     if found.empty:
-        return "none is recorded yet"
-    return f"{words.none_or(int(found['inside_95'].sum()))} of {words.number_word(len(found))} fell inside"
+        return "none yet, as none is recorded"
+    return f"{words.none_or(int(found['inside_95'].sum()))} of {words.number_word(len(found))}"
 
 
 @lru_cache(maxsize=4)
@@ -168,5 +168,5 @@ def verdict(study: Limited) -> Verdict:
     if falls is None or means(study, "best_loss") is None:
         return absent("go-more", claimed, GO)
     word = decided(falls[:, -1], lambda x: x > WORTH)
-    return Verdict("go-more", claimed, f"{largest(study)} nats at the largest size; doubled: {hits(study)}", word,
+    return Verdict("go-more", claimed, f"{largest(study)} nats at the largest size; doubled, inside: {hits(study)}", word,
                    float(np.median(falls[:, -1])), f"`{GO}`")

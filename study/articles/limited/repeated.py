@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
 from study.analysis import repeated
@@ -17,34 +18,48 @@ from study.laws.published import DATABLATIONS
 if TYPE_CHECKING:
     from IPython.display import Markdown
 
-NO_TEXT = f"The grid `{TEXTS[0]}` is not recorded yet."
+NO_TEXT = f"The grid {TEXTS[0]} is not recorded yet."
+PUBLISHED = "C4, as published"
 SHOWN = {"E": "$E$", "alpha": r"$\alpha$", "beta": r"$\beta$", "R_D": "$R_D^*$", "R_N": "$R_N^*$"}
 EPOCHS = np.geomspace(1, 64, 60)
-FOURTH = 4
+FOURTH, SIXTEENTH = 4, 16
 
 
 @style.drawn
 def by_epochs(study: Limited) -> Figure:
-    """Loss against epochs by amount of text at each size, with the law; early-stopped losses, which it does not see, hollow."""
+    """Loss against epochs by amount of text at each size, with the law and what its size shares; runs not fitted are hollow."""
     found = law_of_text(study)
     if found is None:
         return style.note(NO_TEXT)
-    every = repeated.of_the_law(study.text)
-    sizes = groups(every[every["arm"].isin(["unique text", "epochs"])], "N")
+    every = _on_text(study)
+    sizes = groups(every, "N")
     figure, axes = style.canvas(7.2, 3.0, 1, len(sizes), sharey=True)
-    palette = style.budget_colours(every["unique"])
+    palette = style.budget_colours({_nominal(U) for U in every["unique"]})
     for ax, (N, rows) in zip(np.atleast_1d(axes), sizes, strict=True):
+        shared = np.exp(found.posterior.effects[rows[repeated.WIDTH].astype(str).iloc[0]])
         for U, points in groups(rows, "unique"):
-            seen = points["run_id"].isin(found.rows["run_id"])
-            ax.plot(points["D"][seen] / U, points["best_loss"][seen], "o", color=palette[U], ms=4, label=style.short(U, 2))
-            ax.plot(points["D"][~seen] / U, points["best_loss"][~seen], "o", color=palette[U], ms=4, mfc="none")
+            colour, seen = palette[_nominal(U)], found.rows[found.rows["run_id"].isin(points["run_id"])]
+            ax.plot(seen["D"] / U, seen["best_loss"], "o", color=colour, ms=4)
+            left = points[~points["run_id"].isin(seen["run_id"])]
+            ax.plot(left["D"] / U, left["best_loss"], "o", color=colour, ms=4, mfc="none")
             k = np.geomspace(1, max(2.0, float((points["D"] / U).max())), 30)
-            style.fan(ax, k, found.surface.loss(N, U * k[:, None], U), palette[U], levels=(0.95,))
+            style.fan(ax, k, found.surface.loss(N, U * k[:, None], U) * shared, colour, levels=(0.95,))
         style.log_axis(ax, "x", style.plain, most=4)
         style.panel(ax, style.short(N), "epochs")
-    np.atleast_1d(axes)[-1].legend(fontsize=7, title="unique tokens", title_fontsize=7, loc="upper right")
+    for colour, U in ((colour, U) for U, colour in palette.items()):
+        np.atleast_1d(axes)[-1].plot([], [], "o", color=colour, ms=4, label=style.short(U))
+    figure.legend(fontsize=7, title="unique tokens", title_fontsize=7, loc="outside right upper")
     np.atleast_1d(axes)[0].set_ylabel("loss (nats/token)")
     return figure
+
+
+def _on_text(study: Limited) -> pd.DataFrame:
+    return repeated.on_the_first(repeated.of_the_law(study.text))
+
+
+def _nominal(unique: float) -> float:
+    """An amount of text to one digit: a run that reads it once has a few windows less."""
+    return float(f"{unique:.0e}")
 
 
 @style.drawn
@@ -65,9 +80,29 @@ def worth(study: Limited) -> Figure:
 
 
 def stopped(study: Limited) -> str:
-    """Of the runs on repeated text, those stopped before the end of their schedule."""
-    every, found = repeated.of_the_law(study.text), law_of_text(study)
-    return text.ABSENT if found is None else f"{len(every) - len(found.rows)} of {len(every)}"
+    """Of the runs on repeated text, those that were better on their way than any run at its end."""
+    found = law_of_text(study)
+    return text.ABSENT if found is None else f"{len(_on_text(study)) - len(found.rows)} of {len(_on_text(study))}"
+
+
+def tokens_of_windows(study: Limited) -> str:
+    """Tokens that some runs draw as windows from all of the text, and others read as its first."""
+    pairs = _windows(study)
+    return text.short(float(pairs["D"].mean())) if len(pairs) else text.ABSENT
+
+
+def windows(study: Limited) -> str:
+    """By how many nats the former end lower, least and most over sizes."""
+    pairs = _windows(study)
+    lower = pairs["loss_first"] - pairs["loss"]
+    return f"{text.two(float(lower.min()))} to {text.two(float(lower.max()))}" if len(pairs) else text.ABSENT
+
+
+def _windows(study: Limited) -> pd.DataFrame:
+    """Pairs of runs of one size that see each token once, within 5 % as many: from all of the text, and on its first tokens."""
+    once = repeated.of_the_law(study.text).query("epochs < 1.01")
+    pairs = once[once["arm"] == "size"].merge(repeated.on_the_first(once), on="N", suffixes=("", "_first"))
+    return pairs[np.isclose(*(pairs[name].astype(float) for name in ("D", "D_first")), rtol=0.05)]
 
 
 def _fits(study: Limited) -> dict[str, Repeated]:
@@ -82,12 +117,15 @@ def _summaries(study: Limited) -> dict[str, Summary]:
 
 def table(study: Limited) -> "Markdown":
     """The law's parameters in each domain with intervals, and how much of the prior's width is left of the half-lives."""
-    columns = _summaries(study)
+    columns, law = _summaries(study), DATABLATIONS.unconstrained
     if not columns:
         return text.absent("no fit of the law is recorded")
-    rows = [{"": SHOWN[name], **{domain: _cell(one, name) for domain, one in columns.items()}} for name in SYMBOLS]
-    rows += [{"": f"epoch {k}", **{domain: _cell(one, f"epoch {k}") for domain, one in columns.items()}} for k in WORTH]
-    rows.append({"": "rows", **{domain: f"{one.rows}" for domain, one in columns.items()}})
+    printed = {"E": law.E, "alpha": law.alpha, "beta": law.beta, "R_D": DATABLATIONS.R_D, "R_N": DATABLATIONS.R_N}
+    rows = [{"": SHOWN[name], **{domain: _cell(one, name) for domain, one in columns.items()}, PUBLISHED: text.two(printed[name])}
+            for name in SYMBOLS]
+    rows += [{"": f"epoch {k}", **{domain: _cell(one, f"epoch {k}") for domain, one in columns.items()},
+              PUBLISHED: text.two(float(repeated.worth(DATABLATIONS.R_D, k)))} for k in WORTH]
+    rows.append({"": "runs", **{domain: f"{one.rows}" for domain, one in columns.items()}, PUBLISHED: ""})
     return text.table(rows)
 
 
@@ -107,8 +145,8 @@ def fourth_of_go(study: Limited) -> str:
     return _worth(law_of_ended(study))
 
 
-def _worth(found: Repeated | None) -> str:
-    return text.ABSENT if found is None else with_interval(found.worth(FOURTH), text.two)
+def _worth(found: Repeated | None, epoch: int = FOURTH) -> str:
+    return text.ABSENT if found is None else with_interval(found.worth(epoch), text.two)
 
 
 def unlearned(study: Limited) -> str:
@@ -118,6 +156,26 @@ def unlearned(study: Limited) -> str:
     return words.enumeration(names)
 
 
+def half_life(study: Limited) -> str:
+    """R_D* of text."""
+    found = law_of_text(study)
+    return text.ABSENT if found is None else with_interval(found.theta["R_D"], text.two)
+
+
+def beside_the_prior(study: Limited) -> str:
+    """Where that interval lies beside the prior's."""
+    found = law_of_text(study)
+    if found is None:
+        return "not to be compared with"
+    (low, high), (least, most) = text.central(found.theta["R_D"]), _prior()
+    return "below" if high < least else "above" if low > most else "inside" if low >= least and high <= most else "partly outside"
+
+
+def second(study: Limited) -> str:
+    """What the second epoch of text is worth."""
+    return _worth(law_of_text(study), 2)
+
+
 def share() -> str:
     """Of the prior's s.d. on a logarithm, left in the posterior: from there on a parameter is not known."""
     return text.percent(repeated.LEARNED)
@@ -125,8 +183,12 @@ def share() -> str:
 
 def prior() -> str:
     """The half-lives' prior 95 % interval."""
+    return text.interval(*_prior(), text.two)
+
+
+def _prior() -> tuple[float, float]:
     low, high = (float(np.exp(HALF_LIFE.mu + z * HALF_LIFE.sigma)) for z in (-1.96, 1.96))
-    return text.interval(low, high, text.two)
+    return low, high
 
 
 def same_law(study: Limited) -> str:
@@ -147,3 +209,18 @@ def published_half_life() -> str:
 def refitted_half_life(study: Limited) -> str:
     """From the released points, by this study's machinery."""
     return text.ABSENT if study.published is None else _cell(study.published, "R_D")
+
+
+def published_fourth() -> str:
+    """What the fourth epoch is worth as published."""
+    return text.two(float(repeated.worth(DATABLATIONS.R_D, FOURTH)))
+
+
+def sixteenth() -> str:
+    """What the sixteenth epoch is worth as published."""
+    return text.two(float(repeated.worth(DATABLATIONS.R_D, SIXTEENTH)))
+
+
+def refitted_sixteenth(study: Limited) -> str:
+    """And by this study's fit of the released points."""
+    return text.ABSENT if study.published is None else _cell(study.published, f"epoch {SIXTEENTH}")

@@ -64,14 +64,9 @@ def contradicted(study: Limited) -> str:
     return _tally(study, "contradicted")
 
 
-def undecided(study: Limited) -> str:
-    """How many stay undecided."""
-    return _tally(study, "undecided")
-
-
-def waiting(study: Limited) -> str:
-    """How many wait for runs."""
-    return _tally(study, "not run yet")
+def tested(study: Limited) -> str:
+    """How many are tested."""
+    return none_or(sum(found.word != "not tested yet" for found in verdicts(study)))
 
 
 def _tally(study: Limited, word: str) -> str:

@@ -86,7 +86,7 @@ def canvas(width: float = 7.0, height: float = 4.2, rows: int = 1, columns: int 
 
 def note(message: str) -> Figure:
     """In place of a figure whose records are missing."""
-    figure, ax = canvas(7.0, 1.2)
+    figure, ax = canvas(7.0, 0.5)
     ax.set_axis_off()
     ax.text(0.5, 0.5, message, ha="center", va="center", color=MUTED, wrap=True, transform=ax.transAxes)
     return figure

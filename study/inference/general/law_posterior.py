@@ -33,6 +33,11 @@ class LawPosterior:
         """Scale of the noise in ln y, (S,)."""
         return np.asarray(np.exp(self.x[:, -2]))
 
+    @property
+    def effects(self) -> dict[str, Array]:
+        """What each group's runs share, in ln y, (S,) by the group's name."""
+        return {name: self.u[:, k] for k, name in enumerate(self.problem.groups)}
+
     def mean(self, columns: dict[str, Any]) -> Array:
         """The law's mean at columns in their own units (floats or (R,)), in the unit of y: (S, R)."""
         at = {name: np.log(np.atleast_1d(np.asarray(columns[name], dtype=float)) / self.problem.reference[name])
@@ -48,7 +53,7 @@ class LawPosterior:
             nu = np.exp(self.x[:, -1, None])
             z = z / np.sqrt(rng.chisquare(np.broadcast_to(nu, mean.shape)) / nu)
         elif group is not None:
-            known = {name: self.u[:, k] for k, name in enumerate(self.problem.groups)}
+            known = self.effects
             for name in dict.fromkeys(table[group].astype(str)):
                 fresh = np.exp(self.x[:, -1]) * rng.standard_normal(len(self.x))
                 mean[:, (table[group].astype(str) == name).to_numpy()] += known.get(name, fresh)[:, None]
