@@ -81,16 +81,16 @@ def block(answer: Mapping[str, Any]) -> str:
         f"{number_word(answer['forms'])} forms of the law, equally weighted, {held(over)} {held_ends(over)}.")
     three = answer["three_runs_decades"]
     others = "" if three["with_others"] is None else (
-        f"; with every other laboratory's open runs as the prior, {significant(three['with_others'], 2)}")
+        f"; with the open runs of other laboratories as the prior, {significant(three['with_others'], 2)}")
     by_three = f" Three of the runs alone leave an interval of {significant(three['alone'], 2)} decades{others}."
     rehearsal = "" if answer["held_out_budgets"] else (
         " That grid is a rehearsal of minutes: it exercises the pipeline, and its interval is accordingly wide.")
     text = (
         f"> **D_opt(1B) = {held(asked)} tokens, 95 % interval {held_ends(asked)}**: {held(ratio, significant)} tokens a parameter "
         f"{held_ends(ratio, significant)}, with N_opt ∝ Cᵃ, a = {held(a, significant)} {held_ends(a, significant)}, from the "
-        f"{answer['runs_fitted']} fitted runs of the grid `{answer['grid']}`.{rehearsal} It lies {held(beyond, significant)} times "
-        f"beyond the largest compute fitted and {significant(answer['times_beyond_N'], 2)} times beyond the largest model: what "
-        f"one law says there, no more.{beside}{tested}{by_three}\n\n"
+        f"{answer['runs_fitted']} fitted runs of the grid `{answer['grid']}`.{rehearsal} It extrapolates one law beyond the "
+        f"fitted runs, by a factor of {held(beyond, significant)} in compute and of {significant(answer['times_beyond_N'], 2)} "
+        f"in size.{beside}{tested}{by_three}\n\n"
         f"![Compute-optimal tokens against training compute, with the published laws]({PICTURE.as_posix()})\n"
     )
     return text.replace("\N{NO-BREAK SPACE}", " ")  # where a line breaks is the reader's window's affair

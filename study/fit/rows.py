@@ -219,13 +219,14 @@ def _maybe_curves(table: pd.DataFrame, names: Sequence[str]) -> Doubt | None:
     steps = D.groupby(table["N"]).agg(lambda values: _even(values.to_numpy(), STEPS))
     if middle < MANY and steps.mean() <= 0.5:
         return None
+    which = "the column read as run does not tell them apart" if "run" in names else "a column `run` says which"
     rise, se = _unfinished(table)
     if rise > SIGNIFICANT * se and rise > LEAST:
         return Doubt("checkpoints", f"a size has {middle:.0f} values of D at the median, and along them the loss falls "
                      f"{100 * rise:.2g} % more than a law in N and D does, as for checkpoints of a run whose rate decays: fit "
-                     "their ends alone (a column `run` says which)", True)
+                     f"their ends alone ({which})", True)
     return Doubt("checkpoints", f"a size has {middle:.0f} values of D at the median: if they are checkpoints of a run, "
-                 "fit their ends alone (a column `run` says which)")
+                 f"fit their ends alone ({which})")
 
 
 def _unfinished(table: pd.DataFrame) -> tuple[float, float]:

@@ -83,6 +83,31 @@ def test_what_was_left_out_stands_on_the_page_by_name(tmp_path: Path, atlas: Atl
     assert alone.left_out_count(Atlas(tmp_path / "atlas")) == "2"
 
 
+@pytest.mark.parametrize(("ends", "word", "does"), [
+    ([3.1, 62.0], "holds", "neither support nor exclude"), ([12.0, 18.0], "does not hold", "support"),
+    ([3.0, 9.0], "does not hold", "exclude")])
+def test_words_on_twenty_follow_the_interval(ends: list[float], word: str, does: str, tmp_path: Path, atlas: Atlas) -> None:
+    ratio = {"total parameters": {"R at 1e+21": {"point": 14.0, "ci95": ends}}}
+    (tmp_path / "population.json").write_text(json.dumps({**atlas.population, "new_study": ratio}))
+    planted = Atlas(tmp_path)
+    assert (question.holds_rule(planted), question.support(planted)) == (word, does)
+
+
+def test_words_on_the_corrections_follow_the_records(tmp_path: Path, atlas: Atlas) -> None:
+    exponents = {"kaplan": 0.835, "head": 0.706, "warmup": 0.602, "decay": 0.571, "tuned": 0.497}
+    for inside, word in ((21, "does not explain"), (3, "may explain")):
+        for step, exponent in exponents.items():
+            name = f"porian-refinedweb-{step}"
+            row = {**atlas.alone[name], "parabolas": exponent + (0.05 if step == "head" else -0.01),
+                   "known": {"a": {"stated": exponent, "inside": step in ("kaplan", "warmup")}},
+                   "forecast": {"inside": {"95": inside if step == "tuned" else 3}, "predicted": 21, "mean_error": -4.0}}
+            (tmp_path / f"{name}.json").write_text(json.dumps(row))
+        planted = Atlas(tmp_path)
+        assert corrections.near_steps(planted) == "kaplan, warmup, decay and tuned"
+        assert corrections.far_steps(planted) == "head (+0.05)" and corrections.outside_steps(planted) == "head, decay and tuned"
+        assert corrections.explained(planted) == word
+
+
 def test_intervals_as_text() -> None:
     summary = {"point": 20.0, "ci95": [5.0, 81.0], "ci50": [12.0, 30.0]}
     assert shown.both(summary).replace("\u00a0", " ") == "20 [5.0, 81]"

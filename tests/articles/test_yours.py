@@ -28,7 +28,7 @@ def test_every_function_shows_something(section: ModuleType, runs: YourRuns) -> 
            if function.__module__ == section.__name__ and not function.__name__.startswith("_")]
     assert len(own) >= 5
     for function in own:
-        found = function(runs)
+        found = function(runs) if inspect.signature(function).parameters else function()
         if isinstance(found, Figure):
             assert found.axes
         else:
@@ -49,16 +49,22 @@ def test_words_follow_their_conditions(tmp_path: Path, runs: YourRuns) -> None:
     body = json.loads(json.dumps(runs.fit))
     body["trusted"], body["forecast"]["passed"], body["doubts"] = True, True, []
     body["answers"]["at_N"]["D_opt_widened"] = None
+    body["trends"] = [{"axis": "C", "slope": 0.0, "ci95": [-0.1, 0.1]}, {"axis": "N", "slope": 0.2, "ci95": [-0.1, 0.5]}]
     (folder / "fit.json").write_text(json.dumps(body))
     replay = {"source": "x", "rows": 9, "known_law": {"1.1": 0.4},
               "rules": {"information": {"starts": 7, "to": {"1": {"median_share_of_own_order": 0.51}}}}}
     (tmp_path / "bench" / "next-run-x.json").write_text(json.dumps(replay))
     planted = YourRuns(tmp_path)
     assert (fitted.trusted(planted), doubts.forecast_word(planted), doubts.count(planted)) == ("does", "passes", "none")
+    assert doubts.drift(planted) == "do not drift"
     assert fitted.widened(planted) == fitted.tokens(planted) and "none" in doubts.listing(planted).data
     assert proof.reached(planted) == "none" and proof.starts(planted) == "7"
+    assert (proof.lacking(planted), proof.worse(planted), proof.never_held(planted)) == ("one", "none", "none")
     replay["rules"]["information"]["to"]["1"]["median_share_of_own_order"] = 0.49
     (tmp_path / "bench" / "next-run-x.json").write_text(json.dumps(replay))
     assert proof.reached(YourRuns(tmp_path)) == "one" and "0.49" in proof.listed(YourRuns(tmp_path))
+    body["trends"][1]["ci95"] = [0.1, 0.3]
+    (folder / "fit.json").write_text(json.dumps(body))
+    assert doubts.drift(YourRuns(tmp_path)) == "drift with ln N"
     with pytest.raises(UserRecordError, match="study next TABLE"):
         following.budget(planted)

@@ -9,7 +9,7 @@ import pytest
 from study.atlas.calibration import tests as rank_tests
 from study.atlas.leave_out import widening
 from study.atlas.read import Atlas, AtlasRecordError, difference
-from study.atlas.verdicts import calibrated, cleaner, narrower, universal
+from study.atlas.verdicts import calibrated, cleaner, forecast_holds, methods, narrower, universal, with_parabolas
 from study.inference.pooled.two_stage import MODEL
 
 
@@ -19,29 +19,48 @@ def summary(point: float, half: float) -> dict[str, Any]:
 
 
 def with_ratio(folder: Path, ratio: dict[str, Any]) -> Atlas:
-    (folder / "population.json").write_text(json.dumps({"new_study": {"base": {"R at 1e+21": ratio}}}))
+    other = {"point": 200.0, "ci95": [190.0, 210.0]}
+    kinds = {"base": {"R at 1e+21": other}, "total parameters": {"R at 1e+21": ratio}}
+    (folder / "population.json").write_text(json.dumps({"new_study": kinds}))
     return Atlas(folder)
 
 
 @pytest.mark.parametrize(("ratio", "word"), [
-    ({"point": 20.0, "ci95": [12.0, 35.0], "ci80": [15.0, 30.0]}, "reproduced"),
-    ({"point": 8.0, "ci95": [2.0, 35.0], "ci80": [3.0, 20.0]}, "contradicted"),
-    ({"point": 20.0, "ci95": [8.0, 45.0], "ci80": [12.0, 32.0]}, "undecided"),
+    ({"point": 20.0, "ci95": [12.0, 35.0]}, "reproduced"),
+    ({"point": 14.0, "ci95": [3.1, 62.0]}, "undecided"),
+    ({"point": 8.0, "ci95": [2.0, 35.0]}, "undecided"),
+    ({"point": 6.0, "ci95": [3.0, 9.0]}, "contradicted"),
+    ({"point": 80.0, "ci95": [41.0, 200.0]}, "contradicted"),
 ])
 def test_twenty(ratio: dict[str, Any], word: str, tmp_path: Path) -> None:
     found = universal(with_ratio(tmp_path, ratio))
     assert found.word == word and (found.low, found.high) == tuple(ratio["ci95"])
 
 
-@pytest.mark.parametrize(("gap", "half", "word"), [(0.2, 0.05, "reproduced"), (0.0, 0.02, "contradicted"),
-                                                   (0.6, 0.05, "contradicted"), (0.1, 0.2, "undecided")])
-def test_cleaner_text(gap: float, half: float, word: str, tmp_path: Path) -> None:
-    for name, E in (("marin-comma", 2.6 + gap), ("marin-dclm", 2.6), ("marin-nemotron", 2.6)):
-        row = {"E": summary(E, half), "ratio_own": summary(10.0, 1.0)}
+@pytest.mark.parametrize(("gap", "half", "held", "word"), [
+    (0.2, 0.05, 9, "reproduced"), (0.0, 0.02, 9, "contradicted"), (0.6, 0.05, 9, "contradicted"), (0.1, 0.2, 9, "undecided"),
+    (0.2, 0.05, 8, "undecided"), (0.0, 0.02, 8, "undecided")])
+def test_cleaner_text(gap: float, half: float, held: int, word: str, tmp_path: Path) -> None:
+    for name, E, inside in (("marin-comma", 2.6 + gap, held), ("marin-dclm", 2.6, 10), ("marin-nemotron", 2.6, 10)):
+        row = {"E": summary(E, half), "ratio_own": summary(10.0, 1.0), "forecast": {"inside": {"95": inside}, "predicted": 10}}
         (tmp_path / f"{name}.json").write_text(json.dumps(row))
     found = cleaner(Atlas(tmp_path))
     assert {verdict.word for verdict in found.values()} == {word}
     assert found["marin-dclm"].point == pytest.approx(gap)
+
+
+def test_a_forecast_that_was_not_made_does_not_hold() -> None:
+    assert not forecast_holds({"forecast": None})
+
+
+@pytest.mark.parametrize(("agree", "chinchilla", "word"), [
+    (9, 0.5, "reproduced"), (3, 0.5, "undecided"), (3, 0.7, "contradicted")])
+def test_methods(agree: int, chinchilla: float, word: str, tmp_path: Path) -> None:
+    by = {f"t{k}": 0.5 if k < agree else 0.7 for k in range(9)} | {"chinchilla-scalefit": chinchilla, "none": None}
+    for name, exponent in by.items():
+        row = {"a": summary(0.5, 0.1), "ratio_own": summary(10.0, 1.0), "parabolas": exponent}
+        (tmp_path / f"{name}.json").write_text(json.dumps(row))
+    assert methods(Atlas(tmp_path)) == word and len(with_parabolas(Atlas(tmp_path))) == 10
 
 
 def test_a_difference_adds_the_spreads() -> None:

@@ -156,7 +156,9 @@ def test_what_unfinished_runs_lack_is_seen_and_independent_runs_are_not_accused(
     (five,) = arranged(curves(5, run=False)).doubts
     assert "5 values of D" in five.text  # three sizes of five points hardly tell
     (many,) = arranged(table(5, 12)).doubts
-    assert not many.severe and "if they are checkpoints of a run" in many.text
+    assert not many.severe and "if they are checkpoints of a run" in many.text and "a column `run` says which" in many.text
+    (named,) = arranged(table(5, 12).assign(run=lambda rows: rows["N"].map("{:g}".format))).doubts  # a size's name, not a run's
+    assert "the column read as run does not tell them apart" in named.text
 
 
 def test_too_few_ends_keep_all_rows_with_a_severe_doubt() -> None:

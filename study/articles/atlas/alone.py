@@ -4,9 +4,11 @@ from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
+from study.analysis import your_runs
 from study.articles.atlas import shown
 from study.articles.shared import style, text
 from study.atlas.read import Atlas
+from study.atlas.verdicts import FORECAST_HELD, forecast_holds
 
 if TYPE_CHECKING:
     from IPython.display import Markdown
@@ -18,7 +20,7 @@ COUNTS = {"multiplying": "multiplying", "total": "total", "non_embedding": "no e
 def listing(atlas: Atlas) -> "Markdown":
     """Every table: who, how many runs, over which sizes and up to which compute, and how trained."""
     rows = []
-    for name, row in atlas.alone.items():
+    for name, row in sorted(atlas.alone.items()):
         source = row["source"]
         rows.append({
             "table": name + ("" if source["pooled"] else "*"), "laboratory": row["laboratory"], "rows": str(row["rows"]),
@@ -44,10 +46,9 @@ def exponents(atlas: Atlas) -> Figure:
     """alpha, beta and a of every table alone."""
     rows = atlas.alone
     figure, axes = style.canvas(7.4, 0.17 * len(rows) + 0.9, 1, 3, sharey=True)
-    colours = shown.laboratory_colours(sorted({row["laboratory"] for row in rows.values()}))
     for ax, (key, title) in zip(axes, (("alpha", r"$\alpha$"), ("beta", r"$\beta$"), ("a", r"$a$")), strict=True):
         for y, row in enumerate(rows.values()):
-            shown.bar(ax, y, row[key], colours[row["laboratory"]])
+            shown.bar(ax, y, row[key], style.POSTERIOR)
         ax.grid(visible=False, axis="y")
         ax.set_ylim(-0.7, len(rows) - 0.3)
         style.panel(ax, title)
@@ -78,25 +79,29 @@ def summary(atlas: Atlas) -> "Markdown":
 @style.drawn
 def forecasts(atlas: Atlas) -> Figure:
     """Share of the top budget's runs inside the 95 % predictive interval, by table."""
-    rows = {name: row["forecast"] for name, row in atlas.pooled.items() if row["forecast"]}
+    rows = {name: row for name, row in atlas.pooled.items() if row["forecast"]}
     figure, ax = style.canvas(7.0, 0.17 * len(rows) + 0.8)
-    for y, found in enumerate(rows.values()):
-        share = found["inside"]["95"] / found["predicted"]
+    for y, row in enumerate(rows.values()):
+        share = row["forecast"]["inside"]["95"] / row["forecast"]["predicted"]
         ax.plot([0, share], [y, y], color=style.GRID, lw=1.2)
-        ax.plot([share], [y], "o", color=style.POSTERIOR if share >= 0.9 else style.KAPLAN, ms=4.5)
+        ax.plot([share], [y], "o", color=style.POSTERIOR if forecast_holds(row) else style.KAPLAN, ms=4.5)
     ax.axvline(0.95, color=style.MUTED, lw=0.8, ls="--")
     ax.set_yticks(range(len(rows)), list(rows))
-    ax.set_xlim(0, 1.03)
+    ax.set_xlim(-0.03, 1.03)
     ax.grid(visible=False, axis="y")
-    style.panel(ax, "", "share of the top budget's runs inside the interval")
+    style.panel(ax, "", "share of the held-out runs inside the interval")
     return figure
 
 
 def forecasts_hold(atlas: Atlas) -> str:
-    """Tables whose top budget lies in its 95 % interval for nine runs in ten, of those that have a forecast."""
-    found = [row["forecast"] for row in atlas.pooled.values() if row["forecast"]]
-    held = sum(each["inside"]["95"] >= 0.9 * each["predicted"] for each in found)
-    return f"{held} of {len(found)}"
+    """Tables whose forecast holds, of those that have one."""
+    found = [row for row in atlas.pooled.values() if row["forecast"]]
+    return f"{sum(map(forecast_holds, found))} of {len(found)}"
+
+
+def forecast_share() -> str:
+    """The share of the held-out runs that its intervals must hold."""
+    return text.percent(FORECAST_HELD)
 
 
 def known(atlas: Atlas) -> "Markdown":
@@ -108,6 +113,11 @@ def known(atlas: Atlas) -> "Markdown":
             rows.append({"table": name, "": SYMBOLS.get(quantity, quantity), "stated": f"{found['stated']:g}", "here": here,
                          "inside": "yes" if found["inside"] else "no"})
     return text.table(rows)
+
+
+def kaplan_form() -> str:
+    """The exponent a of Kaplan's form on the rows of (Mis)fitting, as the page on a user's runs has it."""
+    return shown.both(your_runs.recorded().fit["forms"]["kaplan"]["a"])
 
 
 def known_inside(atlas: Atlas) -> str:

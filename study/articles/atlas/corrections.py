@@ -1,12 +1,13 @@
 """Chinchilla's points by three readers, and the corrections of Porian et al. one by one."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
 
 from study.articles.atlas import shown
-from study.articles.shared import style, text
+from study.articles.shared import style, text, words
 from study.atlas.read import Atlas
+from study.atlas.verdicts import forecast_holds
 
 if TYPE_CHECKING:
     from IPython.display import Markdown
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 READINGS = {"chinchilla": "Besiroglu et al.", "chinchilla-takano": "Takano", "chinchilla-scalefit": "ml-scalefit"}
 STEPS = {"kaplan": "as Kaplan et al.", "head": "the head counts", "warmup": "short warm-up", "decay": "decay to the run's end",
          "tuned": "tuned, no decay"}
+NEAR = 0.02  # of a stated exponent: an exponent by parabolas that close is the same
 
 
 def readings(atlas: Atlas) -> "Markdown":
@@ -48,6 +50,57 @@ def steps(atlas: Atlas) -> Figure:
     return figure
 
 
+def _stated(atlas: Atlas) -> dict[str, dict[str, Any]]:
+    rows = {step: atlas.alone[f"porian-refinedweb-{step}"] for step in STEPS}
+    return {step: row for step, row in rows.items() if "a" in row["known"]}
+
+
+def _gaps(atlas: Atlas) -> dict[str, float]:
+    """By step, the exponent by parabolas less the stated one."""
+    return {step: row["parabolas"] - row["known"]["a"]["stated"] for step, row in _stated(atlas).items()}
+
+
+def near() -> str:
+    """How close to a stated exponent counts as the same."""
+    return f"{NEAR:g}"
+
+
+def near_steps(atlas: Atlas) -> str:
+    """The steps whose exponent by parabolas is that close to the stated one."""
+    return words.enumeration([step for step, gap in _gaps(atlas).items() if abs(gap) <= NEAR])
+
+
+def far_steps(atlas: Atlas) -> str:
+    """The others, each with its exponent by parabolas less the stated one."""
+    return words.enumeration([f"{step} ({text.signed(gap)})" for step, gap in _gaps(atlas).items() if abs(gap) > NEAR])
+
+
+def outside_steps(atlas: Atlas) -> str:
+    """The steps whose stated exponent lies outside the 95 % interval of the law of all points."""
+    return words.enumeration([step for step, row in _stated(atlas).items() if not row["known"]["a"]["inside"]])
+
+
+def _forecast(atlas: Atlas, step: str) -> str:
+    found = atlas.alone[f"porian-refinedweb-{step}"]["forecast"]
+    return f"{found['inside']['95']} of {found['predicted']}"
+
+
+def decay_forecast(atlas: Atlas) -> str:
+    """Runs of the top budget inside the 95 % intervals of the forecast, at the step decay."""
+    return _forecast(atlas, "decay")
+
+
+def tuned_forecast(atlas: Atlas) -> str:
+    """The same at the step tuned."""
+    return _forecast(atlas, "tuned")
+
+
 def misfit(atlas: Atlas) -> str:
-    """The mean error of the forecast of the decayed step's top budget, in predictive s.d."""
+    """The mean error of the forecast at the step decay, in predictive s.d."""
     return text.signed(atlas.alone["porian-refinedweb-decay"]["forecast"]["mean_error"], 1)
+
+
+def explained(atlas: Atlas) -> str:
+    """Whether every step whose law misses the stated exponent also fails its forecast."""
+    missed = [row for row in _stated(atlas).values() if not row["known"]["a"]["inside"]]
+    return "does not explain" if any(map(forecast_holds, missed)) else "may explain"

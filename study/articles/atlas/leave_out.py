@@ -1,6 +1,6 @@
 """Leave one laboratory out: what three, five or ten runs and everyone else's say of a study's largest budget."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -11,6 +11,7 @@ from study.atlas.leave_out import COUNTS, FACTORS, HELD
 from study.atlas.read import Atlas
 from study.atlas.three import LAB, TARGET_N
 from study.atlas.verdicts import HALF, calibrated, narrower
+from study.inference.posterior import KHAT
 
 if TYPE_CHECKING:
     from IPython.display import Markdown
@@ -43,16 +44,14 @@ def coverage(atlas: Atlas) -> "Markdown":
 @style.drawn
 def intervals(atlas: Atlas) -> Figure:
     """D_opt at each study's largest budget over its own answer, from three runs, by prior."""
-    predictions = [row for row in atlas.left_out["predictions"] if row["runs"] == COUNTS[0]]
-    names = [row["study"] for row in predictions if row["prior"] == atlas.prior]
+    names = [row["study"] for row in _from_three(atlas, atlas.prior)]
     figure, ax = style.canvas(7.0, 0.28 * len(names) + 1.0)
     for prior, colour, shift in (("default", style.PRIOR, -0.17), (atlas.prior, style.POSTERIOR, 0.17)):
-        for row in predictions:
-            if row["prior"] == prior:
-                y = names.index(row["study"]) + shift
-                for level, width in (("95", 1.4), ("50", 4.0)):
-                    ax.plot(np.array(row["intervals"][level]) / row["truth"], [y, y], color=colour, lw=width, solid_capstyle="butt")
-                ax.plot([row["point"] / row["truth"]], [y], "o", color="white", mec=colour, ms=3.6)
+        for row in _from_three(atlas, prior):
+            y = names.index(row["study"]) + shift
+            for level, width in (("95", 1.4), ("50", 4.0)):
+                ax.plot(np.array(row["intervals"][level]) / row["truth"], [y, y], color=colour, lw=width, solid_capstyle="butt")
+            ax.plot([row["point"] / row["truth"]], [y], "o", color="white", mec=colour, ms=3.6)
         ax.text(0.99, 0.03 + 0.05 * (prior != "default"), f"{_named(prior)} prior", color=colour, ha="right",
                 transform=ax.transAxes)
     ax.axvline(1.0, color=style.INK, lw=0.8)
@@ -78,6 +77,65 @@ def widths(atlas: Atlas) -> Figure:
         style.panel(ax, f"{_named(prior)} prior", "runs")
     axes[0].set_ylabel("decades of the 95 % interval")
     return figure
+
+
+def studies(atlas: Atlas) -> str:
+    """Studies that are predicted from three runs with the population as prior."""
+    return str(atlas.covered("atlas", COUNTS[0], "95")[1])
+
+
+def without_default(atlas: Atlas) -> str:
+    """Those of them that the default prior could not fit from three runs."""
+    by = {prior: {row["study"] for row in _from_three(atlas, prior)} for prior in ("default", "atlas")}
+    return words.enumeration(sorted(by["atlas"] - by["default"]))
+
+
+def rough_default(atlas: Atlas) -> str:
+    """Fits of three runs under the default prior whose k-hat says that the ends of the interval are rough."""
+    return _rough(_from_three(atlas, "default"))
+
+
+def rough_in_use(atlas: Atlas) -> str:
+    """The same with the prior in use."""
+    return _rough(_from_three(atlas, atlas.prior))
+
+
+def khat() -> str:
+    """The k-hat above which they are."""
+    return f"{KHAT:g}"
+
+
+def _rough(rows: list[dict[str, Any]]) -> str:
+    return f"{sum(row['khat'] > KHAT for row in rows)} of {len(rows)}"
+
+
+def _from_three(atlas: Atlas, prior: str) -> list[dict[str, Any]]:
+    return [row for row in atlas.left_out["predictions"] if (row["prior"], row["runs"]) == (prior, COUNTS[0])]
+
+
+def half_low() -> str:
+    """The least share of the studies that the 50 % intervals may hold."""
+    return text.percent(HALF[0])
+
+
+def half_high() -> str:
+    """The largest."""
+    return text.percent(HALF[1])
+
+
+def inner_ten(atlas: Atlas) -> str:
+    """Studies that the 50 % intervals of the population as it is hold from most runs, and which way they err."""
+    return f"{'{} of {}'.format(*atlas.covered('atlas', COUNTS[-1], '50'))} ({_err(atlas, 'atlas', COUNTS[-1])})"
+
+
+def own() -> str:
+    """This study's table."""
+    return OWN
+
+
+def own_lies(atlas: Atlas) -> Literal["inside", "outside"]:
+    """Where this study's own answer at its largest budget lies beside the interval from its three runs, the prior in use."""
+    return "outside" if OWN in {row["study"] for row in atlas.missed(prior=atlas.prior)} else "inside"
 
 
 def factors() -> str:
@@ -126,9 +184,13 @@ def wanted(atlas: Atlas) -> str:
 
 def middle(atlas: Atlas) -> str:
     """Which way the 50 % interval of the prior in use errs by its bounds: too wide, too narrow, or neither."""
-    inside, studies = atlas.covered(atlas.prior, COUNTS[0], "50")
+    return _err(atlas, atlas.prior, COUNTS[0])
+
+
+def _err(atlas: Atlas, prior: str, runs: int) -> str:
+    inside, studies = atlas.covered(prior, runs, "50")
     low, high = HALF
-    return "too wide" if inside > high * studies else "too narrow" if inside < low * studies else "as wide as they should be"
+    return "too wide" if inside > high * studies else "too narrow" if inside < low * studies else "within the bounds"
 
 
 def three(atlas: Atlas) -> "Markdown":

@@ -1,11 +1,13 @@
 """The question, its answer in one figure, and how far a new study may lie from it."""
 
+from typing import Literal
+
 from matplotlib.figure import Figure
 
 from study.articles.atlas import shown
 from study.articles.shared import style, text
 from study.atlas.read import Atlas
-from study.atlas.verdicts import FACTOR, universal
+from study.atlas.verdicts import AT, COUNTED, FACTOR, universal
 from study.laws.published import RULE
 
 
@@ -29,24 +31,47 @@ def runs(atlas: Atlas) -> str:
     return f"{sum(row['rows'] for row in atlas.pooled.values()):,}"
 
 
+def multiplying(atlas: Atlas) -> str:
+    """Tokens a parameter of a new study at 1e21 FLOP, with its 95 % interval, where the parameters that multiply are counted."""
+    return shown.both(atlas.new_study(f"R at {AT}"))
+
+
 def ratio(atlas: Atlas) -> str:
-    """Tokens a parameter of a new study at 1e21 FLOP."""
-    return shown.point(atlas.new_study("R at 1e+21"), text.two)
+    """The same where all parameters are counted, as the rule counts them."""
+    return text.two(universal(atlas).point)
 
 
 def ratio_95(atlas: Atlas) -> str:
     """Its 95 % interval."""
-    return shown.ends(atlas.new_study("R at 1e+21"))
+    found = universal(atlas)
+    return text.interval(found.low, found.high, text.two)
 
 
-def total(atlas: Atlas) -> str:
-    """The same for a study that counts total parameters."""
-    return shown.both(atlas.new_study("R at 1e+21", "total parameters"))
+def holds_rule(atlas: Atlas) -> Literal["holds", "does not hold"]:
+    """Whether that interval holds the rule."""
+    found = universal(atlas)
+    return "holds" if found.low <= RULE <= found.high else "does not hold"
 
 
-def verdict(atlas: Atlas) -> str:
-    """The word on the claim."""
-    return universal(atlas).word
+def spans(atlas: Atlas) -> str:
+    """The factor between its ends."""
+    found = universal(atlas)
+    return text.two(found.high / found.low)
+
+
+def support(atlas: Atlas) -> str:
+    """What the tables do to the claim, by its verdict."""
+    return {"reproduced": "support", "contradicted": "exclude"}.get(universal(atlas).word, "neither support nor exclude")
+
+
+def low() -> str:
+    """The low end of the range within which the claim must hold."""
+    return text.two(RULE / FACTOR)
+
+
+def high() -> str:
+    """Its high end."""
+    return text.two(RULE * FACTOR)
 
 
 def factor() -> str:
@@ -66,21 +91,25 @@ def most(atlas: Atlas) -> str:
 
 @style.drawn
 def forest(atlas: Atlas) -> Figure:
-    """Tokens a parameter of every pooled table at its own largest budget, and of a new study at 1e21 FLOP."""
+    """Tokens a parameter of every pooled table at its own largest budget, and of a new study, for two counts of N."""
     rows = atlas.pooled
-    figure, ax = style.canvas(7.0, 0.24 * (len(rows) + 2) + 0.9)
-    colours = shown.laboratory_colours(atlas.laboratories)
+    figure, ax = style.canvas(7.0, 0.24 * (len(rows) + 3) + 0.9)
     names = []
     for y, (name, row) in enumerate(rows.items()):
-        shown.bar(ax, y, row["ratio_own"], colours[row["laboratory"]])
+        shown.bar(ax, y, row["ratio_own"], style.POSTERIOR)
         names.append(f"{name}, {style.power(row['C'][1], 2)}")
-    top = len(rows) + 0.5
-    shown.bar(ax, top, atlas.new_study("R at 1e+21"), style.PREDICTIVE)
-    ax.set_yticks([*range(len(rows)), top], [*names, "a new study, " + style.power(1e21)])
-    ax.set_xlim(0.5, 400)
-    ax.set_ylim(-0.7, top + 0.8)
+    ends = [end for row in rows.values() for end in row["ratio_own"]["ci95"]]
+    tops = [len(rows) + 0.5, len(rows) + 1.5]
+    for top, kind, counted in zip(tops, ("base", COUNTED), ("multiplying", "total"), strict=True):
+        found = atlas.new_study(f"R at {AT}", kind)
+        shown.bar(ax, top, found, style.PREDICTIVE)
+        ends += found["ci95"]
+        names.append(f"a new study, {counted} N, {style.power(float(AT))}")
+    ax.set_yticks([*range(len(rows)), *tops], names)
+    ax.set_xlim(0.8 * min(ends), 1.25 * max(ends))
+    ax.set_ylim(-0.7, tops[-1] + 0.8)
     style.log_axis(ax, "x", lambda x: f"{x:g}")
     ax.axvline(RULE, color=style.MUTED, lw=0.8, ls="--")
     ax.grid(visible=False, axis="y")
-    style.panel(ax, "", "tokens a parameter at the table's largest budget (FLOP)")
+    style.panel(ax, "", "tokens a parameter")
     return figure

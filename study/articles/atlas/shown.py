@@ -5,14 +5,9 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from study.articles.shared import style, text
+from study.articles.shared import text
 
 Summary = dict[str, Any]  # {"point": median, "ci95": [lo, hi], "ci80": ..., "ci50": ...}
-
-
-def point(summary: Summary, form: Callable[[float], str] = text.significant) -> str:
-    """The median."""
-    return form(summary["point"])
 
 
 def ends(summary: Summary, form: Callable[[float], str] = text.two) -> str:
@@ -31,8 +26,3 @@ def bar(ax: Axes, y: float, summary: Summary, colour: str) -> None:
     for level, width in (("ci95", 1.4), ("ci50", 4.0)):
         ax.plot(summary[level], [y, y], color=colour, lw=width, solid_capstyle="butt", zorder=3)
     ax.plot([summary["point"]], [y], "o", color="white", mec=colour, ms=4.0, mew=1.2, zorder=4)
-
-
-def laboratory_colours(laboratories: list[str]) -> dict[str, str]:
-    """Two colours in turn, so that neighbours of one laboratory are seen as one."""
-    return {name: (style.POSTERIOR, style.OTHER)[index % 2] for index, name in enumerate(laboratories)}

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from study.articles.atlas import shown
 from study.articles.shared import style, text, words
 from study.atlas.read import Atlas
-from study.atlas.together import COMPUTES
+from study.atlas.together import COMPUTES, TAILS
 from study.inference.pooled.two_stage import MODEL
 from study.laws.published import RULE
 
@@ -19,6 +19,9 @@ REJECTED = 0.01  # adjusted p-value below which ranks are not uniform
 NAMES = {"alpha": "ln α", "beta": "ln β", "R": "ln D/N", "e": "ln E/byte", "T": "ln (L − E)/byte"}
 COVARIATES = {"total": "total N", "non_embedding": "N without embedding", "constant": "constant rate", "tuned": "tuned",
               "vocabulary": "ln bytes a token"}
+
+KINDS = {"base": ("parameters that multiply", style.POSTERIOR, 0.8),
+         "total parameters": ("all parameters", style.PREDICTIVE, 1.25)}  # of new studies: name, colour, shift on the axis
 
 
 def spreads(atlas: Atlas) -> "Markdown":
@@ -36,9 +39,24 @@ def covariates(atlas: Atlas) -> "Markdown":
                        for name, shown_as in COVARIATES.items()])
 
 
+def reference(atlas: Atlas) -> str:
+    """The compute at which studies are compared."""
+    return text.power(atlas.population["reference_C"])
+
+
 def between(atlas: Atlas) -> str:
-    """By which factor D/N of two thirds of laboratories lies about the middle, at the reference."""
-    return text.two(float(np.exp(atlas.population["parameters"]["sd of R between"]["point"])))
+    """The s.d. of ln D/N between laboratories at the reference."""
+    return shown.both(atlas.population["parameters"]["sd of R between"])
+
+
+def between_factor(atlas: Atlas) -> str:
+    """The same as a factor."""
+    return shown.both(atlas.population["parameters"]["sd of R between"], lambda sd: text.two(float(np.exp(sd))))
+
+
+def tails() -> str:
+    """Degrees of freedom of the Student-t population."""
+    return f"{TAILS:g}"
 
 
 def a(atlas: Atlas) -> str:
@@ -55,21 +73,22 @@ def prior_ratio(atlas: Atlas) -> str:
 def by_compute(atlas: Atlas) -> Figure:
     """Tokens a parameter of a new study against compute, for two counts of N, and the tables at their own budgets."""
     figure, ax = style.canvas(7.0, 3.6)
-    ax.set_xlim(3e18, 1e24)
-    ax.set_ylim(0.5, 500)
-    for kind, colour, shift in (("base", style.POSTERIOR, 0.94), ("total parameters", style.PREDICTIVE, 1.06)):
+    crosses = [(row["C"][1], row["ratio_own"]["point"]) for row in atlas.pooled.values()]
+    ends = [end for C in COMPUTES for kind in KINDS for end in atlas.new_study(f"R at {C:.3g}", kind)["ci95"]]
+    ax.set_xlim(0.3 * min(C for C, _ in crosses), 4 * max(COMPUTES))
+    ax.set_ylim(0.6 * min(ends), 1.6 * max(ends))
+    for kind, (_, colour, shift) in KINDS.items():
         for C in COMPUTES:
             found = atlas.new_study(f"R at {C:.3g}", kind)
             for level, width in (("ci95", 1.4), ("ci50", 5.0)):
                 ax.plot([C * shift] * 2, found[level], color=colour, lw=width, solid_capstyle="butt")
             ax.plot([C * shift], [found["point"]], "o", color="white", mec=colour, ms=4.5)
-    for row in atlas.pooled.values():
-        ax.plot([row["C"][1]], [row["ratio_own"]["point"]], "x", color=style.INK, ms=4)
+    ax.plot(*zip(*crosses, strict=True), "x", color=style.INK, ms=4)
     style.log_axis(ax, "x", style.power)
     style.log_axis(ax, "y", lambda x: f"{x:g}")
     ax.axhline(RULE, color=style.MUTED, lw=0.8, ls="--")
-    for kind, colour, height in (("parameters that multiply", style.POSTERIOR, 0.93), ("all parameters", style.PREDICTIVE, 0.86)):
-        ax.text(0.02, height, kind, color=colour, transform=ax.transAxes)
+    for (counted, colour, _), height in zip(KINDS.values(), (0.93, 0.86), strict=True):
+        ax.text(0.02, height, counted, color=colour, transform=ax.transAxes)
     style.panel(ax, "", "$C$ (FLOP)", "tokens a parameter")
     return figure
 
@@ -106,7 +125,7 @@ def apart(atlas: Atlas) -> str:
 def calibration(atlas: Atlas) -> str:
     """Simulated atlases that were fitted, and the smallest adjusted p-value."""
     if not atlas.has("sbc"):
-        return "not recorded yet"
+        return text.ABSENT
     found = atlas.calibration
     p_value = text.two(found["smallest_holm"])
     earlier = "" if found.get("model") == MODEL else " (of an earlier model)"
@@ -114,10 +133,10 @@ def calibration(atlas: Atlas) -> str:
 
 
 def calibrated(atlas: Atlas) -> str:
-    """Whether its ranks are uniform in simulation: "as they should" or not."""
+    """Whether the ranks of its parameters are uniform in simulation."""
     if not atlas.has("sbc"):
-        return "as is still to be seen"
-    return "as they should" if atlas.calibration["smallest_holm"] >= REJECTED else "not as they should"
+        return "not recorded yet"
+    return "uniform" if atlas.calibration["smallest_holm"] >= REJECTED else "not uniform"
 
 
 def calibrated_95(atlas: Atlas) -> str:

@@ -85,6 +85,11 @@ def stopped(study: Limited) -> str:
     return text.ABSENT if found is None else f"{len(_on_text(study)) - len(found.rows)} of {len(_on_text(study))}"
 
 
+def most(study: Limited) -> str:
+    """How often text is read at most."""
+    return f"{_on_text(study)['epochs'].max():.0f}" if len(_on_text(study)) else text.ABSENT
+
+
 def tokens_of_windows(study: Limited) -> str:
     """Tokens that some runs draw as windows from all of the text, and others read as its first."""
     pairs = _windows(study)

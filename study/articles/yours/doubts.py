@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from study.analysis.your_runs import YourRuns
 from study.articles.shared import style, text, words
+from study.fit.argument import AS_WELL
 from study.fit.words import FORMS
 
 if TYPE_CHECKING:
@@ -60,6 +61,22 @@ def forms(runs: YourRuns) -> "Markdown":
     base = fitted["hoffmann"]["elpd"]
     return text.table([{"form": FORMS[form], "elpd against Hoffmann's": text.signed(body["elpd"] - base, 1),
                         "a": text.two(body["a"]["point"])} for form, body in fitted.items()], left=("form",))
+
+
+def drift(runs: YourRuns) -> str:
+    """Along which axes the residuals drift: their 95 % intervals exclude zero."""
+    axes = [f"ln {trend['axis']}" for trend in runs.fit["trends"] if not trend["ci95"][0] <= 0 <= trend["ci95"][1]]
+    return f"drift with {words.enumeration(axes)}" if axes else "do not drift"
+
+
+def as_well() -> str:
+    """The elpd below the best form's within which a form is part of the widened interval."""
+    return f"{AS_WELL:g}"
+
+
+def stretch(runs: YourRuns) -> str:
+    """The factor by which each part of the widened interval is stretched."""
+    return text.two(max(1.0, runs.fit["forecast"]["rms_error_sd"]))
 
 
 @style.drawn

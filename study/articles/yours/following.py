@@ -26,18 +26,18 @@ def chosen(runs: YourRuns) -> str:
 
 def factor_now(runs: YourRuns) -> str:
     """By what factor the ends of the 95 % interval differ now."""
-    return text.two(float(np.exp(runs.next["width_now"])))
+    return text.significant(float(np.exp(runs.next["width_now"])))
 
 
 def factor_then(runs: YourRuns) -> str:
     """The same as expected after the batch."""
-    return text.two(float(np.exp(runs.next["chosen"][-1]["width"])))
+    return text.significant(float(np.exp(runs.next["chosen"][-1]["width"])))
 
 
 def batch(runs: YourRuns) -> "Markdown":
     """The batch in its order, with what each run is expected to leave."""
     return text.table([{"": str(order), "N": text.short(row["N"]), "D": text.short(row["D"]), "FLOP": text.power(row["C"]),
-                        "nats": text.two(row["information"]), "factor then": text.two(float(np.exp(row["width"])))}
+                        "nats": text.two(row["information"]), "factor after": text.significant(float(np.exp(row["width"])))}
                        for order, row in enumerate(runs.next["chosen"], 1)])
 
 
@@ -60,6 +60,5 @@ def expected(runs: YourRuns) -> Figure:
     rows = runs.next["chosen"]
     spent = [0.0, *(row["spent"] for row in rows)]
     ax.plot(spent, np.exp([runs.next["width_now"], *(row["width"] for row in rows)]), "o-", color=style.POSTERIOR, ms=4)
-    style.log_axis(ax, "y", style.plain)
     style.panel(ax, "", "FLOP spent", "factor between the ends of 95 %")
     return figure

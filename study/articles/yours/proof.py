@@ -33,9 +33,39 @@ def reached(runs: YourRuns) -> str:
 
 
 def listed(runs: YourRuns) -> str:
-    """Their names, with the share of each."""
-    return words.enumeration([f"{name} ({text.two(share)})" for name, body in runs.replays.items()
+    """Their names, with the median share of each and its quartiles."""
+    return words.enumeration([f"{name} {text.two(share)}{_quartiles(body)}" for name, body in runs.replays.items()
                               if (share := _shares(body).get("1")) is not None])
+
+
+def _quartiles(body: dict[str, Any]) -> str:
+    found = body["rules"][RULE]["to"]["1"].get("quartiles_of_share")
+    return f" {text.interval(found[0], found[1], text.two)}" if found else ""
+
+
+def lacking(runs: YourRuns) -> str:
+    """The others: those where it needs more than that, or more than the own order itself."""
+    shares = [_shares(body).get("1") for body in runs.replays.values()]
+    return words.none_or(sum(share is not None and share > HALF for share in shares))
+
+
+def worse(runs: YourRuns) -> str:
+    """Of them, those where it needs more than the own order."""
+    shares = [_shares(body).get("1") for body in runs.replays.values()]
+    return words.none_or(sum(share is not None and share > 1 for share in shares))
+
+
+def known_law(runs: YourRuns) -> str:
+    """The range of the shares that a law known beforehand needs on the smallest table, and its name."""
+    name, body = min(runs.replays.items(), key=lambda item: item[1]["rows"])
+    shares = list(body["known_law"].values())
+    return f"{text.two(min(shares))} to {text.two(max(shares))} on {name}"
+
+
+def never_held(runs: YourRuns) -> str:
+    """The tables where the rule's interval never holds the answer of all rows when it has first reached their width."""
+    return words.enumeration([name for name, body in runs.replays.items()
+                              if body["rules"][RULE].get("final_interval_holds_the_answer") == 0])
 
 
 def starts(runs: YourRuns) -> str:
@@ -64,7 +94,7 @@ def _two(share: float | None) -> str:
 def paths(runs: YourRuns) -> Figure:
     """Width by FLOP of the rule and of the own order, a thin line a start, by table."""
     names = list(runs.replays)
-    columns = min(3, len(names))
+    columns = min(2, len(names))
     figure, axes = style.canvas(7.2, 2.3 * -(-len(names) // columns), -(-len(names) // columns), columns, squeeze=False)
     for ax, name in zip(axes.flat, names, strict=False):
         body = runs.replays[name]
@@ -73,12 +103,13 @@ def paths(runs: YourRuns) -> Figure:
                 flops, width = np.array(path["flops"]) / body["flops_of_all"], np.array(path["width"]) / body["width_of_all"]
                 ax.plot(flops, width, color=colour, lw=0.8, alpha=0.6)
         ax.axhline(1.0, color=style.INK, lw=0.8, ls="--")
-        style.log_axis(ax, "x", style.power, most=4)
+        style.log_axis(ax, "x", style.power, most=3)
         style.log_axis(ax, "y", style.plain, most=4)
-        style.panel(ax, name, "FLOP, of all runs'")
+        style.panel(ax, name, "FLOP / FLOP of all runs")
     for ax in axes.flat[len(names):]:
         ax.set_visible(False)
-    axes[0][0].set_ylabel("width, of all runs'")
+    for row in axes:
+        row[0].set_ylabel("width / width of all runs")
     axes[0][0].text(0.97, 0.9, "by information", color=style.POSTERIOR, ha="right", transform=axes[0][0].transAxes)
     axes[0][0].text(0.97, 0.78, "own order", color=style.MUTED, ha="right", transform=axes[0][0].transAxes)
     return figure
