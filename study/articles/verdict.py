@@ -9,7 +9,7 @@ import numpy as np
 from study.articles.shared import text
 
 SURE = 0.975  # share of draws
-Word = Literal["reproduced", "contradicted", "undecided", "not testable here", "not run yet"]
+Word = Literal["reproduced", "contradicted", "undecided", "not testable here", "not tested yet"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Verdict:
 
 def absent(claim: str, claimed: str, grid: str) -> Verdict:
     """The claim's runs are not recorded yet."""
-    return Verdict(claim, claimed, text.ABSENT, "not run yet", float("nan"), f"`{grid}`")
+    return Verdict(claim, claimed, text.ABSENT, "not tested yet", float("nan"), f"`{grid}`")
 
 
 def middle(draws: Any) -> float:

@@ -8,10 +8,13 @@ import pytest
 
 from study.analysis import entropy
 from study.analysis.study import Study
+from study.articles.appendix import PENDING
 from study.articles.appendix import entropy as section
 from study.articles.main import verdicts
 from study.counts import config_counts
 from study.grids import grid
+from study.inference.observations import grid_reference
+from study.inference.spec import HEADLINE
 from study.laws.hoffmann import LossSurface
 from study.record import write_record
 from tests.given import given
@@ -48,12 +51,17 @@ def test_a_floor_that_is_the_entropy_is_found(quick: Study, tmp_path: Path) -> N
     assert abs(found["huber", 3e13].E / H - 1) < 0.1 and np.isnan(found["huber", 3e13].low)
     assert found["nesting", 3e13].runs == 25
     assert verdicts.lab_entropy(planted).word == "reproduced"
-    assert section.held(planted) == "one" and section.inside(planted) == "none yet"
-    assert section.off(planted).endswith("on `markov-2`") and "times as many" in section.worth(planted)
+    assert section.held(planted) == "one of one" and section.inside(planted) == PENDING
+    assert section.recorded(planted) == "`markov-2` (25 of 25)"
+    assert section.off(planted).endswith("on `markov-2`") and section.worth(planted).endswith("on `markov-2`")
     rows = str(section.table(planted).data).splitlines()
     assert len(rows) == 2 + len(floors) and sum("| yes" in row for row in rows) >= 3
     (axes,) = section.by_range(planted).axes
     assert axes.get_lines()[-1].get_ydata()[0] == H
+    few, all_rows = (source.fitted("hoffmann", up_to=largest) for largest in (3e12, 3e13))
+    for fit in (few, all_rows):  # tA is the term at N0: one reference, so one prior
+        N0 = (fit.draws.A / fit.parameters.tA) ** (1 / fit.parameters.alpha)
+        assert np.allclose(N0, grid_reference(grid("markov-2"), HEADLINE)[0])
     worth = entropy.worth(source)
     assert worth is not None
     assert worth.given.ci95[1] / worth.given.ci95[0] < worth.free.ci95[1] / worth.free.ci95[0]  # a given E leaves less open
@@ -70,5 +78,6 @@ def test_another_floor_is_not_taken_for_the_entropy(quick: Study, tmp_path: Path
 @pytest.mark.parametrize("largest", [0.0, 1e12])
 def test_texts_without_enough_budgets_are_left_out(largest: float, quick: Study, tmp_path: Path) -> None:
     planted = study(quick, recorded(tmp_path, largest=largest))
-    assert entropy.sources(planted) == []
-    assert verdicts.lab_entropy(planted).word == "not run yet"
+    assert entropy.sources(planted) == [] and section.recorded(planted) == "none"
+    assert section.held(planted) == section.off(planted) == section.worth(planted) == section.inside(planted) == PENDING
+    assert verdicts.lab_entropy(planted).word == "not tested yet"

@@ -6,6 +6,7 @@ import math
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import matplotlib.figure
 import numpy as np
@@ -15,13 +16,13 @@ import pytest
 from study.analysis.factors import FIXED, SCALED
 from study.articles import kaplan
 from study.articles.claims import ARTICLES, CLAIMS, SOURCES, claims_of
-from study.articles.kaplan import blog, data, one_factor, transfer, verdicts
+from study.articles.kaplan import allocation, blog, data, one_factor, overfitting, toy, transfer, verdicts
 from study.articles.shared.words import lies
 from study.articles.verdict import Verdict, decided
 from study.laws.law import LawError
 
 ROOT = Path(__file__).resolve().parents[2]
-WORDS = {"reproduced", "contradicted", "undecided", "not testable here", "not run yet"}
+WORDS = {"reproduced", "contradicted", "undecided", "not testable here", "not tested yet"}
 
 
 @pytest.fixture(scope="module")
@@ -54,10 +55,46 @@ def test_every_verdict_is_a_word_with_the_number_it_rests_on(quick: data.Kaplan)
 
 def test_claims_that_wait_are_counted_where_there_are_any(quick: data.Kaplan, monkeypatch: pytest.MonkeyPatch) -> None:
     some = verdicts.verdicts(quick)
-    done, waits = (replace(some[0], word=word) for word in ("reproduced", "not run yet"))
+    done, waits = (replace(some[0], word=word) for word in ("reproduced", "not tested yet"))
     for found, said in (((done, done), ""), ((done, waits), "; one wait for runs that are not recorded")):
         monkeypatch.setattr(verdicts, "verdicts", lambda _, found=found: found)
         assert verdicts.waiting(quick) == said
+
+
+def test_a_threshold_is_said_wherever_no_interval_decides() -> None:
+    assert set(verdicts.RULES) == set(verdicts.VERDICTS) - {"figure-1", "figure-10", "figure-13", "blog-doubling"}
+
+
+def test_claims_of_two_sources_share_their_measurement(quick: data.Kaplan) -> None:
+    for one, other in verdicts.SHARED.items():
+        first, second = verdicts.verdict(quick, one), verdicts.verdict(quick, other)
+        assert (first.word, first.measured) == (second.word, second.measured) and verdicts.RULES[one] == verdicts.RULES[other]
+
+
+@pytest.mark.parametrize(("total", "without", "se", "word", "direction"), [
+    (0.42, 0.73, 0.02, "reproduced", "raises"), (0.42, 0.50, 0.01, "contradicted", "raises"),
+    (0.60, 0.42, 0.01, "contradicted", "lowers"), (0.70, 0.73, 0.05, "undecided", "hardly moves")])
+def test_a_rise_that_stops_short_of_kaplan_s_exponent_contradicts(quick: data.Kaplan, monkeypatch: pytest.MonkeyPatch, total: float,
+                                                                  without: float, se: float, word: str, direction: str) -> None:
+    planted = pd.DataFrame({"count": ["total", "non_embedding"], "exponent": [total, without], "se": se, "budgets": 6})
+    monkeypatch.setattr(allocation, "counts", lambda _: planted)
+    assert allocation.pearce_song(quick).word == word and allocation.direction(quick) == direction
+
+
+@pytest.mark.parametrize(("gap", "offset", "word"), [
+    (0.0, 0.05, "reproduced"), (0.0, 0.0, "undecided"), (0.1, 0.05, "contradicted")])
+def test_architectures_that_differ_in_nothing_decide_nothing(quick: data.Kaplan, monkeypatch: pytest.MonkeyPatch, gap: float,
+                                                             offset: float, word: str) -> None:
+    noise = np.linspace(-1, 1, 400)
+    several, single = (SimpleNamespace(theta={"alpha": 0.1 + by, "t": 3.0 * (1 + more)})
+                       for by, more in ((0.0 * noise, 0.0 * noise), (gap + 0.01 * noise, offset + 0.01 * noise)))
+    monkeypatch.setattr(overfitting, "exponents", lambda _: (several, single))
+    assert overfitting.architectures(quick).word == word
+
+
+def test_the_toy_s_verdict_is_read_from_its_table(quick: data.Kaplan) -> None:
+    factors = re.findall(r"x [\d.]+", toy.verdict(quick).measured)
+    assert len(factors) == 2 and all(factor in toy.table(quick).data for factor in factors)  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)
@@ -152,6 +189,7 @@ def test_the_blog_s_verdicts_follow_planted_arms(quick: data.Kaplan) -> None:
                                   "arm": "unique text", "factor": factor, "heads": 1}))
     table = pd.concat(arms, ignore_index=True)
     planted = replace(quick, factors=table)
+    assert blog.steeper(planted) == "one of one" and float(blog.last_scaled(planted)) > float(blog.last_fixed(planted))
     assert blog.compute(planted).word == "reproduced" and blog.compute(planted).number > 0.975
     assert blog.data(planted).word == "reproduced"
     overfitted = table.assign(loss=np.where(table["factor"] == FIXED, 5.0, table["loss"]))

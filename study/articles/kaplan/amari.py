@@ -50,7 +50,7 @@ def curves() -> Figure:
         ax.errorbar(curve["D"], excess, 2 * curve["se"], fmt="o", color=colour, ms=4, lw=1)
         guide = float(excess.iloc[-1]) * (curve["D"] / curve["D"].iloc[-1]) ** -found.case.exponent
         ax.plot(curve["D"], guide, color=colour, lw=1.2)
-        labels.append((float(guide.iloc[-1]), f"$D^{{-{found.case.exponent:g}}}$", colour))
+        labels.append((float(guide.iloc[-1]), f"{found.case.name}: $D^{{-{found.case.exponent:g}}}$", colour))
     ax.set_yscale("log")
     style.log_axis(ax, "x", style.plain)
     style.log_axis(ax, "y", style.power, most=6)
@@ -63,8 +63,13 @@ def table() -> object:
     """Case, exponent by theory, exponent recovered."""
     return text.table([{"learner": found.case.name, "exponent by theory": text.significant(-found.case.exponent, 2),
                         "exponent recovered": text.interval(*text.central(-found.posterior.theta["alpha"])),
-                        "E (nats)": text.significant(found.case.entropy) if found.case.entropy else text.ABSENT}
+                        "E, known (nats)": text.significant(found.case.entropy) if found.case.entropy else text.ABSENT}
                        for found in cases()])
+
+
+def tolerance() -> str:
+    """How far from theory's the median of an exponent may lie and still count as recovered."""
+    return f"{TOLERANCE:g}"
 
 
 def recovered() -> int:

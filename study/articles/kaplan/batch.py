@@ -11,6 +11,7 @@ from study.analysis.efficiency import levels_between
 from study.analysis.relations import noise_scale, noise_scale_law
 from study.articles.kaplan.data import Kaplan
 from study.articles.shared import style, text
+from study.articles.shared.words import lies
 from study.articles.verdict import Verdict, Word, absent, middle, with_interval
 from study.inference.general.law_posterior import LawPosterior
 from study.laws.critical_batch import KAPLAN_ALPHA_B, fall_that_doubles
@@ -99,6 +100,30 @@ def noise_fall(study: Kaplan) -> str:
     if law is None:
         return text.ABSENT
     return with_interval(fall_that_doubles(law.theta["alpha"]), text.percent)
+
+
+def published_fall() -> str:
+    """By how much the loss falls while Kaplan's critical batch doubles."""
+    return text.percent(KAPLAN_FALL)
+
+
+def held(study: Kaplan) -> str:
+    """Whether the noise scale's interval holds Kaplan's number: holds or excludes."""
+    law = scale_law(study)
+    if law is None:
+        return text.ABSENT
+    return "holds" if lies(KAPLAN_FALL, fall_that_doubles(law.theta["alpha"])) == "inside" else "excludes"
+
+
+def over_noise_scale(study: Kaplan) -> str:
+    """The critical batch over the noise scale at the same loss: least and largest over the losses where it is measured."""
+    found, law = critical(study), scale_law(study)
+    if found is None or law is None:
+        return text.ABSENT
+    loss = np.array([level for level, _ in found.levels])
+    noise = np.median(law.mean({"loss": loss}), axis=0)
+    ratio = np.array([middle(found.at(float(level))) for level in loss]) / noise
+    return f"{text.two(float(ratio.min()))} to {text.two(float(ratio.max()))}"
 
 
 def verdict(study: Kaplan) -> Verdict:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from study.analysis.factors import Plateau, arms, plateau
 from study.analysis.one_factor import OneFactor, ols_slope, one_factor
-from study.analysis.tables import groups
+from study.articles.kaplan import shape
 from study.articles.kaplan.data import Kaplan
 from study.articles.kaplan.overfitting import GRID, MISSING
 from study.articles.shared import style, text, words
@@ -18,6 +18,7 @@ from study.laws.law import LawError
 BLOG_SLOPE = 0.0431
 SURE = 0.975
 TEXTS = ("small text", "large text")  # factors of the arm of sizes
+LEFT = 0.5  # of the first slope: a smaller share at the end counts as flat
 
 
 def stopped(study: Kaplan) -> pd.DataFrame:
@@ -113,9 +114,9 @@ def data(study: Kaplan) -> Verdict:
     for one in found:
         first, last = (float(np.median(one.fixed.slope(float(x)))) for x in (one.fixed.points["unique"].min(), one.at))
         ratio.append(last / first)
-    held = sum(value < 0.5 for value in ratio)
+    held = sum(value < LEFT for value in ratio)
     word: Word = "reproduced" if held == len(found) else "contradicted" if held == 0 else "undecided"
-    return Verdict("blog-data", "falls, then flattens", "slope left at the end: " + ", ".join(text.percent(x) for x in ratio),
+    return Verdict("blog-data", "falls, then flattens", ", ".join(text.percent(x) for x in ratio) + " of the first slope left",
                    word, float(np.max(ratio)), f"`{GRID}`")
 
 
@@ -130,8 +131,46 @@ def compute(study: Kaplan) -> Verdict:
                    float(min(chances)), f"`{GRID}`")
 
 
+def _last(points: pd.DataFrame) -> float:
+    """Measured slope of ln L in ln of the text, from the last amount but one to the last."""
+    loss, unique = np.log(points["loss"].to_numpy(dtype=float)), np.log(points["unique"].to_numpy(dtype=float))
+    return float((loss[-2] - loss[-1]) / (unique[-1] - unique[-2]))
+
+
+def last_fixed(study: Kaplan) -> str:
+    """The measured slopes between the two largest texts with compute fixed, by size."""
+    return ", ".join(f"{_last(one.fixed.points):.3f}" for one in plateaus(study)) or text.ABSENT
+
+
+def last_scaled(study: Kaplan) -> str:
+    """The same with compute in proportion."""
+    return ", ".join(f"{_last(one.scaled.points):.3f}" for one in plateaus(study)) or text.ABSENT
+
+
+def steeper(study: Kaplan) -> str:
+    """At how many of the sizes the measured slope is the steeper one where compute grows."""
+    found = [_last(one.scaled.points) > _last(one.fixed.points) for one in plateaus(study)]
+    return f"{words.none_or(sum(found))} of {words.number_word(len(found))}"
+
+
+def by_chance(study: Kaplan) -> str:
+    """Two standard deviations, from the noise between seeds, of the difference of those slopes: they share their last run."""
+    spans = [np.log(arm.points["unique"].iloc[-1] / arm.points["unique"].iloc[-2]) for one in plateaus(study)
+             for arm in (one.fixed, one.scaled)]
+    return text.two(2 * shape.noise(study) * float(np.sqrt(np.sum(1 / np.square(spans[:2]))))) if spans else text.ABSENT
+
+
+def missed(study: Kaplan) -> str:
+    """By how much the last point with compute fixed lies above the law with a floor, by size."""
+    gaps = []
+    for one in plateaus(study):
+        last = one.fixed.points.iloc[-1]
+        gaps.append(float(last["loss"]) / float(np.median(one.fixed.floor.mean({"unique": float(last["unique"])}))) - 1)
+    return ", ".join(f"{text.signed(100 * gap, 1)} %" for gap in gaps) or text.ABSENT
+
+
 def slopes(study: Kaplan) -> object:
-    """Least-squares slope in text of each arm by size: the blog's own number."""
+    """Least-squares slope in text of each arm by size, and the posterior probability that compute makes it steeper."""
     table = [{"N": text.count(one.N), "compute fixed": text.significant(-ols_slope(one.fixed.points, "unique")),
               "compute grows": text.significant(-ols_slope(one.scaled.points, "unique")),
               "P(steeper)": f"{one.probability:.2f}"} for one in plateaus(study)]
@@ -139,7 +178,15 @@ def slopes(study: Kaplan) -> object:
 
 
 def amounts(study: Kaplan) -> str:
-    """The amounts of unique text of the grid, for the prose."""
-    if study.factors.empty:
-        return text.ABSENT
-    return words.enumeration([text.count(value) for value, _ in groups(study.factors, "unique")])
+    """The amounts of unique text that the sweep of text plans, for the prose."""
+    return _nominal(arms(study.factors)[0])
+
+
+def texts(study: Kaplan) -> str:
+    """The amounts of unique text of the two sweeps of size."""
+    return _nominal(study.factors[study.factors["arm"] == "size"])
+
+
+def _nominal(rows: pd.DataFrame) -> str:
+    planned = sorted({float(f"{value:.1e}") for value in rows["unique"]})
+    return words.enumeration([text.count(value) for value in planned]) if planned else text.ABSENT

@@ -10,6 +10,7 @@ from study.analysis.efficiency import best_of_size, levels_between, off_optimal,
 from study.analysis.tables import groups
 from study.articles.kaplan.data import Kaplan
 from study.articles.shared import style, text
+from study.articles.shared.words import none_or, number_word
 from study.articles.verdict import Verdict, Word
 from study.inference.general.draws import fit_law
 from study.inference.general.law_posterior import LawPosterior
@@ -18,6 +19,7 @@ from study.laws.power import pure_power
 
 LEVELS = 4
 FACTOR = 2.0  # a size this much above the optimum
+MOST, FEW = 0.8, 0.2  # of the larger sizes that need fewer steps
 SEED = 0
 
 
@@ -106,14 +108,18 @@ def efficiency(study: Kaplan, claim: str = "kaplan-efficiency") -> Verdict:
     found = slopes(study)
     if not found:
         return Verdict(claim, "fewer tokens", text.ABSENT, "not testable here", float("nan"), f"`{study.grid}`")
-    saved = savings(needed(study))
-    held = sum(text.central(posterior.theta["alpha"])[0] > 0 and float(row) > 1
-               for (_, posterior), row in zip(found, saved.sort_values("level")["fewer"], strict=False))
-    most = saved.iloc[int(saved["fewer"].to_numpy().argmax())]
+    fewer = savings(needed(study)).set_index("level")["fewer"]
+    held = sum(text.central(posterior.theta["alpha"])[0] > 0 and float(fewer[level]) > 1 for level, posterior in found)
     word: Word = "reproduced" if held == len(found) else "contradicted" if held == 0 else "undecided"
-    fewer, sizes = text.significant(float(most["fewer"])), text.significant(float(most["sizes"]))
-    return Verdict(claim, "fewer tokens", f"{fewer} times fewer at {sizes} times the size",
-                   word, float(most["fewer"]), f"`{study.grid}`")
+    least, most = float(fewer.min()), float(fewer.max())
+    measured = f"{text.two(least)} to {text.two(most)} times fewer, smallest to largest size"
+    return Verdict(claim, "fewer tokens", measured, word, least, f"`{study.grid}`")
+
+
+def turning(study: Kaplan) -> str:
+    """At how many of the losses the largest size needs more tokens than a smaller one."""
+    turns = [bool(rows.sort_values("N")["tokens"].iloc[-1] > rows["tokens"].min()) for _, rows in groups(needed(study), "level")]
+    return f"{none_or(sum(turns))} of {number_word(len(turns))}"
 
 
 def figure_twelve(study: Kaplan) -> Verdict:
@@ -124,6 +130,6 @@ def figure_twelve(study: Kaplan) -> Verdict:
         return Verdict("figure-12", "fewer steps", text.ABSENT, "not testable here", float("nan"), f"`{study.grid}`")
     fewer = float((larger["steps_ratio"] < 1).mean())
     cost, ratio = float(np.median(larger["excess"])), float(np.median(larger["steps_ratio"]))
-    word: Word = "reproduced" if fewer > 0.8 and cost > 1 else "contradicted" if fewer < 0.2 else "undecided"
+    word: Word = "reproduced" if fewer > MOST and cost > 1 else "contradicted" if fewer < FEW else "undecided"
     return Verdict("figure-12", "more compute, fewer steps",
                    f"compute x {cost:.2f}, steps x {ratio:.2f} up to {2 * FACTOR:g} times the size", word, ratio, f"`{study.grid}`")

@@ -121,7 +121,7 @@ def verdict(study: Kaplan) -> Verdict:
         return Verdict("kaplan-powers", "pure power laws", text.ABSENT, "not testable here", float("nan"), f"`{study.grid}`")
     held = sum(map(_pure_holds, slices))
     word: Word = "reproduced" if held == len(slices) else "contradicted" if held < len(slices) / 2 else "undecided"
-    return Verdict("kaplan-powers", "no floor in any", f"{held} of {len(slices)} slices need none", word, float(held),
+    return Verdict("kaplan-powers", "no floor in any", f"{held} of {len(slices)} slices need no floor", word, float(held),
                    f"`{study.grid}`")
 
 

@@ -10,6 +10,7 @@ from study.analysis.factors import ONCE, Overfitting, arms, best_size, overfitti
 from study.analysis.tables import groups
 from study.articles.kaplan.data import Kaplan
 from study.articles.shared import style, text
+from study.articles.shared.words import lies
 from study.articles.verdict import Verdict, Word, absent, decided, middle, with_interval
 from study.inference.general.compare import forecast
 from study.inference.general.draws import fit_law
@@ -22,6 +23,7 @@ from study.laws.power import pure_power
 GRID = "factors"
 KAPLAN_RATIO = 0.74
 COLLAPSED = 0.9  # correlation of ln dL with the logarithm of the ratio
+FLATTER = 0.8  # of the steepest slope: an end of the curve below this counts as a region of its own
 FITS = 0.02  # r.m.s. of ln L about the law that still counts as following it
 MISSING = "The grid of factors is not recorded yet."
 
@@ -105,6 +107,20 @@ def figure_nine(study: Kaplan, claim: str = "figure-9") -> Verdict:
                    "reproduced" if found.correlation > COLLAPSED else "contradicted", middle(found.ratio), f"`{GRID}`")
 
 
+def correlation(study: Kaplan) -> str:
+    """Of the share that finite text adds with the ratio, both in logarithms."""
+    found = fitted(study)
+    return text.ABSENT if found is None else f"{found.correlation:.2f}"
+
+
+def side(study: Kaplan) -> str:
+    """Whether the interval of the ratio's exponent holds Kaplan's: holds or excludes."""
+    found = fitted(study)
+    if found is None:
+        return text.ABSENT
+    return "holds" if lies(KAPLAN_RATIO, found.ratio) == "inside" else "excludes"
+
+
 def forecast_error(study: Kaplan) -> str:
     """r.m.s. error of the largest fifth of the text predicted from the rest."""
     if fitted(study) is None:
@@ -115,7 +131,7 @@ def forecast_error(study: Kaplan) -> str:
 
 
 def regions(study: Kaplan) -> Verdict:
-    """Hestness: is the log-log slope at little text smaller, and at most text too, than in the middle?"""
+    """Hestness: at the largest size, are the log-log slopes at little text and at most text smaller than in the middle?"""
     found = fitted(study)
     if found is None:
         return absent("hestness-regions", "three regions", GRID)
@@ -124,7 +140,7 @@ def regions(study: Kaplan) -> Verdict:
     slope = -np.diff(logs["best_loss"]) / np.diff(logs["unique"])
     inner = float(slope.max())
     ends = float(slope[0]), float(slope[-1])
-    held = sum(end < 0.8 * inner for end in ends)
+    held = sum(end < FLATTER * inner for end in ends)
     return Verdict("hestness-regions", "three regions", "slopes " + ", ".join(f"{value:.3f}" for value in slope),
                    "reproduced" if held == 2 else "contradicted" if held == 0 else "undecided", inner, f"`{GRID}`")
 
@@ -136,8 +152,9 @@ def best_by_text(study: Kaplan) -> Verdict:
         return absent("hestness-size", "a power", GRID)
     inner = table[~table["edge"].astype(bool)]
     if len(inner) < 3:
-        at = ", ".join(style.short(float(N)) for N in table["N"])
-        return Verdict("hestness-size", "a power", f"best sizes {at}", "undecided", float(len(inner)), f"`{GRID}`")
+        at, most = ", ".join(style.short(float(N)) for N in table["N"]), style.short(float(rows(study)["N"].max()))
+        return Verdict("hestness-size", "a power", f"best sizes {at}, largest tried {most}", "undecided", float(len(inner)),
+                       f"`{GRID}`")
     slope = float(np.polyfit(np.log(inner["unique"]), np.log(inner["N"]), 1)[0])
     return Verdict("hestness-size", "a power", f"exponent {slope:.2f}", "reproduced" if slope > 0 else "contradicted", slope,
                    f"`{GRID}`")
@@ -157,16 +174,21 @@ def exponents(study: Kaplan) -> tuple[LawPosterior, LawPosterior] | None:
 
 
 def architectures(study: Kaplan) -> Verdict:
-    """Hestness: the exponents of two architectures agree where the offsets differ."""
+    """Hestness: the exponents of several heads and of one agree and the offsets differ; alike in both, they say nothing."""
     found = exponents(study)
     if found is None:
-        return absent("hestness-exponent", "same exponent", GRID)
+        return absent("hestness-exponent", "offset, not exponent", GRID)
     several, single = (posterior.theta for posterior in found)
     gap, offset = single["alpha"] - several["alpha"], single["t"] / several["t"] - 1
     half = 0.5 * middle(several["alpha"])
     apart = decided(np.abs(gap), lambda x: x > half) == "reproduced"
-    low, high = text.central(gap)
-    word: Word = "contradicted" if apart else "reproduced" if low < 0 < high and max(-low, high) < half else "undecided"
-    return Verdict("hestness-exponent", "same exponent",
-                   f"difference {with_interval(gap)}, offset {with_interval(offset, lambda x: text.percent(x, 1))}", word,
+    (low, high), moved = text.central(gap), lies(0.0, offset) != "inside"
+    same = low < 0 < high and max(-low, high) < half
+    word: Word = "contradicted" if apart else "reproduced" if same and moved else "undecided"
+    return Verdict("hestness-exponent", "offset, not exponent",
+                   f"exponent by {with_interval(gap, text.two)}, loss by {with_interval(offset, _signed_percent)}", word,
                    middle(gap), f"`{GRID}`")
+
+
+def _signed_percent(share: float) -> str:
+    return f"{text.signed(100 * share, 1)} %"

@@ -10,6 +10,7 @@ from study.analysis.one_factor import at_fixed
 from study.analysis.shapes import MILD, ShapeEffect, counts, shape_effect
 from study.articles.kaplan.data import Kaplan
 from study.articles.shared import style, text
+from study.articles.shared.words import enumeration, number_word
 from study.articles.verdict import Verdict, Word, absent, decided, middle, with_interval
 from study.laws.law import LawError
 
@@ -17,6 +18,7 @@ GRID = "shapes"
 SEED = 0
 SPAN = 21.0  # aspect ratio of the first of Kaplan's two shapes over that of the second
 FEWEST = 5  # sizes of a slice
+UNEVEN = 3  # depths whose seeds are named
 
 
 @lru_cache(maxsize=4)
@@ -51,13 +53,13 @@ def figure(study: Kaplan) -> Figure:
 
 
 def five(study: Kaplan) -> Verdict:
-    """The largest increase over the shapes tried, and the span of aspect ratios within three per cent against Kaplan's pair."""
+    """The span of aspect ratios within three per cent against Kaplan's pair, and the highest mean over the shapes tried."""
     found = effects(study)
     if not found:
         return absent("figure-5", "within 3 %", GRID)
     depth = found[0]
     measured = (f"3 % over {with_interval(depth.within, text.two)} times, "
-                f"{with_interval(100 * depth.worst, text.two)} % over {depth.span:.0f} times")
+                f"highest point {text.two(100 * float(depth.points['increase'].max()))} % over {depth.span:.0f} times")
     word = decided(depth.within, lambda span: span >= SPAN)
     return Verdict("figure-5", f"3 % over {SPAN:.0f} times", measured, word, middle(depth.within), f"`{GRID}`")
 
@@ -68,10 +70,34 @@ def heads(study: Kaplan) -> str:
     return with_interval(100 * found[0].worst, text.two) if found else text.ABSENT
 
 
-def seeds(study: Kaplan) -> str:
-    """Standard deviation between two seeds of one shape, percent."""
+def noise(study: Kaplan) -> float:
+    """Standard deviation of ln L between seeds, pooled over the shapes; nan without them."""
     found = effects(study)
-    return text.two(100 * found[0].error) if found else text.ABSENT
+    return found[0].error if found else float("nan")
+
+
+def seeds(study: Kaplan) -> str:
+    """The same, percent."""
+    return text.two(100 * noise(study))
+
+
+def _apart(study: Kaplan) -> pd.Series:
+    """By how much the runs of one depth differ, share of the loss, largest first."""
+    rows = study.shapes[study.shapes["arm"] == "layers"]
+    ends = rows.groupby("layers")["loss"].agg(["max", "min"])
+    return (ends["max"] / ends["min"] - 1).sort_values(ascending=False)
+
+
+def apart(study: Kaplan) -> str:
+    """The depths whose seeds differ most, and by how much."""
+    most = _apart(study).iloc[:UNEVEN]
+    return enumeration([f"{text.percent(float(gap), 1)} at {number_word(int(float(str(at))))}" for at, gap in most.items()])
+
+
+def elsewhere(study: Kaplan) -> str:
+    """The most by which the seeds of the other depths differ."""
+    rest = _apart(study).iloc[UNEVEN:]
+    return text.percent(float(rest.max()), 1) if len(rest) else text.ABSENT
 
 
 @lru_cache(maxsize=4)

@@ -10,6 +10,7 @@ from study.analysis.tables import groups
 from study.articles.kaplan.batch import critical
 from study.articles.kaplan.data import Kaplan
 from study.articles.shared import style, text
+from study.articles.shared.words import lies
 from study.articles.verdict import Verdict, Word, absent, middle, with_interval
 from study.inference.general.draws import fit_law
 from study.inference.general.law_posterior import LawPosterior
@@ -19,6 +20,7 @@ from study.laws.power import pure_power
 from study.laws.steps import KAPLAN
 
 GRID = "batches"
+ALIKE, UNLIKE = 1.25, 1.5  # largest over smallest exponent: up to, and above
 FOLLOWS = 0.03  # r.m.s. of ln L about one law that still counts as following it
 
 
@@ -77,6 +79,14 @@ def table(study: Kaplan) -> object:
                        for name in ("alpha_N", "alpha_S")])
 
 
+def side(study: Kaplan) -> str:
+    """Whether the interval of the exponent of size holds Kaplan's: holds or excludes."""
+    found = fitted(study)
+    if found is None:
+        return text.ABSENT
+    return "holds" if lies(KAPLAN["alpha_N"], found.theta["alpha_N"]) == "inside" else "excludes"
+
+
 def eleven(study: Kaplan) -> Verdict:
     """Scatter of the curves about one law of N and S."""
     found = fitted(study)
@@ -96,6 +106,6 @@ def curves(study: Kaplan) -> Verdict:
         return absent("kaplan-curves", "nearly independent of size", GRID)
     middles = np.array([middle(posterior.theta["alpha"]) for _, posterior in found])
     spread = float(middles.max() / middles.min())
-    word: Word = "reproduced" if spread < 1.25 else "contradicted" if spread > 1.5 else "undecided"
+    word: Word = "reproduced" if spread < ALIKE else "contradicted" if spread > UNLIKE else "undecided"
     return Verdict("kaplan-curves", "nearly independent of size", "exponents " + ", ".join(f"{value:.3f}" for value in middles),
                    word, spread, f"`{GRID}`")

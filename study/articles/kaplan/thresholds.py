@@ -13,6 +13,7 @@ from study.articles.shared import style, text
 from study.articles.verdict import Verdict, Word
 
 FAR = 10.0  # times the threshold: counts as an extrapolation
+HOLD, FAIL = 0.85, 0.6  # share of the runs in 95 % intervals: at least, and below
 
 
 @lru_cache(maxsize=4)
@@ -64,6 +65,6 @@ def verdict(study: Kaplan) -> Verdict:
         return Verdict("rosenfeld", "predicts above", text.ABSENT, "not testable here", float("nan"), f"`{study.grid}`")
     weight = rows["predicted"].to_numpy(dtype=float)
     covered = float(np.average(rows["inside_95"], weights=weight))
-    word: Word = "reproduced" if covered > 0.85 else "contradicted" if covered < 0.6 else "undecided"
-    return Verdict("rosenfeld", "predicts above", f"{text.percent(covered)} in the 95 % intervals, error to {worst(study)}", word,
-                   covered, f"`{study.grid}`")
+    word: Word = "reproduced" if covered > HOLD else "contradicted" if covered < FAIL else "undecided"
+    measured = f"{text.percent(covered)} of runs in 95 % intervals, r.m.s. error up to {worst(study)}"
+    return Verdict("rosenfeld", "predicts above", measured, word, covered, f"`{study.grid}`")

@@ -116,7 +116,13 @@ def slope(study: Kaplan) -> str:
     return text.ABSENT if line is None else f"{line.slope:.2f} {text.interval(*line.interval)}"
 
 
+def parallel(study: Kaplan) -> str:
+    """Whether the interval of that slope holds one: parallel or not parallel."""
+    _, line = lines(study)
+    return text.ABSENT if line is None else "parallel" if line.interval[0] <= 1 <= line.interval[1] else "not parallel"
+
+
 def offset(study: Kaplan) -> str:
-    """Loss on the other corpus less that on this one, smallest and largest over the runs."""
+    """Loss on the other corpus less that on this one, smallest to largest over the runs."""
     gap = (study.design["ood_loss"] - study.design["loss"]).dropna()
-    return text.ABSENT if gap.empty else text.interval(float(gap.min()), float(gap.max()))
+    return text.ABSENT if gap.empty else f"{text.two(float(gap.min()))} to {text.two(float(gap.max()))}"

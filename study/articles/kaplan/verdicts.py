@@ -22,7 +22,7 @@ from study.articles.kaplan import (
 from study.articles.kaplan.data import Kaplan
 from study.articles.shared import text
 from study.articles.shared.words import none_or, number_word
-from study.articles.verdict import Verdict
+from study.articles.verdict import SURE, Verdict
 
 VERDICTS: Mapping[str, Callable[[Kaplan], Verdict]] = MappingProxyType({
     "amari": lambda _: amari.verdict(),
@@ -54,6 +54,35 @@ VERDICTS: Mapping[str, Callable[[Kaplan], Verdict]] = MappingProxyType({
     "blog-data": blog.data,
     "blog-compute": blog.compute,
     "blog-doubling": one_factor.doubling_verdict,
+})
+SHARED = MappingProxyType({"figure-2": "kaplan-efficiency", "figure-9": "kaplan-overfitting"})  # one measurement, two sources
+_SURE = text.percent(SURE, 1)
+_COLLAPSED = f"r above {overfitting.COLLAPSED:g}"
+_FEWER = "tokens fall with size beyond the interval at every loss"
+RULES: Mapping[str, str] = MappingProxyType({  # where a threshold decides: what a claim must meet to be reproduced
+    "amari": f"each in its interval or within {amari.TOLERANCE:g}",
+    "hestness-regions": f"both ends below {text.percent(overfitting.FLATTER)} of the steepest",
+    "hestness-exponent": "exponent within half of itself and loss not",
+    "hestness-size": "rising, the best size inside the range three times",
+    "rosenfeld": f"above {text.percent(thresholds.HOLD)}, contradicted below {text.percent(thresholds.FAIL)}",
+    "kaplan-powers": "all, contradicted if fewer than half",
+    "kaplan-overfitting": _COLLAPSED, "figure-9": _COLLAPSED,
+    "kaplan-curves": f"largest over smallest below {steps.ALIKE:g}, contradicted above {steps.UNLIKE:g}",
+    "kaplan-efficiency": _FEWER, "figure-2": _FEWER,
+    "kaplan-train-test": f"r above {transfer.TOGETHER:g}",
+    "pearce-song": f"raised, and to {allocation.KAPLAN_N:g} within two standard errors",
+    "toy": f"its excess over 1 grows {toy.GROWS:g} times",
+    "figure-3": f"size above {allocation.MOSTLY:g}, contradicted below {allocation.HALF:g}",
+    "figure-4": f"below {text.percent(overfitting.FITS)}",
+    "figure-5": f"{shape.SPAN:.0f} times in {_SURE} of the draws",
+    "figure-6": "better in all, contradicted if in none",
+    "figure-8": f"its range moves less than {text.percent(transfer.SMALL)} of the spread",
+    "figure-11": f"r.m.s. below {text.percent(steps.FOLLOWS)}",
+    "figure-12": f"fewer steps at {text.percent(efficiency.MOST)} of these sizes, contradicted at {text.percent(efficiency.FEW)}",
+    "figure-14": f"N above {allocation.RAPID:g} and S below {allocation.HARDLY:g}",
+    "blog-size": f"flatter on the small text in {_SURE} of the draws",
+    "blog-data": f"below {text.percent(blog.LEFT)} at every size",
+    "blog-compute": f"P above {_SURE} at every size",
 })
 
 
@@ -91,10 +120,22 @@ def table(study: Kaplan) -> object:
                       left=("source", "claimed", "measured", "verdict", "runs"))
 
 
+def claimed(study: Kaplan, claim: str) -> str:
+    """What was claimed, for the prose."""
+    return text.literal(verdict(study, claim).claimed)
+
+
 def clause(study: Kaplan, claim: str) -> str:
-    """The word, and in brackets what was measured, where something was."""
+    """The word, and in brackets what was measured, where something was, and the threshold, where one decides."""
     found = verdict(study, claim)
-    return f"**{found.word}**" + (f" ({text.literal(found.measured)})" if found.measured != text.ABSENT else "")
+    rule = f"; reproduced if {RULES[claim]}" if claim in RULES else ""
+    return f"**{found.word}**" + (f" ({text.literal(found.measured + rule)})" if found.measured != text.ABSENT else "")
+
+
+def ruled(study: Kaplan, claim: str) -> str:
+    """The word, and in brackets the threshold, where one decides."""
+    rule = f" (reproduced if {text.literal(RULES[claim])})" if claim in RULES else ""
+    return f"**{verdict(study, claim).word}**{rule}"
 
 
 def tally(study: Kaplan, word: str) -> str:
@@ -104,7 +145,13 @@ def tally(study: Kaplan, word: str) -> str:
 
 def waiting(study: Kaplan) -> str:
     """How many wait for runs, where any do."""
-    return "" if tally(study, "not run yet") == "none" else f"; {tally(study, 'not run yet')} wait for runs that are not recorded"
+    count = tally(study, "not tested yet")
+    return "" if count == "none" else f"; {count} wait for runs that are not recorded"
+
+
+def measurements() -> str:
+    """How many measurements the verdicts rest on: some are of a claim that two sources make."""
+    return number_word(len(VERDICTS) - len(SHARED))
 
 
 def total() -> str:
