@@ -21,12 +21,18 @@ for _name in COMMANDS:
 
 
 def main() -> None:
-    """Run the command line: bad input is one line on stderr and exit code 2."""
+    """Run the command line: bad input, or a disk that refuses, is one line on stderr and exit code 2."""
     try:
         app()
-    except StudyError as error:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold]study:[/bold] {_escape(str(error))}")
+    except (StudyError, OSError) as error:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold]study:[/bold] {_escape(_line(error))}")
         sys.exit(2)
+
+
+def _line(error: StudyError | OSError) -> str:
+    if not isinstance(error, OSError) or not error.strerror:
+        return str(error)
+    return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
 
 
 def _escape(text: str) -> str:

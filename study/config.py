@@ -259,6 +259,8 @@ def _numbers(config: Config, positive: tuple[str, ...]) -> None:
         value = getattr(config, field.name)
         if field.type in (int, float) and (isinstance(value, bool) or not isinstance(value, int | float)):
             raise ConfigError(f"{field.name} must be a number, not {value!r}")
+        if field.type is int and not isinstance(value, int):  # 16.0 would be another run_id than 16
+            raise ConfigError(f"{field.name} must be a whole number, not {value!r}")
         if isinstance(value, float):
             _need(math.isfinite(value), f"{field.name} must be finite, not {value}")
     for name in positive:

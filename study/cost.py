@@ -69,8 +69,10 @@ def device(name: str, *, peak: float | None = None, memory: float | None = None)
     """A device by name, or one described by its `peak` (FLOP/s in the runs' precision) and `memory` (bytes).
 
     Raises:
-        CostError: an unknown name without both.
+        CostError: an unknown name without both, or one that is not positive.
     """
+    if any(value is not None and not value > 0 for value in (peak, memory)):
+        raise CostError("--peak and --memory must be positive")
     known = DEVICES.get(name.lower())
     if known is None and (peak is None or memory is None):
         raise CostError(f"unknown device {name!r}: one of {', '.join(DEVICES)}, or give both --peak and --memory")

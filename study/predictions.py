@@ -9,6 +9,8 @@
 
 The models are the laws of `LAWS`, the first of which is the headline, and "mixture": as many draws of each that converged. Of
 runs that go through their data more than once the early-stopped loss is predicted, by the laws of `analysis.repeated`.
+
+An optimum's key is the cells' budget, in exact FLOP; the optimum is computed at C = 6 N D of that number.
 """
 
 import hashlib
@@ -28,6 +30,7 @@ from study.analysis import repeated
 from study.analysis.runs import runs as with_best_loss
 from study.analysis.tables import each
 from study.errors import StudyError
+from study.fit.job import scratch
 from study.grids.design import Cell, Grid
 from study.inference.answers import summarise
 from study.inference.intervals import LEVELS, percent_key
@@ -74,9 +77,10 @@ def predict(grid: Grid, runs: Path, *, seed: int, source: Grid | None = None, bu
     budget are predicted from the fitted ones of less.
 
     Raises:
-        PredictionError: a fitted run is missing, a predicted one is there already, or the prediction is written.
+        PredictionError: a fitted run is missing, a predicted one is there already, the prediction is written, or it cannot be.
         UnconvergedError: the headline did not converge. Another law that does not is left out by name.
     """
+    git_state()  # before the work, during which another commit may be made
     path = path_of(runs, grid.name, budget)
     if path.exists():
         raise PredictionError(f"{path} is written already: a prediction is made once")
@@ -91,7 +95,11 @@ def predict(grid: Grid, runs: Path, *, seed: int, source: Grid | None = None, bu
         raise PredictionError(f"{early[0]} is trained already: a prediction is made before its runs")
     missing = [cell for cell in of.of("fit") if cell.config.run_id not in records]
     if missing:
-        raise PredictionError(f"{len(missing)} of the fitted runs are missing: `study run --grid {of.name}` first")
+        raise PredictionError(f"{len(missing)} of the fitted runs are missing: `study run --grid {of.source}` first")
+    try:
+        scratch(path).rmdir()
+    except OSError as error:
+        raise PredictionError(f"cannot write {path}: {error.strerror or error}; choose another folder with --runs") from None
     ahead = planned(cells)
     if (ahead["D"] > ahead["unique"]).all():
         rows = repeated.of_the_law(with_best_loss(of, records))
@@ -99,7 +107,6 @@ def predict(grid: Grid, runs: Path, *, seed: int, source: Grid | None = None, bu
     else:
         rows = fit_rows(table(of, records))
         body = _body(grid, of, rows, ahead, *_of_budgets(rows, ahead, source or grid, seed), seed, "loss")
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, body)
     return path
 
@@ -136,7 +143,7 @@ def fitted(rows: pd.DataFrame, ahead: pd.DataFrame, spec: ModelSpec, grid: Grid,
     """The posterior of `rows` under `spec` and its draws at the planned runs `ahead`."""
     N0, D0 = grid_reference(grid, spec)
     posterior = fit_posterior(rows, spec, seed=seed, N0=N0, D0=D0)
-    budgets = sorted(set(ahead["budget"]))
+    budgets = sorted(set(ahead["budget"].dropna()))
     optima = {budget: np.asarray(posterior.draws.N_opt(budget)) for budget in budgets}
     return Fitted(predict_losses(posterior, ahead.assign(loss=1.0), seed=seed + 1), optima, asdict(posterior.diagnostics))
 

@@ -12,8 +12,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @cache
 def git_state() -> tuple[str, bool]:
-    """(commit, dirty) of the checkout the package runs from; ("unknown", True) outside one.
+    """(commit, dirty) of the checkout the package runs from, at the first call; ("unknown", True) outside one.
 
+    What works for long calls it before it begins: a commit made meanwhile is not that of the code imported.
     Only study/ and the lock make a run dirty: records and prose being written beside a training grid do not.
     """
     def git(*arguments: str) -> str:

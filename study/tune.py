@@ -18,7 +18,7 @@ import pandas as pd
 from study.laws.parabola import fit_parabola
 
 WIDTH, BATCH, DATA = 48, 1024, 1e6  # where the rules are centred
-SMALLEST_BATCH = 256  # one sequence
+SMALLEST_BATCH = 256  # tokens: one sequence of the first recipe, four of the second
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Rule:
         return three_digits(value)
 
     def batch_tokens(self, D: float) -> int:
-        """Batch in tokens: the power of two nearest to the rule, at least one sequence."""
+        """Batch in tokens: the power of two nearest to the rule, at least `SMALLEST_BATCH`."""
         return max(SMALLEST_BATCH, int(2 ** round(np.log2(self.batch * (D / DATA) ** self.data_exponent))))
 
 

@@ -1,8 +1,8 @@
 """Does a rerun reproduce the recorded runs? Two sets of records of one grid, run by run.
 
 On the same machine (device, CPU model, torch and thread count, from the provenance) a run must have the same bits: every
-loss and every point of its curve. Elsewhere the order of sums differs, and training amplifies it, at most up to what
-another seed would do: each loss must then be within `TOLERANCE` standard deviations between seeds of the recorded one,
+loss, every metric and every point of its curve. Elsewhere the order of sums differs, and training amplifies it, at most up to what
+another seed would do: each loss and metric must then be within `TOLERANCE` standard deviations between seeds of the recorded one,
 pooled over the cells that the reference holds more than one seed of. Counts, FLOPs and the corpus must be equal everywhere.
 
 The tolerance is wide: five runs of the quick grid with AVX2 in place of AVX-512 ended within 2.3e-5 nats a token of the
@@ -51,7 +51,7 @@ class Verification:
     """All runs of both sides, and the seed noise they were judged by."""
 
     comparisons: tuple[Comparison, ...]
-    seed_sd: dict[str, float]  # by loss ("validation", "train", "ood"), nats a token; empty without repeats
+    seed_sd: dict[str, float]  # by loss ("validation", "train", "ood"), nats a token, and by metric; empty without repeats
     repeats: int  # degrees of freedom behind `seed_sd`
 
     @property
@@ -96,6 +96,8 @@ def compare(a: RunRecord, b: RunRecord, seed_sd: dict[str, float]) -> str:
             return f"{name} differs: trained on another text"
     if a.losses.keys() != b.losses.keys():
         return "evaluated on other sets"
+    if a.metrics.keys() != b.metrics.keys():
+        return "measured by other metrics"
     if _bits(a) == _bits(b):
         return SAME_BITS
     if same_machine(a, b):
@@ -104,10 +106,12 @@ def compare(a: RunRecord, b: RunRecord, seed_sd: dict[str, float]) -> str:
         return WITHIN_NOISE  # both diverged, each in its own way
     if not seed_sd:
         return "cannot be judged: other bits, and the reference holds no cell with two seeds"
-    for name, loss in a.losses.items():
-        difference, tolerance = abs(loss.nats_per_token - b.losses[name].nats_per_token), TOLERANCE * seed_sd.get(name, 0.0)
+    theirs = _finals(b)
+    for name, value in _finals(a).items():
+        difference, tolerance = abs(value - theirs[name]), TOLERANCE * seed_sd.get(name, 0.0)
         if not difference <= tolerance:
-            return f"{name} loss differs by {difference:.2g}, more than {tolerance:.2g}"
+            what = f"{name} loss" if name in a.losses else name
+            return f"{what} differs by {difference:.2g}, more than {tolerance:.2g}"
     return WITHIN_NOISE
 
 
@@ -117,7 +121,7 @@ def same_machine(a: RunRecord, b: RunRecord) -> bool:
 
 
 def pooled_seed_sd(records: Sequence[RunRecord]) -> tuple[dict[str, float], int]:
-    """Standard deviation between seeds of each final loss, nats a token, and its degrees of freedom.
+    """Standard deviation between seeds of each final loss, nats a token, and metric, and its degrees of freedom.
 
     s^2 = sum over cells of sum_i (L_i - mean)^2 / sum over cells of (n - 1), over the cells with n >= 2 complete runs that
     differ in the seed alone. Empty and 0 where there is none.
@@ -130,16 +134,24 @@ def pooled_seed_sd(records: Sequence[RunRecord]) -> tuple[dict[str, float], int]
     freedom = sum(len(cell) - 1 for cell in repeated)
     squares: dict[str, float] = defaultdict(float)
     for cell in repeated:
-        for name in cell[0].losses:
-            values = [record.losses[name].nats_per_token for record in cell]
+        finals = [_finals(record) for record in cell]
+        for name in finals[0]:
+            values = [final[name] for final in finals]
             mean = math.fsum(values) / len(values)
             squares[name] += math.fsum((value - mean) ** 2 for value in values)
     return {name: math.sqrt(total / freedom) for name, total in squares.items()}, freedom
 
 
+def _finals(record: RunRecord) -> dict[str, float]:
+    """Final losses and metrics by name; no metric is called as a loss is."""
+    return {**{name: metric.value for name, metric in record.metrics.items()},
+            **{name: loss.nats_per_token for name, loss in record.losses.items()}}
+
+
 def _bits(record: RunRecord) -> str:
     # JSON spells floats exactly and nan as equal to itself, which == does not
     return json.dumps([record.status, {name: asdict(loss) for name, loss in record.losses.items()},
+                       {name: asdict(metric) for name, metric in record.metrics.items()},
                        [asdict(point) for point in record.curve]], sort_keys=True)
 
 

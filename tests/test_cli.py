@@ -1,5 +1,6 @@
 """Every command says how it is used; bad input is one line on stderr and exit code 2."""
 
+import errno
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from study import cli
 from study.cli import COMMANDS, app, main
 
 BAD_INPUT = {
@@ -24,6 +26,7 @@ BAD_INPUT = {
     "readme": ["readme", "--grid", "no-such-grid"],
     "publish": ["publish"],
     "archive": ["archive"],
+    "bench": ["bench", "next", "--rules", "bogus"],
 }
 
 
@@ -52,6 +55,20 @@ def test_bad_input_is_one_line_and_exit_code_2(name: str, tmp_path: Path, monkey
     assert said.err.startswith("study: ")
     assert said.err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("error", "said"), [
+    (OSError(errno.ENOSPC, "No space left on device", "runs/x"), "runs/x: No space left on device"),
+    (OSError("the disk [sda] is gone"), "the disk [sda] is gone")])
+def test_a_disk_that_refuses_is_one_line_and_exit_code_2(error: OSError, said: str, monkeypatch: pytest.MonkeyPatch,
+                                                         capsys: pytest.CaptureFixture[str]) -> None:
+    def app() -> None:
+        raise error
+
+    monkeypatch.setattr(cli, "app", app)
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 2 and capsys.readouterr().err == f"study: {said}\n"
 
 
 def test_the_exit_code_reaches_the_shell() -> None:

@@ -47,6 +47,8 @@ def test_the_identity_is_stable() -> None:
     ({"learning_rate": 0.0}, "positive"),
     ({"layers": 0}, "positive"),
     ({"width": "32"}, "must be a number"),
+    ({"width": 32.0}, "whole number"),
+    ({"seed": 0.0}, "whole number"),
     ({"precision": "float16"}, "precision"),
     ({"warmup_fraction": 1.0}, "warmup_fraction"),
     ({"seed": -1}, "seed"),

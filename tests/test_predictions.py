@@ -9,20 +9,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
-from study import predictions
+from study import predictions, provenance
 from study.analysis import repeated
 from study.analysis.runs import runs as with_best_loss
+from study.cli import app
 from study.counts import config_counts
 from study.grids import grid as named
 from study.grids.design import Cell, Grid
+from study.grids.files import written
 from study.grids.ladder import at
 from study.inference.fast.fit import fit_fast
 from study.inference.posterior import Posterior, UnconvergedError
 from study.inference.spec import ModelSpec
 from study.laws.hoffmann import LossSurface
-from study.predictions import LAWS, MIXTURE, PredictionError, predict, read_prediction, scores, started_before
-from study.record import write_record
+from study.predictions import LAWS, MIXTURE, PredictionError, path_of, predict, read_prediction, scores, started_before
+from study.record import write_json, write_record
 from study.table import fit_rows, held_out_rows, planned, records_of, table
 from tests import planted_go
 from tests.makers import record
@@ -138,6 +141,48 @@ def test_a_prediction_is_made_once_and_before_its_runs(tmp_path: Path) -> None:
     (tmp_path / "predictions" / "planted.json").write_text("{}")
     with pytest.raises(PredictionError, match="made once"):
         predict(grid, tmp_path, seed=0)
+
+
+@pytest.mark.usefixtures("fast")
+def test_runs_of_no_budget_are_predicted_without_optima(tmp_path: Path) -> None:
+    whole = design()
+    grid = replace(whole, cells=(*whole.of("fit"), *(replace(cell, budget=float("nan")) for cell in whole.of("held-out"))))
+    train(grid, tmp_path, "fit")
+    predict(grid, tmp_path, seed=3)
+    said = read_prediction(tmp_path, "planted")
+    assert said is not None and said["optima"] == {} and len(said["runs"]) == 4
+
+
+def test_a_file_that_cannot_be_written_is_refused_before_any_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    train(design(), tmp_path, "fit")
+    (tmp_path / "predictions").write_text("")
+    monkeypatch.setattr(predictions, "_of_budgets", lambda *_: pytest.fail("it was fitted"))
+    with pytest.raises(PredictionError, match="cannot write"):
+        predict(design(), tmp_path, seed=0)
+
+
+def test_a_grid_of_a_file_is_predicted_under_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "mine.json"
+    file.write_text(written(design()))
+
+    def noted(grid: Grid, runs: Path, **_: object) -> Path:
+        interval = {"median": 1.0, "95": [0.9, 1.1]}
+        body = {"models": {LAWS[0]: {}}, "runs": {"a-run": {LAWS[0]: interval, MIXTURE: interval}}}
+        path_of(runs, grid.name).parent.mkdir()
+        write_json(path_of(runs, grid.name), body)
+        return path_of(runs, grid.name)
+
+    monkeypatch.setattr(predictions, "predict", noted)
+    result = CliRunner().invoke(app, ["predict", "--grid", str(file), "--runs", str(tmp_path)])
+    assert result.exit_code == 0, result.exception
+    assert "a-run" in result.output and "predicted losses of planted" in result.output
+
+
+def test_a_prediction_names_the_commit_it_began_at(tmp_path: Path) -> None:
+    provenance.git_state.cache_clear()
+    with pytest.raises(PredictionError, match="missing"):
+        predict(design(), tmp_path, seed=0)
+    assert provenance.git_state.cache_info().currsize == 1
 
 
 def test_planned_rows_are_those_of_the_records(tmp_path: Path) -> None:

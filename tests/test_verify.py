@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from study.cli import app
 from study.errors import StudyError
-from study.record import RunRecord, write_record
+from study.record import Metric, RunRecord, write_record
 from study.verify import MISSING, NO_REFERENCE, SAME_BITS, TOLERANCE, WITHIN_NOISE, pooled_seed_sd, verify
 from tests.makers import CONFIG, record
 
@@ -84,6 +84,19 @@ def test_every_loss_is_judged() -> None:
     theirs = seeds()
     losses = {**theirs[0].losses, "train": replace(theirs[0].losses["train"], nats_per_token=9.0)}
     assert verdict(elsewhere(theirs[0], losses=losses), theirs).startswith("train loss differs by 7")
+
+
+def measured(value: float) -> dict[str, Metric]:
+    return {"validation_policy_accuracy": Metric(value, 0.01, "share", 100)}
+
+
+def test_every_metric_is_judged() -> None:
+    theirs = [replace(of, metrics=measured(0.5 + 0.01 * seed)) for seed, of in enumerate(seeds())]  # s.d. 0.01
+    assert verify(theirs, theirs).passed
+    assert verdict(replace(theirs[0], metrics=measured(0.5 + 1e-9)), theirs) == "other bits on the same machine"
+    assert verdict(elsewhere(theirs[0], metrics=measured(0.539)), theirs) == WITHIN_NOISE
+    assert verdict(elsewhere(theirs[0], metrics=measured(0.541)), theirs).startswith("validation_policy_accuracy differs by 0.041")
+    assert verdict(replace(theirs[0], metrics={}), theirs) == "measured by other metrics"
 
 
 def test_without_repeats_only_bits_can_be_confirmed() -> None:

@@ -52,11 +52,16 @@ def measured(study: Study, N: float = TARGET_N) -> NewExperiment:
 
 @once
 def posteriors(study: Study) -> dict[str, Posterior]:
-    """The headline's posterior, then that of the same model under the other conventions for N; by many draws."""
+    """The headline's posterior, then that of the same model under the other conventions for N; by many draws.
+
+    By importance sampling; the model's own draws (`Study.drawn`) where that fails its gate.
+    """
     out = {HEADLINE.n_convention: study.many}
     for name in N_CONVENTIONS:
         if name not in out:
-            out[name] = study.refit(study.fit, replace(HEADLINE, n_convention=name), draws=MANY_DRAWS)
+            spec = replace(HEADLINE, n_convention=name)
+            found = study.refit(study.fit, spec, draws=MANY_DRAWS)
+            out[name] = found if found.diagnostics.converged else study.drawn(spec).posterior
     return out
 
 

@@ -8,7 +8,16 @@ from study.analysis.study import SEED, TARGET_N, Study, once
 from study.inference.answers import SIZES, summarise
 from study.inference.classical.bootstrap import clustered_bootstrap, row_bootstrap
 from study.inference.classical.delta import delta_method
-from study.inference.classical.isoflop import Envelope, IsoFlop, PowerLaw, fit_envelope, fit_isoflop, fit_power_law, vertex_shift
+from study.inference.classical.isoflop import (
+    Envelope,
+    IsoFlop,
+    PowerLaw,
+    fit_envelope,
+    fit_isoflop,
+    fit_power_law,
+    vertex,
+    vertex_shift,
+)
 from study.inference.classical.points import InferenceError
 from study.inference.parameters import Array
 
@@ -58,11 +67,10 @@ def optima(study: Study) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     found = isoflop(study)
     if found is None:
         return np.array([]), np.array([]), np.array([])
-    tokens = []
-    for budget, N in zip(found.C[found.inside], found.N_opt[found.inside], strict=True):
-        path = study.isoflop_rows[study.isoflop_rows["budget"] == budget].sort_values("N")
-        tokens.append(float(np.exp(np.interp(np.log(N), np.log(path["N"]), np.log(path["D"])))))
-    N, D = found.N_opt[found.inside], np.array(tokens)
+    rows = study.isoflop_rows
+    paths = [rows[rows["budget"] == budget] for budget in found.C[found.inside]]
+    at = [vertex(path["N"], path["D"], path["loss"]) for path in paths]
+    N, D = np.array([float(one.N) for one in at]), np.array([float(one.D) for one in at])
     return 6 * N * D, N, D
 
 

@@ -11,9 +11,10 @@ from study.grids import grid
 from study.inference.answers import Summary, summarise
 from study.inference.classical.huber import fit_huber
 from study.inference.forms import FormFit, fit_form
+from study.inference.observations import grid_reference
 from study.inference.posterior import UnconvergedError
 from study.inference.priors import Priors, priors
-from study.inference.spec import ModelSpec
+from study.inference.spec import HEADLINE, ModelSpec
 from study.predictions import read_prediction, scores
 from study.table import fit_rows
 
@@ -42,6 +43,20 @@ class Source:
     def up_to(self, budget: float) -> pd.DataFrame:
         """The fitted runs of at most so much compute."""
         return self.rows[self.rows["budget"] <= budget].reset_index(drop=True)
+
+    def fitted(self, form: str, *, up_to: float = np.inf, entropy: float | None = None) -> FormFit:
+        """The posterior of one form from the budgets up to `up_to`, all under one prior; E at `entropy` where that is given.
+
+        Raises:
+            UnconvergedError: the draws are not reliable.
+        """
+        bytes_per_token = float(self.rows["bytes_per_token"].mean())
+        prior: Priors = priors(ModelSpec(law=form), bytes_per_token)
+        if entropy is not None:
+            prior = replace(prior, E=(float(np.log(entropy)), PINNED))
+        N0, D0 = grid_reference(grid(self.name), HEADLINE)
+        return fit_form(self.up_to(up_to), form, seed=SEED, N0=N0, D0=D0, bytes_per_token=bytes_per_token, prior=prior,
+                        group="width")
 
 
 @dataclass(frozen=True)
@@ -81,7 +96,7 @@ def floor(source: Source, form: str, largest: float) -> Floor | None:
         point = fit_huber(rows["N"], rows["D"], rows["loss"]).surface.E
         return Floor(form, largest, len(rows), float(np.ravel(point)[0]), float("nan"), float("nan"))
     try:
-        draws = fitted(rows, form).parameters.E
+        draws = source.fitted(form, up_to=largest).parameters.E
     except UnconvergedError:
         return None
     found = summarise(draws)
@@ -103,19 +118,6 @@ def last(study: Study) -> list[tuple[Source, Floor]]:
     return [(source, one) for source, one in found if one]
 
 
-def fitted(rows: pd.DataFrame, form: str, entropy: float | None = None) -> FormFit:
-    """The posterior of one form; with E held at `entropy` where that is given.
-
-    Raises:
-        UnconvergedError: the draws are not reliable.
-    """
-    bytes_per_token = float(rows["bytes_per_token"].mean())
-    prior: Priors = priors(ModelSpec(law=form), bytes_per_token)
-    if entropy is not None:
-        prior = replace(prior, E=(float(np.log(entropy)), PINNED))
-    return fit_form(rows, form, seed=SEED, bytes_per_token=bytes_per_token, prior=prior, group="width")
-
-
 @dataclass(frozen=True)
 class Worth:
     """What knowing the entropy does to the answer: D_opt at the target, tokens."""
@@ -132,7 +134,7 @@ class Worth:
 def worth(source: Source, form: str = FORMS[0]) -> Worth | None:
     """The answer of all recorded budgets with E free and with E at the entropy; None where a fit did not converge."""
     try:
-        free, given = (fitted(source.rows, form, entropy).draws.D_opt_at(TARGET_N) for entropy in (None, source.entropy))
+        free, given = (source.fitted(form, entropy=given).draws.D_opt_at(TARGET_N) for given in (None, source.entropy))
     except UnconvergedError:
         return None
     return Worth(summarise(np.asarray(free)), summarise(np.asarray(given)))

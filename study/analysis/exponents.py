@@ -10,10 +10,9 @@ import numpy as np
 import pandas as pd
 
 from study.analysis.tables import groups
-from study.inference.classical.isoflop import PowerLaw, fit_power_law
+from study.inference.classical.isoflop import PowerLaw, fit_power_law, vertex
 from study.inference.observations import N_COLUMNS
 from study.laws.hoffmann import LossSurface
-from study.laws.parabola import fit_parabola
 from study.laws.pearce_song import OMEGA, local_exponent
 
 FEWEST = 3  # sizes of a budget, and budgets of a range
@@ -26,13 +25,10 @@ def optima(frame: pd.DataFrame, count: str = "multiplying") -> pd.DataFrame:
         path = group.groupby(["N", "D"], as_index=False)[[*({column} - {"N"}), "loss"]].mean()
         if len(path) < FEWEST:
             continue
-        x = np.log(path[column].to_numpy(dtype=float))
-        place, height, bend = (float(value) for value in fit_parabola(x, path["loss"].to_numpy(dtype=float)))
-        if bend > 0 and x.min() <= place <= x.max():
-            order = np.argsort(x)
-            D = float(np.exp(np.interp(place, x[order], np.log(path["D"].to_numpy(dtype=float))[order])))
-            rows.append({"budget": float(budget), "N_opt": float(np.exp(place)), "D_opt": D, "C": 6 * float(np.exp(place)) * D,
-                         "loss": height})
+        found = vertex(path[column], path["D"], path["loss"])
+        N, D = float(found.N), float(found.D)
+        if np.isfinite(N):
+            rows.append({"budget": float(budget), "N_opt": N, "D_opt": D, "C": 6 * N * D, "loss": float(found.loss)})
     return pd.DataFrame(rows, columns=["budget", "N_opt", "D_opt", "C", "loss"])
 
 

@@ -15,7 +15,7 @@ from study.inference.general.law_posterior import LawPosterior
 from study.inference.parameters import Array
 from study.laws.kaplan import KaplanSurface
 from study.laws.law import BYTES_PER_TOKEN, LawError
-from study.laws.overfitting import collapse, excess, overfitting_law, surface
+from study.laws.overfitting import collapse, overfitting_law, surface
 
 SEED = 0
 FIXED, SCALED = "fixed steps", "steps in proportion"  # factors of the arm of unique text
@@ -70,8 +70,8 @@ class Overfitting:
 
     posterior: LawPosterior
     law: KaplanSurface  # draws
-    points: pd.DataFrame  # of the runs: N, unique, loss, x (the collapse variable), excess (measured), expected
-    correlation: float  # of ln excess measured with ln x, over the runs whose excess is positive
+    points: pd.DataFrame  # of the runs: N, unique, loss, medians over draws of x (the collapse variable) and excess (measured)
+    correlation: float  # of ln excess with ln x over the runs whose excess is positive: the median over draws
 
     @property
     def ratio(self) -> Array:
@@ -90,14 +90,20 @@ def overfitting(frame: pd.DataFrame, *, bytes_per_token: float = BYTES_PER_TOKEN
     rows = frame.assign(loss=frame["best_loss"])
     posterior = fit_law(overfitting_law(bytes_per_token=bytes_per_token), rows, seed=SEED)
     draws = surface(posterior.theta, posterior.problem.reference)
-    middle = KaplanSurface(*(float(np.median(value)) for value in (draws.N_c, draws.D_c, draws.alpha_N, draws.alpha_D)))
-    N, D = rows["N"].to_numpy(dtype=float), rows["unique"].to_numpy(dtype=float)
-    endless = middle.loss(N, 1e60)
-    points = pd.DataFrame({"N": N, "unique": D, "loss": rows["loss"].to_numpy(dtype=float), "x": collapse(middle, N, D),
-                           "excess": rows["loss"].to_numpy(dtype=float) / endless - 1, "expected": excess(middle, N, D)})
-    seen = points[points["excess"] > 0]
-    r = float(np.corrcoef(np.log(seen["x"]), np.log(seen["excess"]))[0, 1]) if len(seen) > 2 else float("nan")
-    return Overfitting(posterior, draws, points, r)
+    N, D, loss = (rows[name].to_numpy(dtype=float) for name in ("N", "unique", "loss"))
+    x, excess = collapse(draws, N[:, None], D[:, None]), loss[:, None] / draws.endless_loss(N[:, None]) - 1  # (R, S)
+    points = pd.DataFrame({"N": N, "unique": D, "loss": loss, "x": np.median(x, axis=1), "excess": np.median(excess, axis=1)})
+    return Overfitting(posterior, draws, points, correlation(x, excess))
+
+
+def correlation(x: Array, excess: Array) -> float:
+    """Median over draws of the correlation of ln excess with ln x, both (R, S), over the rows of a draw whose excess is positive.
+
+    nan where no draw has three such rows.
+    """
+    found = [float(np.corrcoef(np.log(across[seen]), np.log(up[seen]))[0, 1]) for across, up in zip(x.T, excess.T, strict=True)
+             if np.sum(seen := up > 0) > 2]
+    return float(np.median(found)) if found else float("nan")
 
 
 def best_size(frame: pd.DataFrame) -> pd.DataFrame:

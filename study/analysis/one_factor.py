@@ -26,12 +26,16 @@ class OneFactor:
     """Loss against one column, fitted twice."""
 
     factor: str
-    response: str
     points: pd.DataFrame
     floor: LawPosterior  # with E
     pure: LawPosterior
     gap: tuple[float, float]  # elpd with E less that of the pure law, and its standard error
     forecasts: tuple[Forecast, Forecast] | None  # with E, pure; None with too few points
+
+    @property
+    def response(self) -> str:
+        """The column that was fitted."""
+        return self.floor.problem.law.response
 
     def slope(self, x: float) -> Array:
         """Local exponent -d ln L / d ln x of the law with E, per draw: alpha times the reducible share of the loss."""
@@ -44,7 +48,7 @@ class OneFactor:
         return np.asarray(1 - self.floor.mean({self.factor: 2 * x})[:, 0] / self.floor.mean({self.factor: x})[:, 0])
 
 
-def one_factor(points: pd.DataFrame, factor: str, *, response: str = "loss", bytes_per_token: float = BYTES_PER_TOKEN) -> OneFactor:
+def one_factor(points: pd.DataFrame, factor: str, *, bytes_per_token: float = BYTES_PER_TOKEN) -> OneFactor:
     """Fit both laws to the points.
 
     Raises:
@@ -53,18 +57,17 @@ def one_factor(points: pd.DataFrame, factor: str, *, response: str = "loss", byt
     rows = points.sort_values(factor).reset_index(drop=True)
     if rows[factor].nunique() < FEWEST:
         raise LawError(f"a power law of {factor} needs {FEWEST} distinct values, not {rows[factor].nunique()}")
-    laws = (power(factor, response=response, bytes_per_token=bytes_per_token),
-            pure_power(factor, response=response, bytes_per_token=bytes_per_token))
+    laws = power(factor, bytes_per_token=bytes_per_token), pure_power(factor, bytes_per_token=bytes_per_token)
     fits = [fit_law(law, rows, seed=SEED) for law in laws]
     ahead = None
     if rows[factor].nunique() > FEWEST + 1:
         ahead = forecast(laws[0], rows, factor, seed=SEED), forecast(laws[1], rows, factor, seed=SEED)
-    return OneFactor(factor, response, rows, fits[0], fits[1], difference(loo(fits[0]), loo(fits[1])), ahead)
+    return OneFactor(factor, rows, fits[0], fits[1], difference(loo(fits[0]), loo(fits[1])), ahead)
 
 
-def frontier(frame: pd.DataFrame, *, response: str = "loss") -> pd.DataFrame:
+def frontier(frame: pd.DataFrame) -> pd.DataFrame:
     """The run of lowest loss at each budget: L against C at the optimum. Repeats of a cell are averaged first (mean ln L)."""
-    return _averaged(frame, response).sort_values(response).groupby("budget", as_index=False).first().sort_values("C")
+    return _averaged(frame).sort_values("loss").groupby("budget", as_index=False).first().sort_values("C")
 
 
 def at_fixed(frame: pd.DataFrame, factor: str, fixed: str, value: float) -> pd.DataFrame:
@@ -73,7 +76,7 @@ def at_fixed(frame: pd.DataFrame, factor: str, fixed: str, value: float) -> pd.D
     Never extrapolated: a value of the factor whose runs do not span `value` is left out.
     """
     rows = []
-    for at, group in groups(_averaged(frame, "loss"), factor):
+    for at, group in groups(_averaged(frame), factor):
         ordered = group.sort_values(fixed)
         x = np.log(ordered[fixed].to_numpy(dtype=float))
         if len(x) > 1 and x[0] <= np.log(value) <= x[-1]:
@@ -87,10 +90,10 @@ def ols_slope(points: pd.DataFrame, factor: str) -> float:
     return float(np.polyfit(np.log(points[factor].to_numpy(dtype=float)), np.log(points["loss"].to_numpy(dtype=float)), 1)[0])
 
 
-def _averaged(frame: pd.DataFrame, response: str) -> pd.DataFrame:
+def _averaged(frame: pd.DataFrame) -> pd.DataFrame:
     keys = [name for name in ("N", "D", "budget", "unique", "width", "layers", "C", "N_non_embedding", "N_total", "batch_tokens",
                              "steps")
             if name in frame.columns]
-    logs = frame.assign(**{response: np.log(frame[response].to_numpy(dtype=float))})
-    means = logs.groupby(keys, as_index=False, dropna=False)[response].mean()
-    return means.assign(**{response: np.exp(means[response])})
+    logs = frame.assign(loss=np.log(frame["loss"].to_numpy(dtype=float)))
+    means = logs.groupby(keys, as_index=False, dropna=False)["loss"].mean()
+    return means.assign(loss=np.exp(means["loss"]))

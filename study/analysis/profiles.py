@@ -8,8 +8,8 @@ import pandas as pd
 from study.analysis.seeds import seed_sd_at
 from study.analysis.study import SEED, Study, once
 from study.analysis.tables import complete, groups, lowest
+from study.inference.classical.isoflop import vertex
 from study.inference.parameters import Array
-from study.laws.parabola import fit_parabola
 
 RESAMPLES = 2000
 STEADY = 0.1  # a change of D/N too small to call a trend
@@ -60,10 +60,8 @@ def vertices(study: Study) -> tuple[Vertex, ...]:
 
 def ratio(N: Array, D: Array, loss: Array) -> Array:
     """D/N at the vertices of parabolas in ln N through losses (R, S), D read between the cells; nan where none is inside."""
-    x = np.log(N)
-    at, _, curvature = fit_parabola(x, loss)
-    inside = (curvature > 0) & (at >= x.min()) & (at <= x.max())
-    return np.where(inside, np.exp(np.interp(np.where(inside, at, x.mean()), x, np.log(D)) - at), np.nan)
+    found = vertex(N, D, loss)
+    return np.asarray(found.D / found.N)
 
 
 def known(draws: Array) -> Array:

@@ -1,5 +1,6 @@
 """The two recipes of the study side by side: is there a step in the range, where is it, and what does it do to a prediction?"""
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,14 +44,16 @@ class Frontier:
 
 @once
 def frontiers(study: Study) -> list[Frontier]:
-    """Of each recipe's grid that is recorded: the lowest mean loss over seeds of each budget."""
+    """Of each recipe's grid: the lowest mean loss over seeds of each budget whose runs are all recorded."""
     out = []
     for name in (FIRST, SECOND):
         rows = study.frame_of(name)
-        if not len(rows):
+        planned = Counter(cell.budget for cell in grid(name).planned)
+        whole = [budget for budget, count in planned.items() if len(rows) and (rows["budget"] == budget).sum() == count]
+        if not whole:
             continue
         rows = complete(rows)
-        rows = rows[rows["role"].isin(["isoflop", "seed", "held-out"])]
+        rows = rows[rows["budget"].isin(whole) & rows["role"].isin(["isoflop", "seed", "held-out"])]
         means = rows.groupby(["budget", "N"], as_index=False)["loss"].mean().groupby("budget")["loss"].min()
         out.append(Frontier(name, means.index.to_numpy(dtype=float), means.to_numpy(dtype=float)))
     return out
@@ -58,10 +61,13 @@ def frontiers(study: Study) -> list[Frontier]:
 
 @once
 def seed_sds(study: Study) -> pd.DataFrame:
-    """grid, budget, sd of ln L between the seeds of a cell, pooled over the budget's cells, and its degrees of freedom."""
+    """grid, budget, sd of ln L between the seeds of a cell, pooled over the budget's cells, and its degrees of freedom.
+
+    Of the study's own grid with the runs that were added for their seeds.
+    """
     out = []
     for name in (FIRST, SECOND):
-        rows = study.frame_of(name)
+        rows = seeds.runs(study) if name == study.grid.name else study.frame_of(name)
         for budget, cells in groups(seeds.repeats(complete(rows)), "budget") if len(rows) else []:
             sd, freedom = seeds.pooled(cells)
             out.append({"grid": name, "budget": budget, "freedom": freedom, "sd": sd})

@@ -19,15 +19,15 @@ class ShapeEffect:
     """Loss by one feature of the shape, at nearly one N and one D; draws (S,) over the noise of seeds."""
 
     feature: str  # "aspect" (width / layers) or "heads"
-    points: pd.DataFrame  # the feature, N_non_embedding, count and sd of runs, increase: mean loss over the lowest, less one
+    points: pd.DataFrame  # the feature, count and sd of runs, increase: mean loss over the lowest, less one
     error: float  # s.e. of a mean of one run, relative; nan without two seeds of a shape
     span: float  # the largest value of the feature over the smallest
     worst: Array  # the largest increase
     within: Array  # span of the values whose increase is at most `MILD`
 
 
-def shape_effect(frame: pd.DataFrame, feature: str, slope: float = 0.0, *, seed: int = 0) -> ShapeEffect:
-    """Mean ln L by the feature, the difference in N taken out by L ~ N^-slope (Kaplan et al.: "compensated for by L(N)").
+def shape_effect(frame: pd.DataFrame, feature: str, *, seed: int = 0) -> ShapeEffect:
+    """Mean ln L by the feature. N is not compensated for (Kaplan et al. do, by L(N)): give shapes of about one size.
 
     The means are drawn about those measured with the variance between seeds pooled over the shapes, itself drawn: nu s^2 over a
     chi-square of nu degrees of freedom. Without two seeds of a shape there is one draw, the means as they are.
@@ -38,11 +38,8 @@ def shape_effect(frame: pd.DataFrame, feature: str, slope: float = 0.0, *, seed:
     rows = frame.assign(aspect=frame["width"] / frame["layers"])
     if rows[feature].nunique() < 3:
         raise LawError(f"the effect of {feature} needs three values, not {rows[feature].nunique()}")
-    N = rows["N_non_embedding"].to_numpy(dtype=float)
-    level = np.log(rows["loss"].to_numpy(dtype=float)) + slope * np.log(N / np.exp(np.log(N).mean()))
-    grouped = rows.assign(level=level).groupby(feature)
-    means = grouped.agg(level=("level", "mean"), sd=("level", "std"), count=("level", "size"),
-                        N_non_embedding=("N_non_embedding", "mean")).reset_index()
+    grouped = rows.assign(level=np.log(rows["loss"].to_numpy(dtype=float))).groupby(feature)
+    means = grouped.agg(level=("level", "mean"), sd=("level", "std"), count=("level", "size")).reset_index()
     error, freedom = pooled(means)
     middle = means["level"].to_numpy()
     drawn = middle[None]

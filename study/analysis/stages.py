@@ -1,6 +1,5 @@
 """What three runs say, and how the interval shrinks as runs are added."""
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,13 +11,9 @@ from study.analysis.tables import groups
 from study.atlas.read import AtlasRecordError, recorded
 from study.inference.classical.curve_fit import START, CurveFit, fit_curve_fit
 from study.inference.classical.points import InferenceError
-from study.inference.fast.fit import fit_fast
 from study.inference.identify import Directions, directions
-from study.inference.observations import PriorDominatedWarning
 from study.inference.parameters import Array
 from study.inference.posterior import Posterior
-from study.inference.spec import ModelSpec
-from study.laws.errata import LAB_RUNS
 
 STARTS = 40
 
@@ -99,18 +94,6 @@ def learned(study: Study) -> tuple[Directions, ...]:
 def prior_tokens(study: Study) -> Array:
     """The prior of D_opt(TARGET_N), tokens."""
     return np.asarray(study.prior.surface(*study.reference).D_opt_at(TARGET_N))
-
-
-@once
-def lab(study: Study) -> Array:  # noqa: ARG001 the lab's numbers, whatever was run here
-    """D_opt at the target per draw, from the lab's own three predicted losses at the N and D it names."""
-    rows = pd.DataFrame(
-        {"N": [run.N for run in LAB_RUNS], "D": [run.D for run in LAB_RUNS], "loss": [run.predicted for run in LAB_RUNS]}
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PriorDominatedWarning)  # what the section is about
-        fitted = fit_fast(rows, ModelSpec(group=None), seed=SEED, fallback=False)
-    return np.asarray(fitted.draws.D_opt_at(TARGET_N))
 
 
 @once

@@ -11,7 +11,7 @@ import pandas as pd
 from study.errors import StudyError
 from study.inference.fast.fit import fit_fast
 from study.inference.intervals import percent_key
-from study.inference.observations import PriorDominatedWarning
+from study.inference.observations import PriorDominatedWarning, geometric_mean
 from study.inference.predictive import predict_losses
 from study.inference.scores import score
 from study.inference.spec import ModelSpec
@@ -24,6 +24,8 @@ SEED = 0
 def by_threshold(frame: pd.DataFrame, by: str = "budget") -> pd.DataFrame:
     """At every threshold of `by` (budget, N or D): fit the rows at or below it, predict each value above it.
 
+    A threshold whose fit did not converge is left out.
+
     Columns: threshold, above (the value predicted), distance (above / threshold), fitted, predicted, error (r.m.s. of ln L
     less the predictive median), bias (its mean; positive: the runs are worse than predicted), inside_50/80/95 (shares).
     """
@@ -35,8 +37,12 @@ def by_threshold(frame: pd.DataFrame, by: str = "budget") -> pd.DataFrame:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", PriorDominatedWarning)
-                posterior = fit_fast(below, SPEC, seed=SEED, fallback=False)
+                # the whole frame's reference, so that every threshold has one prior
+                posterior = fit_fast(below, SPEC, seed=SEED, N0=geometric_mean(frame["N"]), D0=geometric_mean(frame["D"]),
+                                     fallback=False)
         except StudyError:
+            continue
+        if not posterior.diagnostics.converged:
             continue
         for value in values[values > threshold]:
             above = frame[frame[by] == value].reset_index(drop=True)

@@ -105,7 +105,7 @@ def run_toy(replicates: int, out: Path, *, workers: int = 2, progress: Progress 
     record = out / "toy.json"
     if record.exists():
         return record
-    rows = chunks(_chunk, replicates, out, f"toy-{SEED}", workers, progress, size=2)
+    rows = chunks(_chunk, replicates, out, "toy", SEED, workers, progress, size=2)
     write_study(out, "toy", rows, {
         "kind": "toy extrapolation", "seed": SEED, "replicates": replicates, "resamples": RESAMPLES, "levels": list(LEVELS),
         "noises": list(NOISES), "runs": list(SHAPES), "budgets": list(BUDGETS), "truths": [vars(truth) for truth in TRUTHS],

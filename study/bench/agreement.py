@@ -11,7 +11,8 @@ from study.record import RunRecord
 
 SMALL = RunConfig(corpus="synthetic", vocabulary=1024, width=128, layers=4, heads=4, tokens=4096 * 20, batch_tokens=4096,
                   learning_rate=3e-3, curve_points=200, eval_tokens=16_384, curve_tokens=4096)  # a curve point a step
-TOLERANCE = {"cpu": 1e-3, "bfloat16": 2e-2, "compile": 1e-3, "accumulation": 1e-4, "resume": 1e-3, "data_parallel": 1e-4}
+TOLERANCE = {"cpu": 1e-3, "go": 1e-3,  # convolutions rounded as by TF32 differ by 2e-2, another order of sums by 1e-7
+             "bfloat16": 2e-2, "compile": 1e-3, "accumulation": 1e-4, "resume": 1e-3, "data_parallel": 1e-4}
 
 
 def synthetic(config: RunConfig) -> TokenSet:

@@ -7,13 +7,14 @@ import numpy as np
 import pandas as pd
 
 from study.errors import StudyError
+from study.inference.intervals import LEVELS, inside, percent_key
 from study.inference.likelihood import noise_scale
+from study.inference.observations import geometric_mean
 from study.inference.parameters import Array, Parameters
 from study.inference.priors import draw_prior
 from study.inference.replay import Ground, ground, replay
 from study.inference.spec import BYTES_PER_TOKEN, ModelSpec
 
-LEVELS = (0.5, 0.8, 0.95)
 SIZES, BUDGETS = np.geomspace(1e7, 1e9, 7), np.geomspace(1e17, 1e20, 7)
 TARGET = 3e9
 STEPS = 2  # batches after the first runs
@@ -52,7 +53,7 @@ def simulated(truth: Parameters, rng: np.random.Generator) -> tuple[pd.DataFrame
     """A study's table in the order of its budgets, and its true ln D_opt(`TARGET`). `truth` is one draw."""
     N, C = (axis.ravel() for axis in np.meshgrid(SIZES, BUDGETS))
     D = C / (6 * N)
-    N0, D0 = (float(np.exp(np.log(values).mean())) for values in (N, D))
+    N0, D0 = geometric_mean(N), geometric_mean(D)
     law = truth.surface(N0, D0)
     scale: Array = noise_scale(truth, C[:, None], N0, D0)[:, 0]
     noise = scale * rng.standard_t(float(truth.nu[0]), len(N))
@@ -64,15 +65,14 @@ def _held(field: Ground, rule: str, start: int, q: float) -> tuple[list[bool], f
     found = replay(field, rule, start, most=STEPS)
     chosen = [index for step in found.rows for index in step]
     draws = np.log(field.fit(chosen).draws.D_opt_at(TARGET))
-    ends = [np.quantile(draws, [(1 - level) / 2, (1 + level) / 2]) for level in LEVELS]
-    return [bool(low <= q <= high) for low, high in ends], float(found.width[-1])
+    return [count == 1 for count in inside(draws[:, None], [q]).values()], float(found.width[-1])
 
 
 def _summary(found: list[tuple[list[bool], float]]) -> dict[str, Any]:
-    held = np.array([inside for inside, _ in found], dtype=float)
+    held = np.array([held for held, _ in found], dtype=float)
     shares = held.mean(axis=0)
     errors = np.sqrt(np.array(LEVELS) * (1 - np.array(LEVELS)) / len(held))
-    covered = {f"{100 * level:.0f}": float(share) for level, share in zip(LEVELS, shares, strict=True)}
+    covered = {percent_key(level): float(share) for level, share in zip(LEVELS, shares, strict=True)}
     return {"studies": len(held), "covered": covered,
             "nominal": bool(np.all(np.abs(shares - LEVELS) <= ERRORS * errors)),
             "median_width": float(np.median([width for _, width in found]))}

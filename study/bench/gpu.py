@@ -12,24 +12,30 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from study import cost
 from study.bench.agreement import SMALL, TOLERANCE, difference, synthetic
 from study.bench.machine import machine
-from study.config import RunConfig
+from study.config import GoConfig, RunConfig
 from study.counts import config_counts
+from study.data.go.positions import Positions, PositionSet
+from study.data.go.rules import NONE, POINTS
 from study.data.stream import TokenSet
 from study.grids.design import language_config
 from study.grids.gpu import lab01
 from study.launch.team import run_team
 from study.record import RunRecord, read_record, write_record
 from study.training.device import describe, fitting_micro_batch, matmul_peak, pick
+from study.training.go import go
 from study.training.language import language
 from study.training.loop import Interrupted, train
 from study.training.parallel import join, leave
 
 STEPS = 30  # of each lab01 shape
+GO = GoConfig(width=32, layers=2, positions=64 * 20, epochs=1, warmup_steps=5, curve_points=5, points_per_epoch=1,
+              eval_positions=512, curve_positions=128)
 
 
 def gpu_check(device: torch.device, *, shapes: Sequence[RunConfig] | None = None, small: RunConfig = SMALL, steps: int = STEPS,
@@ -37,15 +43,16 @@ def gpu_check(device: torch.device, *, shapes: Sequence[RunConfig] | None = None
     """Speed, MFU and memory of the lab01 shapes (bfloat16, compiled, synthetic text), and losses against references.
 
     Losses are compared over the first 20 steps, the largest relative difference against a stated tolerance: the GPU with
-    the CPU in float32 (TF32 off); bfloat16 with float32; compiled with eager; micro-batches with the whole batch; a resumed
-    run with an undisturbed one (attention's backward pass adds in any order on a GPU, so not to the bit); two processes
-    with one. `passed` when each is within its tolerance and every loss of the lab01 shapes fell.
+    the CPU in float32 (TF32 off), of a transformer and of a convolutional network on Go; bfloat16 with float32; compiled
+    with eager; micro-batches with the whole batch; a resumed run with an undisturbed one (attention's backward pass adds in
+    any order on a GPU, so not to the bit); two processes with one. `passed` when each is within its tolerance and every
+    loss of the lab01 shapes fell.
     """
     began = time.monotonic()
     if shapes is None:
         shapes = [shortened(language_config(cell.config), steps) for cell in lab01().cells]
     facts = {"device": describe(device), "count": torch.cuda.device_count(), "cuda": torch.version.cuda,
-             "tf32": "off: float32 products are float32", "machine": machine("torch", "triton"),
+             "tf32": "off: float32 products and convolutions are float32", "machine": machine("torch", "triton"),
              "matmul_peak": {name: matmul_peak(device, name, torch.get_num_threads()) for name in ("float32", "bfloat16")},
              "published_peak": {name: cost.published_peak(describe(device), name) for name in ("float32", "bfloat16")}}
     throughput = []
@@ -86,6 +93,8 @@ def _comparisons(small: RunConfig, device: torch.device, compiled: bool,
     reference = train(small, language(tokens), cpu)
     plain = train(small, language(tokens), device)
     yield "cpu", difference(plain, reference)
+    task = go(synthetic_go(GO))
+    yield "go", difference(train(GO, task, device), train(GO, task, cpu))
     yield "bfloat16", difference(train(replace(small, precision="bfloat16"), language(tokens), device), plain)
     if compiled:
         progress("compiled against eager")
@@ -97,6 +106,17 @@ def _comparisons(small: RunConfig, device: torch.device, compiled: bool,
         progress("two processes")
         code = run_team(2, [folder, device.type, *_flat(small)], "study.bench.gpu")
         yield "data_parallel", (difference(read_record(Path(folder) / small.run_id), plain) if code == 0 else math.inf)
+
+
+def synthetic_go(config: GoConfig) -> PositionSet:
+    """Positions for one run, with something to learn: the move is the one before, and Black wins."""
+    random, count = np.random.default_rng(0), config.positions + config.eval_positions
+    last, black = random.integers(0, POINTS, (count, 2)).astype(np.int8), random.random(count) < 0.5
+    all_of = Positions(board=random.integers(-1, 2, (count, POINTS)).astype(np.int8),
+                       liberties=random.integers(1, 4, (count, POINTS)).astype(np.int8), last=last,
+                       ko=np.full(count, NONE, np.int8), black=black, move=last[:, 0], won=black,
+                       game=np.arange(count) // 16)
+    return PositionSet("synthetic", "", train=all_of[: config.positions], test=all_of[config.positions :])
 
 
 def _resumed(config: RunConfig, tokens: TokenSet, device: torch.device, work: Path) -> RunRecord:

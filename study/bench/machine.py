@@ -1,9 +1,7 @@
 """What a measurement says of the machine it was made on, and how its file is written."""
 
-import math
 import os
 import platform
-from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -39,12 +37,6 @@ def _version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
-
-
-def geometric_mean(values: Iterable[float]) -> float:
-    """exp of the mean logarithm of positive values."""
-    logs = [math.log(value) for value in values]
-    return math.exp(sum(logs) / len(logs))
 
 
 def write(path: Path, body: dict[str, Any]) -> Path:

@@ -28,8 +28,10 @@ def replayed(name: str, starts: int, out: Path, *, rules: Sequence[str] = RULES,
     A record of the same question is continued.
 
     Raises:
-        StudyError: an unknown table, or one that cannot be had.
+        StudyError: an unknown table or rule, or a table that cannot be had.
     """
+    if unknown := [rule for rule in rules if rule not in RULES]:
+        raise StudyError(f"unknown rule {unknown[0]!r} to replay by: one of {', '.join(RULES)}")
     return prove(_job(name), None, starts, out, say, file=f"next-run-{name}.json", rules=rules)
 
 

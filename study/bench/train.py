@@ -17,10 +17,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from study.bench.machine import BenchError, geometric_mean, machine
+from study.bench.machine import BenchError, machine
 from study.config import RunConfig
 from study.counts import config_counts, config_flops_per_token
 from study.grids.ladder import LADDER, heads
+from study.inference.observations import geometric_mean
 from study.training.device import describe, functions, matmul_peak
 from study.training.gpt import GPT, initialise
 from study.training.optim import build_optimiser, clip_gradients
@@ -66,9 +67,9 @@ def bench_train(device: torch.device, *, widths: Sequence[int] = tuple(SHAPES), 
                      "turns": speeds, "ratios": _ratios(speeds)})
     peak = max(peaks)
     fraction = {str(row["width"]): row["tokens_per_second"]["study_compiled"] * row["flops_per_token"] / peak for row in rows}
-    return {"ratio_vs_transformers_eager": geometric_mean(row["ratios"]["compiled_vs_eager"] for row in rows),
-            "ratio_vs_transformers_compiled": geometric_mean(row["ratios"]["compiled_vs_compiled"] for row in rows),
-            "ratio_eager_vs_transformers_eager": geometric_mean(row["ratios"]["eager_vs_eager"] for row in rows),
+    return {"ratio_vs_transformers_eager": geometric_mean([row["ratios"]["compiled_vs_eager"] for row in rows]),
+            "ratio_vs_transformers_compiled": geometric_mean([row["ratios"]["compiled_vs_compiled"] for row in rows]),
+            "ratio_eager_vs_transformers_eager": geometric_mean([row["ratios"]["eager_vs_eager"] for row in rows]),
             "fraction_of_matmul_peak": fraction, "matmul_peak": peak, "device": describe(device), "precision": precision,
             "threads": threads, "vocabulary": vocabulary, "context": context, "batch_tokens": batch_tokens, "rows": rows,
             "machine": facts, "about": " ".join((__doc__ or "").split())}

@@ -65,8 +65,13 @@ def command(
         text = any(isinstance(row[name], str) for row in rows)
         shown.add_column(HEADINGS.get(name, name), justify="left" if text else "right", no_wrap=True)
     for row in rows:
-        shown.add_row(*(row[name] if isinstance(row[name], str) else f"{row[name]:.3g}" for name in names))
+        shown.add_row(*(_cell(row[name]) for name in names))
     console.print(shown)
     console.print(f"{body['replicates' if simulated else 'draws']} draws, recorded in {record}")
     if failures := body["failures"]:
         console.print(f"failed, kept in the record: {failures if simulated else len(failures)}")
+
+
+def _cell(value: str | float | None) -> str:
+    """None is left empty: a method may have no interval."""
+    return "" if value is None else value if isinstance(value, str) else f"{value:.3g}"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from study.fit.sizes import check_positive, size
+from study.fit.sizes import SIZE, check_positive
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from study.fit.job import Job
 
 GROUPINGS = ("auto", "width", "budget", "run", "none")
-SIZE = {"parser": size, "metavar": "SIZE"}  # 1e9, 1B, 1.4T
 
 
 def command(
@@ -43,7 +42,7 @@ def command(
     group: Annotated[str, typer.Option(help="Which runs share an error: those of one width, budget (a column, or nine bins of "
                                             "log C) or run; none; auto: width where there is such a column.")] = "auto",
     prior: Annotated[str, typer.Option(
-        help="default, or atlas: also fit the same runs with every open study as the prior.")] = "default",
+        help="default, or atlas: also fit the same runs with the open tables as the prior.")] = "default",
     out: Annotated[Path | None, typer.Option(
         help="Folder of what is written; build/fit/NAME by default.", show_default=False)] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of all sampling.")] = 0,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from study.fit.sizes import check_positive, size
+from study.fit.sizes import SIZE, check_positive
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from study.fit.following import Following
     from study.grids.design import Grid
-
-SIZE = {"parser": size, "metavar": "SIZE"}
 
 
 def command(

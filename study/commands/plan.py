@@ -13,8 +13,8 @@ def command(
     price: Annotated[float | None, typer.Option(min=0, help="Dollars a device-hour: what you are charged.")] = None,
     mfu: Annotated[float | None, typer.Option(
         min=0.001, max=1, help="Share of the peak reached (default: as measured in runs/bench/gpu.json, else 0.35).")] = None,
-    peak: Annotated[float | None, typer.Option(min=0, help="TFLOP/s, in place of the data sheet's.")] = None,
-    memory: Annotated[float | None, typer.Option(min=0, help="GB, in place of the data sheet's.")] = None,
+    peak: Annotated[float | None, typer.Option(help="TFLOP/s, in place of the data sheet's.")] = None,
+    memory: Annotated[float | None, typer.Option(help="GB, in place of the data sheet's.")] = None,
     runs: Annotated[Path, typer.Option(help="Where bench/gpu.json is.")] = Path("runs"),
 ) -> None:
     """Estimate what a grid would take on a device: memory of each run, hours, dollars, and the time until the last run ends.
@@ -33,7 +33,7 @@ def command(
     chosen = named(grid)
     made = cost.plan(chosen, on, count, price=price, mfu=share)
     console = Console(highlight=False, soft_wrap=True)
-    view = Table("run", title=f"grid {grid} on {count} x {on.name}; GB with activations, micro-batch in tokens",
+    view = Table("run", title=f"grid {made.grid} on {count} x {on.name}; GB with activations, micro-batch in tokens",
                  title_justify="left", box=None, padding=(0, 1, 0, 0))
     for heading in ("N", "D", "FLOP", "GB", "micro", "hours", "dollars"):
         view.add_column(heading, justify="right", no_wrap=True)

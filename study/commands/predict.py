@@ -37,8 +37,8 @@ def command(
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"fitting the runs of {source or grid} under every law: a minute or two")
     path = predict(chosen, runs, seed=seed, source=named(source) if source else None, budget=budget)
-    prediction = read_prediction(runs, grid, budget) or {}
-    shown = Table("run", title=f"predicted losses of {grid}, nats/token", title_justify="left")
+    prediction = read_prediction(runs, chosen.name, budget) or {}
+    shown = Table("run", title=f"predicted losses of {chosen.name}, nats/token", title_justify="left")
     models = (next(iter(prediction["models"])), MIXTURE)
     for model in models:
         shown.add_column(f"{model}, 95 %", justify="right")

@@ -62,7 +62,7 @@ def command(
     else:
         _prepare(chosen.corpus, sorted({cell.config.ood_corpus for cell in chosen.cells} - {""}))
     if device != "cpu":
-        console.print("float32 products stay float32: TF32 is off; bfloat16 is what tensor cores are for", highlight=False)
+        console.print("float32 stays float32: TF32 is off; bfloat16 is what tensor cores are for", highlight=False)
     if ray:
         state = cluster.run_grid(chosen, runs, options, only=only or (), address=address, storage=storage, console=console,
                                  mlflow_uri=mlflow_uri)

@@ -32,7 +32,7 @@ def command(
     state = grid_state(chosen, runs)
     if log is not None:
         _write_log(chosen, state.done, log)
-    view = Table("role", title=f"grid {grid} in {runs / grid}", title_justify="left")
+    view = Table("role", title=f"grid {chosen.name} in {runs / chosen.name}", title_justify="left")
     for column in ("complete", "diverged or failed", "running", "left", "FLOP left"):
         view.add_column(column, justify="right")
     for role in dict.fromkeys(cell.role for cell in chosen.cells):
@@ -62,7 +62,7 @@ def _write_log(of: "Grid", records: "Mapping[str, RunRecord]", path: Path) -> No
 
     rows = log_of(of, records)
     if rows.empty:
-        raise StudyError(f"no complete run of {of.name} is recorded, so there is no log: `study run --grid {of.name}` first")
+        raise StudyError(f"no complete run of {of.name} is recorded, so there is no log: `study run --grid {of.source}` first")
     try:
         write_atomic(path, rows.to_csv(index=False).encode())
     except OSError as error:

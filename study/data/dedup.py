@@ -14,7 +14,7 @@ import numpy.typing as npt
 from study.data.build import encoded
 from study.data.compiled import compiled
 from study.data.corpora import Corpus, Document
-from study.data.overlap import line_repetition, ngram_overlap
+from study.data.overlap import line_repetition, ngram_hashes, ngram_overlap
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -22,9 +22,8 @@ if TYPE_CHECKING:
 NGRAM = 20  # tokens: about 50 bytes
 SHARE = 0.10
 
-_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
-
 Hashes = npt.NDArray[np.uint64]
+
 
 def deduplicate(of: Corpus, documents: Sequence[Document], tokenizer: "Tokenizer") -> tuple[list[Document], dict[str, Any]]:
     """The documents that stay, in their order, and for the manifest what was there before.
@@ -60,7 +59,7 @@ def seen_shares(documents: Sequence[npt.NDArray[np.uint16]], validation: npt.NDA
     slots = np.zeros(1 << max(4, int(grams).bit_length()), np.uint64)  # open addressing, never full
     seen = np.zeros(len(documents))
     for i in np.argsort(validation, kind="stable").tolist():
-        hashes = _hashes(documents[i], n)
+        hashes = np.maximum(ngram_hashes(documents[i], n), np.uint64(1))  # 0 is an empty slot
         if len(hashes):
             seen[i] = _count(slots, hashes) / len(hashes)
         if seen[i] < share:
@@ -72,26 +71,6 @@ def _stream(ids: Sequence[npt.NDArray[np.uint16]], chosen: npt.NDArray[np.bool_]
     """The chosen documents one after another, each ended by `end`."""
     close = np.array([end], np.uint16)
     return np.concatenate([part for i in np.flatnonzero(chosen).tolist() for part in (ids[i], close)] or [close[:0]])
-
-
-@compiled
-def _hashes(tokens: npt.NDArray[np.uint16], n: int) -> Hashes:
-    """One 64-bit hash an n-gram: a polynomial in the tokens modulo 2^64, mixed so that its leading bits are even; never 0."""
-    count = max(0, len(tokens) - n + 1)
-    out = np.empty(count, np.uint64)
-    leaving = np.uint64(1)  # weight of the token that leaves the window
-    for _ in range(n - 1):
-        leaving *= _MULTIPLIER
-    total = np.uint64(0)
-    for i in range(len(tokens)):
-        if i >= n:
-            total -= leaving * (np.uint64(tokens[i - n]) + np.uint64(1))
-        total = total * _MULTIPLIER + np.uint64(tokens[i]) + np.uint64(1)
-        if i >= n - 1:
-            mixed = (total ^ (total >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
-            mixed ^= mixed >> np.uint64(32)
-            out[i - n + 1] = mixed if mixed else np.uint64(1)
-    return out
 
 
 @compiled

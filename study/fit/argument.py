@@ -22,7 +22,7 @@ from study.inference.forms import FORMS, FormFit, fit_form
 from study.inference.intervals import central
 from study.inference.parameters import Array
 from study.inference.posterior import Posterior
-from study.inference.priors import Priors, draw_prior, priors
+from study.inference.priors import draw_prior, priors
 from study.inference.trends import Trend, residual_trends
 
 THINNED = 1000  # random rows that the forecast and other forms are tried on, at the most
@@ -50,8 +50,7 @@ class Argument:
     widened: Array | None  # D_opt at N, where the fit is not trusted
 
 
-def argue(table: pd.DataFrame, fits: Fits, N: float, known: tuple[Doubt, ...], *, seed: int,
-          prior: Priors | None = None) -> Argument:
+def argue(table: pd.DataFrame, fits: Fits, N: float, known: tuple[Doubt, ...], *, seed: int) -> Argument:
     """Try a fit in the three ways; `known` are the doubts that the table raised."""
     posterior = fits.posterior
     own = _tokens(posterior.draws.D_opt_at(N))
@@ -60,19 +59,18 @@ def argue(table: pd.DataFrame, fits: Fits, N: float, known: tuple[Doubt, ...], *
     no_forecast = ""
     some = table if len(table) <= THINNED else table.sample(THINNED, random_state=seed)
     try:
-        forecast = forecast_test(some, posterior.spec, prior=prior, **at)
+        forecast = forecast_test(some, posterior.spec, **at)
     except StudyError as error:
         no_forecast = str(error)
     trends = residual_trends(posterior)
     forms: dict[str, FormFit | str] = {}
     for form in FORMS:
         try:
-            own_scale = form in ("hoffmann", "nesting")
-            forms[form] = fit_form(some, form, prior=prior if own_scale else None, group=posterior.spec.group, **at)
+            forms[form] = fit_form(some, form, group=posterior.spec.group, **at)
         except StudyError as error:
             forms[form] = str(error)
     sampling = [Doubt("sampling", fits.rough, True)] if fits.rough else []
-    found = [*known, *sampling, *(_drifts(trends)), *_floor(posterior, prior), *_better(forms, own, N)]
+    found = [*known, *sampling, *(_drifts(trends)), *_floor(posterior), *_better(forms, own, N)]
     others = [fit for name in ("kaplan", "nesting") if isinstance(fit := forms[name], FormFit)]
     mixture = _mixed([own, *(_tokens(fit.draws.D_opt_at(N)) for fit in others)], seed)
     verdict, trusted = _verdict(forecast, no_forecast, found)
@@ -103,8 +101,8 @@ def _drifts(trends: tuple[Trend, ...]) -> list[Doubt]:
                   f"[{100 * trend.ci95[0]:+.2g}, {100 * trend.ci95[1]:+.2g}]", True) for trend in trends if trend.drifts]
 
 
-def _floor(posterior: Posterior, prior: Priors | None) -> list[Doubt]:
-    mean, sd = (prior or priors(posterior.spec, posterior.bytes_per_token)).E
+def _floor(posterior: Posterior) -> list[Doubt]:
+    mean, sd = priors(posterior.spec, posterior.bytes_per_token).E
     ln_E = np.log(posterior.parameters.E)
     left, away = float(np.var(ln_E)) / sd**2, float(ln_E.mean() - mean) / sd
     if left > UNLEARNED:

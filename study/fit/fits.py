@@ -20,7 +20,6 @@ from study.inference.fast.target import supported
 from study.inference.observations import PriorDominatedWarning
 from study.inference.parameters import Array
 from study.inference.posterior import CHAINS, Posterior, UnconvergedError, fit_posterior
-from study.inference.priors import Priors
 from study.inference.spec import ModelSpec
 
 FEW_CELLS = 8  # with so few the scale of the noise is hardly known: a funnel that NUTS explores badly, importance draws well
@@ -97,7 +96,7 @@ def check_size(table: pd.DataFrame) -> None:
 
 
 def draw_posterior(table: pd.DataFrame, spec: ModelSpec, *, seed: int, N0: float | None = None, D0: float | None = None,
-                   bytes_per_token: float | None = None, prior: Priors | None = None, asked: float = 1e9) -> Drawn:
+                   bytes_per_token: float | None = None, asked: float = 1e9) -> Drawn:
     """The posterior, and how it was drawn.
 
     Importance draws of the exact posterior for few cells, where NUTS explores a funnel, and for many rows, where it takes
@@ -110,7 +109,7 @@ def draw_posterior(table: pd.DataFrame, spec: ModelSpec, *, seed: int, N0: float
         TooManyRunsError: more than `MOST_ROWS` rows. The others of `fit_posterior`.
     """
     check_size(table)
-    where: dict[str, Any] = {"seed": seed, "N0": N0, "D0": D0, "bytes_per_token": bytes_per_token, "prior": prior}
+    where: dict[str, Any] = {"seed": seed, "N0": N0, "D0": D0, "bytes_per_token": bytes_per_token}
     few = table[["N", "D"]].drop_duplicates().shape[0] <= FEW_CELLS
 
     rough: list[Posterior] = []
@@ -156,11 +155,11 @@ def draw_posterior(table: pd.DataFrame, spec: ModelSpec, *, seed: int, N0: float
 
 
 def fit_all(table: pd.DataFrame, spec: ModelSpec, *, seed: int, N0: float | None = None, D0: float | None = None,
-            bytes_per_token: float | None = None, prior: Priors | None = None, asked: float = 1e9) -> Fits:
-    """The posterior, the Huber fit with its row bootstrap, and curve_fit, of one table. `prior` replaces the default priors."""
+            bytes_per_token: float | None = None, asked: float = 1e9) -> Fits:
+    """The posterior, the Huber fit with its row bootstrap, and curve_fit, of one table."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        drawn = draw_posterior(table, spec, seed=seed, N0=N0, D0=D0, bytes_per_token=bytes_per_token, prior=prior, asked=asked)
+        drawn = draw_posterior(table, spec, seed=seed, N0=N0, D0=D0, bytes_per_token=bytes_per_token, asked=asked)
     warned = tuple(dict.fromkeys(str(item.message) for item in caught if item.category is PriorDominatedWarning))
     some = table if len(table) <= CLASSICAL_ROWS else table.sample(CLASSICAL_ROWS, random_state=seed)
     rows = (some["N"], some["D"], some["loss"])

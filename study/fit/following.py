@@ -19,6 +19,7 @@ from study.grids.files import written
 from study.inference.known_law import known_law
 from study.inference.next_run import Candidates, Plan, group_index, plan
 from study.inference.observations import group_labels
+from study.inference.parameters import Array
 from study.inference.posterior import Posterior
 from study.inference.replay import RULES, flops_to, ground, replay
 from study.record import write_json
@@ -27,7 +28,7 @@ SIZES, RATIOS = 14, 12  # of the candidates, in N and in D/N
 BEYOND = 3.0  # times the largest N of the table
 WIDER = 2.0  # times its range of D/N, to each side
 SLACK = (1.0, 1.1, 1.25, 1.5, 2.0)  # times the width of all rows: what a replay is asked how soon it reached
-EQUAL = 1 + 1e-6  # two fits of the same rows in two processes may differ by a rounding
+EQUAL = 1 + 1e-6  # two fits of the same rows in two processes, and two computes of one budget, may differ by a rounding
 KNOWN_STARTS = 20  # of the comparison with a known law
 DOLLARS_PER = 1e18  # FLOP: what `price` is the price of
 
@@ -57,7 +58,7 @@ def follow(job: Job, target: float, budget: float, price: float | None, *, most:
         StudyError: nothing to choose from within the budget. The others of `draw_posterior`.
     """
     N0, D0 = job.reference
-    drawn = draw_posterior(job.frame, job.spec, seed=seed, N0=N0, D0=D0, bytes_per_token=job.bytes_per_token, prior=job.prior,
+    drawn = draw_posterior(job.frame, job.spec, seed=seed, N0=N0, D0=D0, bytes_per_token=job.bytes_per_token,
                            asked=target)
     unit = 1.0 if price is None else price / DOLLARS_PER
     candidates = around(drawn.posterior, budget / unit, unit) if planned is None else among(drawn.posterior, planned, unit)
@@ -78,7 +79,7 @@ def around(posterior: Posterior, flops: float, unit: float) -> Candidates:
 
     Sizes from the smallest to three times the largest, tokens a parameter over the table's range widened twice to each side,
     and no run below the smallest N, D or C of the table: a law says little about runs smaller than any it was fitted to. A
-    size of the table has its group.
+    candidate is of a group of the table's where the group means it: a size of a width, a compute of a budget; never of a run.
     """
     rows = posterior.rows
     sizes = np.geomspace(rows.N.min(), rows.N.max() * BEYOND, SIZES)
@@ -91,8 +92,7 @@ def around(posterior: Posterior, flops: float, unit: float) -> Candidates:
     D = N * D
     within = (flops >= 6 * N * D) & (rows.D.min() <= D) & (0.99 * rows.C.min() <= 6 * N * D)
     N, D = N[within], D[within]
-    label = {float(size): _group_of(posterior, float(size), len(rows.groups) + k) for k, size in enumerate(sizes)}
-    return Candidates(N, D, 6 * N * D * unit, np.array([label[float(size)] for size in N], dtype=np.int64), ("",) * len(N))
+    return Candidates(N, D, 6 * N * D * unit, group_index(posterior, _labels(posterior, N, D)), ("",) * len(N))
 
 
 def among(posterior: Posterior, planned: pd.DataFrame, unit: float) -> Candidates:
@@ -184,9 +184,35 @@ def _to(paths: list[dict[str, Any]], base: dict[int, dict[str, Any]], width: flo
             "quartiles_of_share": np.quantile(shares, [0.25, 0.75]).tolist() if len(shares) else None}
 
 
-def _group_of(posterior: Posterior, size: float, fresh: int) -> int:
-    same = np.flatnonzero(size == posterior.rows.N)
-    return int(posterior.rows.group[same[0]]) if len(same) else fresh
+def _labels(posterior: Posterior, N: Array, D: Array) -> list[str]:
+    """The group of each run that could be added, by name; one that no row is of has a name of its own."""
+    rows, by = posterior.rows, posterior.spec.group
+    if by is None:
+        return [*rows.groups] * len(N)
+    if by == "run":
+        return [f"new run {k}" for k in range(len(N))]
+    if by == "budget":
+        return _budgets(posterior, 6 * N * D)
+    of = {float(size): rows.groups[group] for size, group in zip(rows.N[::-1], rows.group[::-1], strict=True)}
+    return [of.get(float(size), f"new size {size:g}") for size in N]
+
+
+def _budgets(posterior: Posterior, C: Array) -> list[str]:
+    """Of each compute: the fit's bin where it binned log C, else the budget whose rows have it, D being rounded to steps."""
+    rows, unnamed = posterior.rows, pd.DataFrame(index=range(len(posterior.rows)))
+    labels = [f"new budget {compute:g}" for compute in C]
+    if set(group_labels(unnamed, posterior.spec, rows.C)) == set(rows.groups):
+        inside = np.flatnonzero((rows.C.min() <= C) & (rows.C.max() >= C))  # so that the bins of both are the rows' own
+        both = pd.DataFrame(index=range(len(rows) + len(inside)))
+        found = group_labels(both, posterior.spec, np.append(rows.C, C[inside]))
+        for k, label in zip(inside.tolist(), found[len(rows):], strict=True):
+            labels[k] = str(label)
+        return labels
+    for k, group in enumerate(rows.group[np.argmin(np.abs(np.log(C[:, None] / rows.C)), axis=1)]):
+        own = rows.C[rows.group == group]
+        if own.min() / EQUAL <= C[k] <= own.max() * EQUAL:
+            labels[k] = rows.groups[group]
+    return labels
 
 
 def _put(out: Path, files: dict[str, Callable[[Path], object]]) -> tuple[str, ...]:

@@ -15,10 +15,7 @@ from study.fit.headers import parse_columns
 from study.fit.rows import CHOICES, arrange
 from study.fit.usertable import drop_highest_losses, read_table
 from study.inference.observations import PriorDominatedWarning, bytes_per_token_of, check_design, grid_reference, observations
-from study.inference.priors import Priors
 from study.inference.spec import HEADLINE, ModelSpec
-
-STORED, STORED_CELLS = 4000, 2_000_000  # draws in posterior.nc, and draws x rows of its log likelihood
 
 
 @dataclass(frozen=True)
@@ -36,7 +33,6 @@ class Job:
     doubts: tuple[Doubt, ...] = ()  # that the table itself raises
     aside: pd.DataFrame = field(default_factory=pd.DataFrame)  # rows that are no runs of their own
     columns: dict[str, str] = field(default_factory=dict)
-    prior: Priors | None = None  # in place of the default priors
     bytes_per_token: float = math.nan
     predict_n: float = math.nan
     predict_c: float = math.nan
@@ -100,13 +96,13 @@ def grid_job(name: str, runs: Path, group: str, drop_highest: int) -> Job:
     frame = table(chosen, records_of(chosen, runs))
     rows = fit_rows(frame)
     if rows.empty:
-        raise StudyError(f"{runs / name} holds no complete run to fit: train some with `study run --grid {name}`")
+        raise StudyError(f"{runs / chosen.name} holds no complete run to fit: train some with `study run --grid {chosen.source}`")
     complete = frame[frame["status"] == "complete"]
     kept, dropped = drop_highest_losses(rows, drop_highest)
     spec = replace(HEADLINE, group={"auto": HEADLINE.group, "none": None}.get(group, group))
     of_all = len(chosen.of("fit"))
-    return Job(kept, dropped, spec, f"the grid {name}", name,
-               (f"{len(rows)} of {of_all} runs of the grid {name}", *_dropped_note(dropped)), grid_reference(chosen, spec),
+    return Job(kept, dropped, spec, f"the grid {chosen.name}", chosen.name,
+               (f"{len(rows)} of {of_all} runs of the grid {chosen.name}", *_dropped_note(dropped)), grid_reference(chosen, spec),
                complete.rename(columns={"loss": "val_loss"})[["run_id", "N", "D", "val_loss", "dollars"]])
 
 

@@ -41,7 +41,7 @@ def run(job: Job, say: Callable[[str], None] = lambda _: None) -> Result:
 
     say(f"fitting {len(job.frame)} runs: about half a minute")
     N0, D0 = job.reference
-    fits = fit_all(job.frame, job.spec, seed=job.seed, N0=N0, D0=D0, bytes_per_token=job.bytes_per_token, prior=job.prior,
+    fits = fit_all(job.frame, job.spec, seed=job.seed, N0=N0, D0=D0, bytes_per_token=job.bytes_per_token,
                    asked=job.predict_n)
     say("deriving the answers")
     answers = answer(fits.posterior, job.predict_n, job.predict_c, seed=job.seed)
@@ -52,7 +52,7 @@ def run(job: Job, say: Callable[[str], None] = lambda _: None) -> Result:
     if job.overtrain is not None and isinstance(law, LossSurface):
         overtrained = overtraining(law, job.predict_c, job.overtrain)
     say("looking for what speaks against them")
-    argument = argue(job.frame, fits, job.predict_n, job.doubts, seed=job.seed, prior=job.prior)
+    argument = argue(job.frame, fits, job.predict_n, job.doubts, seed=job.seed)
     say("drawing and writing")
     budgets = job.frame["budget"].to_numpy(dtype=float) if "budget" in job.frame.columns else None
     figure = iso_flop(fits.posterior, job.predict_n, job.predict_c, budgets)

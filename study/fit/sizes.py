@@ -1,7 +1,7 @@
 """Numbers as people write them: 70M, 1.4T, 7B tokens, 100,000,000, 1 000, 3,41 and 5.76e23."""
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from study.errors import StudyError
 
@@ -46,6 +46,9 @@ def size(text: str | float) -> float:
     if value is None:
         raise ValueError(f"{text!r} is not a number such as 7e9, 7B or 1.4T")
     return value
+
+
+SIZE: dict[str, Any] = {"parser": size, "metavar": "SIZE"}  # of a command's option: 1e9, 1B, 1.4T
 
 
 def numbers(column: "pd.Series[str]", *, decimal_comma: bool = False) -> "Array":

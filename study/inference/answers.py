@@ -87,7 +87,8 @@ def new_experiment(posterior: "Posterior", C: ArrayLike, *, seed: int) -> NewExp
     C = np.broadcast_to(np.asarray(C, dtype=float), (S,))
     offset = np.linspace(-np.log(SPREAD), np.log(SPREAD), SIZES)[:, None]  # of ln N from the draw's optimum, (7, 1)
     N = posterior.draws.N_opt(C) * np.exp(offset)
-    effect = p.tau * rng.standard_normal((SIZES, S))  # every size of the experiment is a new shape
+    one = posterior.spec.group == "budget"  # all sizes are of one budget; else each is a new shape or a new run
+    effect = p.tau * rng.standard_normal((1 if one else SIZES, S))
     known = np.minimum(C, posterior.rows.C.max())
     loss = simulate(p, posterior.draws, N, C / (6.0 * N), known, effect, posterior.N0, posterior.D0, rng)
     vertex, _, curvature = fit_parabola(offset[:, 0], loss)

@@ -15,7 +15,6 @@ from study.inference.observations import observations, reference
 from study.inference.parameters import Array
 from study.inference.posterior import Posterior
 from study.inference.predictive import predict_losses
-from study.inference.priors import Priors
 from study.inference.scores import Scores, score
 from study.inference.spec import ModelSpec
 
@@ -59,7 +58,7 @@ def top_rows(C: Array) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
 
 
 def forecast_test(table: pd.DataFrame, spec: ModelSpec, *, seed: int, N0: float | None = None, D0: float | None = None,
-                  bytes_per_token: float | None = None, prior: Priors | None = None) -> Forecast:
+                  bytes_per_token: float | None = None) -> Forecast:
     """Leave out the runs of the largest compute, fit the rest by the fast fit under the same (N0, D0), predict.
 
     Raises:
@@ -73,8 +72,7 @@ def forecast_test(table: pd.DataFrame, spec: ModelSpec, *, seed: int, N0: float 
         raise NoForecastError(f"{len(table)} runs are too few to leave some out ({len(rest)} to fit, {len(held)} to predict)")
     N0, D0 = reference(rows, N0, D0)
     try:
-        posterior = fit_fast(rest, spec, seed=seed, draws=DRAWS, N0=N0, D0=D0, bytes_per_token=bytes_per_token, fallback=False,
-                             prior=prior)
+        posterior = fit_fast(rest, spec, seed=seed, draws=DRAWS, N0=N0, D0=D0, bytes_per_token=bytes_per_token, fallback=False)
     except StudyError as error:
         raise NoForecastError(f"the rest cannot be fitted: {error}") from None
     if not posterior.diagnostics.converged:

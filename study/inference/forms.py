@@ -21,6 +21,7 @@ from study.inference.parameters import Array, Parameters, Surface, parameters
 from study.inference.posterior import ImportanceDiagnostics, UnconvergedError
 from study.inference.priors import Priors, priors
 from study.inference.spec import BYTES_PER_TOKEN, ModelSpec
+from study.laws.law import PURE_EXPONENT
 
 FORMS = ("hoffmann", "kaplan", "nesting", "no floor")  # the last: Hoffmann's with E = 0
 RULE = Adaptation(round=1500, least=3, most=25, enough=0.25, slack=4.0)
@@ -139,8 +140,8 @@ def fit_form(table: pd.DataFrame, form: str, *, seed: int, draws: int = 4000, N0
 def _problem(rows: Observations, form: str, N0: float, D0: float, prior: Priors, grouped: bool) -> _Problem:
     names = [*([] if form in ("kaplan", "no floor") else ["E"]), "tA", "tB", "alpha", "beta",
              *(["kappa"] if form == "nesting" else []), "s", "g", "nu", *(["tau"] if grouped else [])]
-    if form == "no floor":  # the two terms are the whole loss, as in Kaplan's form
-        prior = replace(prior, t=(prior.E[0], 1.0), exponent=(np.log(0.15), 0.8))
+    if form == "no floor":  # exponents as in Kaplan's form; terms about E's median, wider: the two add to the whole loss
+        prior = replace(prior, t=(prior.E[0], 1.0), exponent=(PURE_EXPONENT.mu, PURE_EXPONENT.sigma))
     order = np.argsort(rows.group, kind="stable")
     first = np.searchsorted(rows.group[order], np.arange(len(rows.groups) + 1)) if grouped else np.array([0, len(rows)])
     return _Problem(form, np.log(rows.N / N0)[order], np.log(rows.D / D0)[order], np.log10(rows.C / (6 * N0 * D0))[order],

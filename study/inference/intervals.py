@@ -1,4 +1,7 @@
-"""Central intervals: the one way that draws become two ends."""
+"""Central intervals: how draws become two ends.
+
+Not where a draw may be infinite and is kept (`fit.output`): an end is then the nearest draw, none between two.
+"""
 
 from collections.abc import Sequence
 

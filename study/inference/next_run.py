@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from study.inference.intervals import central
 from study.inference.likelihood import noise_scale
 from study.inference.parameters import Array
 from study.inference.posterior import Posterior
@@ -96,7 +97,7 @@ def plan(posterior: Posterior, candidates: Candidates, target: float, budget: fl
     if not len(candidates.N) or not np.all(candidates.price > 0):
         raise ValueError("candidates need a positive price, and there must be one")
     joint = joint_of(posterior, candidates, target, seed)
-    low, high = np.quantile(np.log(posterior.draws.D_opt_at(target)), [0.025, 0.975])
+    low, high = central(np.log(posterior.draws.D_opt_at(target)))
     both = [_greedy(joint, float(high - low), candidates, budget, most, way) for way in (True, False) if per_price in (way, None)]
     return min(both, key=lambda found: found.choices[-1].width if found.choices else np.inf)
 

@@ -21,7 +21,7 @@ from study.inference.observations import (
     reference,
 )
 from study.inference.parameters import Array, Parameters, Surface, parameters
-from study.inference.priors import Priors, free_parameters, priors
+from study.inference.priors import free_parameters, priors
 from study.inference.shared import digest, shared
 from study.inference.spec import HEADLINE, ModelSpec
 from study.inference.start import starting_point
@@ -93,12 +93,12 @@ class Posterior:
 
 def fit_posterior(table: pd.DataFrame, spec: ModelSpec = HEADLINE, *, seed: int, N0: float | None = None,
                   D0: float | None = None, bytes_per_token: float | None = None, draws: int = 1000, tune: int = 1000,
-                  cores: int | None = None, prior: Priors | None = None, share: Path | None = None) -> Posterior:
+                  cores: int | None = None, share: Path | None = None) -> Posterior:
     """The posterior of `spec` given the rows of `table` (columns of `study.table`, or at least N, D, loss).
 
     N0, D0 default to the table's geometric means; a design passes its own (`observations.grid_reference`), so that fits of
-    its subsets share one prior. `prior` replaces the default priors. 4 chains of `tune` + `draws`; if they do not converge, once
-    more twice as long at target_accept 0.99. `share` is a folder in which processes share samples (`shared.shared`).
+    its subsets share one prior. 4 chains of `tune` + `draws`; if they do not converge, once more twice as long at target_accept
+    0.99. `share` is a folder in which processes share samples (`shared.shared`).
 
     Raises:
         TooFewRunsError, DegenerateDesignError, BadValueError, SpecError: the table cannot be fitted.
@@ -115,7 +115,7 @@ def fit_posterior(table: pd.DataFrame, spec: ModelSpec = HEADLINE, *, seed: int,
         rows, spread, freedom = reduce_repeats(rows)
     N0, D0 = reference(rows, N0, D0)
     bytes_per_token = bytes_per_token if bytes_per_token is not None else bytes_per_token_of(table)
-    constants = prior or priors(spec, bytes_per_token)
+    constants = priors(spec, bytes_per_token)
     start, shear = starting_point(rows, spec, constants, N0, D0)
     slots = GROUP_SLOTS * -(-len(rows.groups) // GROUP_SLOTS) if spec.group is not None else 0
     shear = np.pad(shear, ((0, 0), (0, max(0, slots - shear.shape[1]))))

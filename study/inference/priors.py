@@ -20,7 +20,11 @@ from scipy import stats
 
 from study.inference.parameters import NEUTRAL, Array, Parameters, parameters
 from study.inference.spec import ModelSpec
-from study.laws.law import BYTES_PER_TOKEN, prior_of_entropy
+from study.laws.law import BYTES_PER_TOKEN, EXPONENT, PURE_EXPONENT, TERM, prior_of_entropy, prior_of_whole_loss
+
+NOISE = (math.log(0.01), 1.0)  # mean and s.d. of ln s
+NU = (2.0, 0.1)  # shape and rate
+TAU = 0.01  # s.d. of the half-normal
 
 
 @dataclass(frozen=True)
@@ -41,12 +45,11 @@ def priors(spec: ModelSpec, bytes_per_token: float = BYTES_PER_TOKEN) -> Priors:
     """The priors of a model for tokens of so many bytes. `spec.prior_scale` multiplies every scale but nu's."""
     k = spec.prior_scale
     entropy = prior_of_entropy(bytes_per_token)
-    kaplan = spec.law == "kaplan"
+    term, exponent = (prior_of_whole_loss(bytes_per_token), PURE_EXPONENT) if spec.law == "kaplan" else (TERM, EXPONENT)
     return Priors(
         E=(entropy.mu, entropy.sigma * k),
-        t=(entropy.mu + math.log(1.5), 0.6 * k) if kaplan else (0.0, 1.0 * k),
-        exponent=(math.log(0.15), 0.8 * k) if kaplan else (math.log(0.35), 0.4 * k),
-        s=(math.log(0.01), 1.0 * k), g=0.5 * k, nu=(2.0, 0.1), tau=0.01 * k, kappa=(0.0, 1.0 * k))
+        t=(term.mu, term.sigma * k), exponent=(exponent.mu, exponent.sigma * k),
+        s=(NOISE[0], NOISE[1] * k), g=0.5 * k, nu=NU, tau=TAU * k, kappa=(0.0, 1.0 * k))
 
 
 def free_parameters(spec: ModelSpec) -> tuple[str, ...]:

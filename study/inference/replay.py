@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from study.errors import StudyError
 from study.inference.fast.fit import fit_fast
+from study.inference.intervals import central
 from study.inference.next_run import Candidates, group_index, plan, variance_gain
 from study.inference.observations import Observations, PriorDominatedWarning, group_labels, observations, reference
 from study.inference.parameters import Array
@@ -74,7 +75,9 @@ class Ground:
 
     def answer(self, chosen: Sequence[int]) -> Array:
         """The 2.5, 50 and 97.5 % quantiles of ln D_opt."""
-        return np.asarray(np.quantile(np.log(self.fit(chosen).draws.D_opt_at(self.target)), [0.025, 0.5, 0.975]))
+        draws = np.log(self.fit(chosen).draws.D_opt_at(self.target))
+        low, high = central(draws)
+        return np.array([low, np.median(draws), high])
 
 
 def ground(table: pd.DataFrame, spec: ModelSpec, target: float | None = None, bytes_per_token: float | None = None) -> Ground:

@@ -34,8 +34,8 @@ def residual_trends(posterior: Posterior) -> tuple[Trend, ...]:
     """Weighted least squares of the residuals on each axis.
 
     The residual is ln L less the posterior mean of ln Lhat + u; its weight is the inverse square of the noise's scale times
-    the Student-t's (nu + 1) / (nu + z^2), so that an outlier bends nothing. R - 5 degrees of freedom at the most: the law
-    has taken five.
+    the Student-t's (nu + 1) / (nu + z^2), so that an outlier bends nothing. R - 6 degrees of freedom: the law
+    has taken five, the slope one.
     """
     rows, p = posterior.rows, posterior.parameters
     take = np.linspace(0, len(p) - 1, min(DRAWS, len(p))).astype(int)

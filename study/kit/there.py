@@ -136,11 +136,21 @@ def _warm(folder: Path, out: Path, device: torch.device, count: int, work: Path)
 
 
 def _prepare(kit: Kit, warming: Sequence[subprocess.Popen[bytes]], at_once: int) -> None:
+    """Check the device, wait for the compilations, measure.
+
+    Raises:
+        KitError: losses differ from the reference by more than their tolerance, or the disk refused.
+    """
     configs = _configs(kit.body)
     with on_stream(kit.device):
         kit.speed["checks"] = agreement(kit.device, compiled=configs[0].compiled)
     for name, check in kit.speed["checks"].items():
         kit.say(f"{name}: losses differ by {check['difference']:.2g}, at most {check['tolerance']:g} allowed")
+    if failed := [name for name, check in kit.speed["checks"].items() if not check["passed"]]:
+        for process in warming:
+            process.kill()
+        raise KitError(f"the check of {' and of '.join(failed)} failed: losses of this device are not to be trusted, nothing was "
+                       "trained")
     limit = time.monotonic() + WARM_SECONDS
     for process in warming:
         try:

@@ -23,6 +23,7 @@ from study.errors import StudyError
 from study.grids import grid
 from study.grids.design import Cell, Grid
 from study.launch.state import run_lock, work_directory
+from study.provenance import git_state
 from study.record import RunRecord, run_directory, write_record
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def work_through(cells: list[Cell], of: Grid, runs: Path, options: Options) -> N
         StudyError: see `train`.
     """
     stop = Stop()  # before the imports, which take seconds
+    git_state()  # what is imported here is this commit's: it is kept for the records, whatever is committed while they train
 
     from study.training.device import pick
     from study.training.parallel import agree, join, leave, tell
@@ -102,6 +104,7 @@ def train_cell(cell: Cell, options: Options, work: Path, stop: Callable[[], bool
     from study.training.loop import train
     from study.training.parallel import ALONE, shard
 
+    git_state()  # see `work_through`; a task of Ray begins here
     config, team = cell.config, team or ALONE
     torch.set_num_threads(options.threads)
     task = task_of(cell)

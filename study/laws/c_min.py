@@ -13,6 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from study.laws import steps
+from study.laws.critical_batch import KAPLAN_ALPHA_B
+
 Array = NDArray[np.float64]
 
 
@@ -47,4 +50,4 @@ def allocation(alpha_N: Any, alpha_S: Any, alpha_B: Any) -> Allocation:
     return Allocation(alpha_C, alpha_C / alpha_N, alpha_C / alpha_B, alpha_C / alpha_S)
 
 
-KAPLAN = allocation(0.077, 0.76, 0.21)
+KAPLAN = allocation(steps.KAPLAN["alpha_N"], steps.KAPLAN["alpha_S"], KAPLAN_ALPHA_B)

@@ -19,9 +19,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from study.laws.hoffmann import FLOPS_PER_PARAMETER_TOKEN, LossSurface, additive
-from study.laws.law import BYTES_PER_TOKEN, Law, LogNormal, Values, prior_of_entropy
+from study.laws.law import BYTES_PER_TOKEN, EXPONENT, Law, LogNormal, Values, prior_of_entropy
 from study.laws.parabola import vertex_of_three
-from study.laws.power import EXPONENT
 
 Array = NDArray[np.float64]
 TERM = LogNormal(math.log(0.3), 1.5)  # nats at the reference, 0.016 to 5.7: that size or data bring nothing must be possible

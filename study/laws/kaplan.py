@@ -36,6 +36,10 @@ class KaplanSurface:
         """L(N, D) = E + [(N_c/N)^(alpha_N/alpha_D) + D_c/D]^alpha_D, nats a token."""
         return self.nesting.loss(N, D)
 
+    def endless_loss(self, N: ArrayLike) -> Array:
+        """L(N, inf) = E + (N_c/N)^alpha_N: the loss where data set no limit, nats a token."""
+        return np.asarray(self.E + np.exp(self.alpha_N * (np.log(self.N_c) - np.log(np.asarray(N, dtype=float)))))
+
     @property
     def a(self) -> Array:
         """Exponent of N_opt in C = 6 N D: alpha_D / (alpha_N + alpha_D)."""

@@ -30,6 +30,16 @@ class LogNormal:
     sigma: float
 
 
+TERM = LogNormal(0.0, 1.0)  # of a term beside E: nats at the reference
+EXPONENT = LogNormal(math.log(0.35), 0.4)  # of such a term
+PURE_EXPONENT = LogNormal(math.log(0.15), 0.8)  # of a term that is the whole loss: without E exponents are small
+
+
+def prior_of_whole_loss(bytes_per_token: float = BYTES_PER_TOKEN) -> LogNormal:
+    """The prior of a term at the reference that is the whole loss, nats a token: half as much again as E's median."""
+    return LogNormal(prior_of_entropy(bytes_per_token).mu + math.log(1.5), 0.6)
+
+
 def prior_of_entropy(bytes_per_token: float = BYTES_PER_TOKEN) -> LogNormal:
     """The prior of E, nats a token, for tokens of so many bytes."""
     return LogNormal(math.log(NATS_PER_BYTE * bytes_per_token), 0.4)

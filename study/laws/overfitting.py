@@ -14,18 +14,20 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from study.laws.kaplan import KaplanSurface
-from study.laws.law import BYTES_PER_TOKEN, Law, LogNormal, Values, prior_of_entropy
+from study.laws.law import BYTES_PER_TOKEN, PURE_EXPONENT, TERM, Law, LogNormal, Values, prior_of_entropy
 from study.laws.nesting import log_norm
-from study.laws.power import PURE_EXPONENT
 
 Array = NDArray[np.float64]
 
 
 def overfitting_law(*, floor: bool = False, bytes_per_token: float = BYTES_PER_TOKEN) -> Law:
-    """The early-stopped loss of columns N and unique; `floor` adds E. tN and tD are the two losses at the reference, nats."""
+    """The early-stopped loss of columns N and unique; `floor` adds E. tN and tD are the two losses at the reference, nats.
+
+    Without E they have E's median, not 1.5 times it as one term that is the whole loss: the two add to a loss above either.
+    """
     entropy = prior_of_entropy(bytes_per_token)
     E = {"E": entropy} if floor else {}
-    loss = LogNormal(0.0, 1.0) if floor else LogNormal(entropy.mu, 0.6)
+    loss = TERM if floor else LogNormal(entropy.mu, 0.6)
     return Law("[(N_c/N)^(alpha_N/alpha_D) + D_c/D]^alpha_D" + (" + E" if floor else ""), ("N", "unique"),
                {**E, "tN": loss, "tD": loss, "alpha_N": PURE_EXPONENT, "alpha_D": PURE_EXPONENT}, _mean)
 
@@ -43,10 +45,9 @@ def surface(theta: Values, reference: Values) -> KaplanSurface:
     return KaplanSurface(N_c, D_c, theta["alpha_N"], theta["alpha_D"], theta.get("E", 0.0))
 
 
-def excess(law: KaplanSurface, N: ArrayLike, D: ArrayLike) -> Array:
-    """dL: the share by which finite data raise the loss of N parameters."""
-    endless = KaplanSurface(law.N_c, law.D_c, law.alpha_N, law.alpha_D, law.E)
-    return np.asarray(law.loss(N, D) / endless.loss(N, 1e60) - 1)
+def excess(law: KaplanSurface, x: ArrayLike) -> Array:
+    """dL = (1 + x)^alpha_D - 1: the share by which finite data raise the loss where E = 0, at x as of `collapse`."""
+    return np.asarray(np.expm1(law.alpha_D * np.log1p(np.asarray(x, dtype=float))))
 
 
 def collapse(law: KaplanSurface, N: ArrayLike, D: ArrayLike) -> Array:

@@ -4,20 +4,28 @@ Kaplan et al. 2020 (arXiv 2001.08361, eqs. 1.1-1.3) fit the pure one to N, D and
 t is the term at the reference x0, A = t x0^alpha. Priors as for the joint law; the pure law's term is a whole loss.
 """
 
-import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from study.laws.law import BYTES_PER_TOKEN, Law, LogNormal, Values, prior_of_entropy
+from study.laws.law import (
+    BYTES_PER_TOKEN,
+    EXPONENT,
+    PURE_EXPONENT,
+    TERM,
+    Law,
+    LogNormal,
+    Values,
+    prior_of_entropy,
+    prior_of_whole_loss,
+)
 
-EXPONENT, PURE_EXPONENT = LogNormal(math.log(0.35), 0.4), LogNormal(math.log(0.15), 0.8)
-TERM = LogNormal(0.0, 1.0)  # nats at the reference
+PF_DAY = 8.64e19  # FLOP: 1e15 a second for a day
 Array = NDArray[np.float64]
 
 
-def power(column: str, *, response: str = "loss", bytes_per_token: float = BYTES_PER_TOKEN, exponent: LogNormal = EXPONENT,
+def power(column: str, *, bytes_per_token: float = BYTES_PER_TOKEN, exponent: LogNormal = EXPONENT,
           term: LogNormal = TERM) -> Law:
     """y = E + t exp(-alpha x), x = ln(column / reference)."""
     def mean(theta: Values, columns: Values, xp: Any) -> Any:
@@ -25,7 +33,7 @@ def power(column: str, *, response: str = "loss", bytes_per_token: float = BYTES
 
     return Law(f"E + A {column}^-alpha", (column,),
                {"E": prior_of_entropy(bytes_per_token), "t": term, "alpha": exponent},
-               mean, response, terms=(("t", "alpha"),))
+               mean, terms=(("t", "alpha"),))
 
 
 def pure_power(column: str, *, response: str = "loss", relative: bool = False,
@@ -34,7 +42,7 @@ def pure_power(column: str, *, response: str = "loss", relative: bool = False,
     def mean(theta: Values, columns: Values, xp: Any) -> Any:
         return theta["t"] * xp.exp(-theta["alpha"] * columns[column])
 
-    term = LogNormal(0.0, 1.0) if relative else LogNormal(prior_of_entropy(bytes_per_token).mu + math.log(1.5), 0.6)
+    term = LogNormal(0.0, 1.0) if relative else prior_of_whole_loss(bytes_per_token)
     return Law(f"A {column}^-alpha", (column,), {"t": term, "alpha": exponent}, mean, response, relative)
 
 
@@ -44,4 +52,4 @@ def doubling(alpha: Any) -> Array:
 
 
 # Kaplan et al. 2020, table 5 and section 1.2: exponents of one factor each, and the scale where L = 1 nat
-KAPLAN_ONE_FACTOR = {"N": (0.076, 8.8e13), "D": (0.095, 5.4e13), "C": (0.057, 1.6e7 * 8.64e19), "C_min": (0.050, 3.1e8 * 8.64e19)}
+KAPLAN_ONE_FACTOR = {"N": (0.076, 8.8e13), "D": (0.095, 5.4e13), "C": (0.057, 1.6e7 * PF_DAY), "C_min": (0.050, 3.1e8 * PF_DAY)}

@@ -13,10 +13,10 @@ from study.errors import StudyError
 from study.laws.datablations import DataConstrainedSurface
 from study.laws.hoffmann import FLOPS_PER_PARAMETER_TOKEN, LossSurface
 from study.laws.kaplan import KaplanSurface
+from study.laws.power import PF_DAY
 
 Array = NDArray[np.float64]
 RULE = 20.0  # tokens a parameter: the rule of thumb read into Hoffmann et al.
-PF_DAY = 8.64e19  # FLOP: 1e15 a second for a day
 
 
 @dataclass(frozen=True)

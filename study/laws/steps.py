@@ -10,16 +10,18 @@ from typing import Any
 import numpy as np
 
 from study.laws.hoffmann import additive
-from study.laws.law import BYTES_PER_TOKEN, Law, LogNormal, Values, prior_of_entropy
-from study.laws.power import EXPONENT, PURE_EXPONENT
+from study.laws.law import BYTES_PER_TOKEN, EXPONENT, PURE_EXPONENT, TERM, Law, LogNormal, Values, prior_of_entropy
 
 KAPLAN = {"alpha_N": 0.077, "alpha_S": 0.76, "N_c": 6.5e13, "S_c": 2.1e3}  # table 3
 
 
 def steps_law(*, floor: bool = True, bytes_per_token: float = BYTES_PER_TOKEN) -> Law:
-    """L(N, S_min) with E or, as in the paper, without. tN and tS are the two terms at the reference, nats."""
+    """L(N, S_min) with E or, as in the paper, without. tN and tS are the two terms at the reference, nats.
+
+    Without E the prior of tN is that of a whole loss but for its median, exp(0.4) in the place of 1.5 times E's.
+    """
     entropy = prior_of_entropy(bytes_per_token)
-    size = {"E": entropy, "tN": LogNormal(0.0, 1.0)} if floor else {"tN": LogNormal(entropy.mu + 0.4, 0.6)}
+    size = {"E": entropy, "tN": TERM} if floor else {"tN": LogNormal(entropy.mu + 0.4, 0.6)}
     return Law("E + (N_c/N)^alpha_N + (S_c/S)^alpha_S" if floor else "(N_c/N)^alpha_N + (S_c/S)^alpha_S", ("N", "S_min"),
                {**size, "tS": LogNormal(-0.7, 1.0), "alpha_N": EXPONENT if floor else PURE_EXPONENT,
                 "alpha_S": LogNormal(float(np.log(0.6)), 0.4)}, _mean,

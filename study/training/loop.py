@@ -60,7 +60,8 @@ def train(config: Config, task: Task, device: torch.device, *, work: Path | None
     The batch is part of the run; `micro_batch` (tokens in one forward pass, by default what fits the device) and the
     team are not: they change the order of sums. Nor is `captured`: steps of whole batches are replayed from what lies on
     the device (step.py), without checkpoints; runs in threads of one process may share a device so. A non-finite loss ends
-    the run with status "diverged". The caller sets the thread count; it is recorded. float32 means float32: TF32 stays off.
+    the run with status "diverged". The caller sets the thread count; it is recorded. float32 means float32: TF32 is off, in
+    products and convolutions.
 
     Raises:
         ConfigError: the task's data do not fit the config, or the team its batch.
@@ -70,6 +71,7 @@ def train(config: Config, task: Task, device: torch.device, *, work: Path | None
     """
     task.check(config, team.size)
     torch.set_float32_matmul_precision("highest")
+    torch.backends.cudnn.allow_tf32 = False  # cuDNN takes TF32 for float32 convolutions by default
     model = task.build(config).to(device)
     optimiser = task.optimiser(model, config, own(team, model.parameters()))
     state = State(started=now())
@@ -120,7 +122,7 @@ def curve_steps(config: Config) -> list[int]:
     """Steps at which the curve has a point: log-spaced from a thousandth of the run (at least 1) to its end, and its marks."""
     first = max(1.0, config.steps / 1000)
     spaced = np.geomspace(first, config.steps, config.curve_points).round().astype(int)
-    return sorted({*map(int, spaced), *config.marks})
+    return sorted({*map(int, spaced), *config.marks, config.steps})
 
 
 def stretch(step: int, marks: list[int]) -> tuple[int, int]:

@@ -5,6 +5,7 @@ import pytest
 from study.analysis import batches, factors, shapes
 from study.counts import config_counts
 from study.grids import grid
+from study.laws import overfitting
 from study.laws.kaplan import KaplanSurface
 from study.laws.law import LawError
 from tests.analysis import planted
@@ -23,9 +24,18 @@ def test_overfitting_is_recovered_and_collapses() -> None:
     low, high = np.quantile(found.ratio, [0.005, 0.995])
     assert low < 0.75 < high and high - low < 0.4
     assert found.correlation > 0.99
-    assert np.median(np.abs(found.points["excess"] / found.points["expected"] - 1)) < 0.1
+    x = overfitting.collapse(found.law, *(found.points[[name]].to_numpy() for name in ("N", "unique")))
+    expected = np.median(overfitting.excess(found.law, x), axis=1)
+    assert np.median(np.abs(found.points["excess"] / expected - 1)) < 0.1
     with pytest.raises(LawError, match="three amounts"):
         factors.overfitting(unique_text().query("unique < 5e5"))
+
+
+def test_a_correlation_is_taken_in_each_draw_and_summarised_last() -> None:
+    x = np.exp(np.array([[0.0, 0.0, 0.0], [1.0, 1.0, 1.0], [2.0, 2.0, 2.0]]))
+    excess = np.exp(np.array([[0.0, 2.0, 0.0], [1.0, 1.0, 0.0], [2.0, 0.0, 0.0]])) * np.array([1, 1, -1])
+    assert factors.correlation(x, excess) == pytest.approx(0.0)  # the middle of 1 and -1; the third draw has none
+    assert np.isnan(factors.correlation(x, -np.abs(excess)))
 
 
 def test_a_plateau_and_its_removal_are_told_apart() -> None:
@@ -95,12 +105,12 @@ def test_growth_divides_compute() -> None:
     assert batches.growth(frame) == pytest.approx({"N": 0.5, "batch": 0.2, "steps": 0.3})
 
 
-def test_a_shape_s_effect_is_read_at_equal_size() -> None:
+def test_a_shape_s_effect_is_read_off_its_best() -> None:
     layers = np.array([1, 2, 4, 8, 12])
-    frame = pd.DataFrame({"layers": layers, "width": 400 // layers, "heads": 4, "N_non_embedding": 2e5 * (1 + 0.05 * layers)})
+    frame = pd.DataFrame({"layers": layers, "width": 400 // layers, "heads": 4})
     effect = np.array([0.06, 0.01, 0.0, 0.02, 0.05])
-    frame["loss"] = 2.5 * (1 + effect) * (frame["N_non_embedding"] / 2e5) ** -0.08
-    found = shapes.shape_effect(frame, "aspect", slope=0.08)
+    frame["loss"] = 2.5 * (1 + effect)
+    found = shapes.shape_effect(frame, "aspect")
     np.testing.assert_allclose(found.points["increase"], effect[::-1], atol=1e-6)
     assert found.worst == pytest.approx([0.06]) and found.within == pytest.approx([100 / 6.25]) and np.isnan(found.error)
     with pytest.raises(LawError, match="three values"):
@@ -110,7 +120,7 @@ def test_a_shape_s_effect_is_read_at_equal_size() -> None:
 def test_the_noise_of_seeds_widens_a_shape_s_effect() -> None:
     """Two seeds of each shape, 1 % on either side of its mean: the draws spread by that over the root of two."""
     layers = np.repeat([1, 2, 4, 8], 2)
-    frame = pd.DataFrame({"layers": layers, "width": 64, "heads": 1, "N_non_embedding": 2e5,
+    frame = pd.DataFrame({"layers": layers, "width": 64, "heads": 1,
                           "loss": np.exp(0.01 * np.tile([-1.0, 1.0], 4) + np.where(layers == 8, 0.2, 0.0))})
     found = shapes.shape_effect(frame, "aspect")
     assert found.error == pytest.approx(0.01 * 2**0.5) and found.span == 8

@@ -1,10 +1,18 @@
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
 from study.analysis import exponents, one_factor, relations, thresholds
+from study.analysis.answers import posteriors
 from study.analysis.efficiency import levels_between, off_optimal, savings, to_loss
+from study.inference.fast.fit import fit_fast
+from study.inference.observations import geometric_mean
+from study.inference.posterior import Posterior
 from study.laws.hoffmann import LossSurface
 from study.laws.law import LawError
 from tests.analysis import planted
@@ -70,6 +78,26 @@ def test_a_forecast_of_the_right_law_holds_at_every_threshold() -> None:
     missed = thresholds.by_threshold(bent, "budget")
     last = missed[(missed["above"] == bent["budget"].max()) & (missed["threshold"] > 5e12)]
     assert (last["bias"] < -0.1).all() and (last["inside_95"] < 0.5).all()
+
+
+def test_thresholds_share_a_prior_and_one_that_did_not_converge_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    frame, asked = planted.grid(noise=0.003), set()
+    def gated(rows: pd.DataFrame, *args: Any, N0: float, D0: float, **kwargs: Any) -> Posterior:
+        asked.add((N0, D0))
+        found = fit_fast(rows, *args, N0=N0, D0=D0, **{**kwargs, "draws": 200})
+        gate: Any = found.diagnostics
+        return replace(found, diagnostics=replace(gate, khat=0.1 if len(rows) > 14 else 0.8))
+
+    monkeypatch.setattr(thresholds, "fit_fast", gated)
+    found = thresholds.by_threshold(frame)
+    assert asked == {(geometric_mean(frame["N"]), geometric_mean(frame["D"]))}
+    assert len(found) and found["fitted"].min() > 14
+
+
+def test_an_answer_by_another_count_is_not_of_rough_draws() -> None:
+    rough, own = SimpleNamespace(diagnostics=SimpleNamespace(converged=False)), SimpleNamespace(posterior=object())
+    study: Any = SimpleNamespace(cache={}, many=object(), fit=None, refit=lambda *_, **__: rough, drawn=lambda _: own)
+    assert [found is own.posterior for found in posteriors(study).values()] == [False, True, True]
 
 
 def test_tokens_to_a_loss_by_size() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from study.analysis import recipes
 from study.analysis.study import Study
+from study.articles.appendix import PENDING
 from study.articles.appendix import recipes as section
 from study.counts import config_counts
 from study.grids import grid
@@ -68,15 +69,37 @@ def test_the_loss_in_parts_is_that_recorded(planted: Study) -> None:
 
 def test_what_is_missing_is_named(planted: Study, quick: Study, capsys: pytest.CaptureFixture[str]) -> None:
     section.missing(planted)
-    assert "Still to train: `parts`." in capsys.readouterr().out
+    said = capsys.readouterr().out
+    done, every = (len(grid("cpu2").of("fit")), len(grid("cpu2").planned))
+    assert f"`cpu2` ({done} of {every} runs recorded) and `parts` (0 of " in said and "parts-source" not in said
     section.missing(given(quick, {}, folders=()))
-    assert "`cpu`, `cpu2`, `parts-source` and `parts`" in capsys.readouterr().out
-    assert recipes.tests(planted).empty and section.error_second(planted) == "—"
+    said = capsys.readouterr().out
+    assert all(f"`{name}` (0 of " in said for name in ("cpu", "cpu2", "parts-source", "parts"))
+    assert recipes.tests(planted).empty and section.error_second(planted) == PENDING
+
+
+def test_a_budget_counts_once_all_of_its_runs_are_recorded(planted: Study) -> None:
+    whole = recipes.frontiers(planted)[1]
+    rows = planted.frame_of(recipes.SECOND)
+    lost = rows.drop(rows.index[rows["budget"] == whole.C[-1]][0])
+    some = given(planted, {})
+    object.__setattr__(some, "frame_of", lambda name: lost if name == recipes.SECOND else lost.iloc[:0])
+    (found,) = recipes.frontiers(some)
+    assert list(found.C) == list(whole.C[:-1])
+
+
+def test_seeds_that_were_added_count_for_the_study_s_own_grid(planted: Study) -> None:
+    own = given(planted, {}, grid=grid(recipes.FIRST), frame=planted.frame_of(recipes.FIRST))
+    run = own.frame.iloc[[0, 0]]
+    more = given(own, {}, seeds=run.assign(loss=run["loss"] * np.array([1.5, 0.5]), run_id=["a", "b"]))
+    before, after = (recipes.seed_sds(one).set_index(["grid", "budget"])["freedom"] for one in (own, more))
+    assert after[recipes.FIRST].sum() == before[recipes.FIRST].sum() + 2 and after[recipes.SECOND].equals(before[recipes.SECOND])
 
 
 def test_held_out_runs_of_the_first_grid_stand_beside_the_study_s_own(planted: Study) -> None:
     rows = recipes.tests(given(planted, {}, folders=(ROOT / "runs",)))
-    assert list(rows["grid"].unique()) == [recipes.FIRST] and len(rows) == 5
+    rows = rows[(rows["grid"] == recipes.FIRST) & (rows["split"] == "held-out")]
+    assert len(rows) == 5
     assert (rows["error"] < 0).all() and rows["inside_95"].sum() <= 2  # the step: measured far below the law
     assert section.error_first(given(planted, {}, folders=(ROOT / "runs",))).endswith("%")
 
@@ -94,5 +117,5 @@ def test_a_fitted_budget_stands_beside_its_prediction_if_that_was_made_before_it
         found = recipes.tests(study)
         assert len(found) == expected
         if expected:
-            assert set(found["split"]) == {"fit"} and found["inside_50"].all() and section.error_second(study) == "—"
+            assert set(found["split"]) == {"fit"} and found["inside_50"].all() and section.error_second(study) == PENDING
             assert f"| {len(runs)} " in section.table(study).data

@@ -53,6 +53,7 @@ def test_a_study_is_recorded_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     record = toy.run_toy(4, tmp_path, workers=1)
     body = json.loads(record.read_text())
     assert body["replicates"] == 4 and len(body["coverage"]) == 4 * 7
+    assert not list((tmp_path / ".work").iterdir()), "the chunks are kept"
     before = record.stat().st_mtime_ns
     assert toy.run_toy(4, tmp_path, workers=1) == record and record.stat().st_mtime_ns == before
     with pytest.raises(CalibrationError, match="truths in turn"):

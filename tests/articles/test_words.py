@@ -16,6 +16,7 @@ from study.articles.appendix import calibration as shown
 from study.articles.appendix import every_run, fit, literature, predictive, recipe, repeats, sampling, sensitivity
 from study.articles.main import answer, otherwise, runs, test, three, trend
 from study.articles.shared import notices, text
+from study.atlas.three import LAB
 from study.inference.digits import estimate
 from study.laws.hoffmann import LossSurface
 from study.laws.published import RULE
@@ -108,19 +109,29 @@ def test_more_seeds_count_where_their_budget_is_and_in_no_fit(quick: Study) -> N
     assert seeds.seed_sd_at(study, top)[0] == pytest.approx(max(0.03, below), rel=0.01)
     assert seeds.seed_sd_at(study, top / 2)[0] == pytest.approx(below)
     assert list(study.fit["run_id"]) == list(quick.fit["run_id"])
-    assert runs.noise_at_top(study) == "3.00 % of the loss (pooled s.d., two degrees of freedom)"
+    assert runs.noise_at_top(study) == "3.00 % of the loss (pooled, two degrees of freedom)"
     assert runs.noise_below(study).startswith(f"{100 * below:.2f} %") and runs.more_seeds(study).startswith("Two runs")
     assert "unknown" in runs.noise_at_top(quick) and runs.more_seeds(quick) == ""
 
 
-@pytest.mark.parametrize(("off", "cause"), [(0.001, "seeds account for it"), (0.5, "misfit of the law sets the noise")])
-def test_the_cause_of_noise_is_the_larger_of_seeds_and_misfit(quick: Study, off: float, cause: str) -> None:
+@pytest.mark.parametrize(("off", "cause"), [(0.001, "seeds"), (0.5, "misfit")])
+def test_the_cause_of_the_residual_is_the_larger_of_seeds_and_misfit(quick: Study, off: float, cause: str) -> None:
     rows = quick.fit
     middle = np.exp(np.log(rows["loss"]) - misfit.residuals(quick.posterior, rows))
     moved = rows.assign(loss=middle * np.exp(off * (-1.0) ** np.arange(len(rows))))
     study = given(quick, {Study.fit: moved, Study.headline: quick.headline})
-    assert runs.cause_below(study) == cause and runs.off_below(study) == f"{100 * off:.2f} %"
-    assert runs.cause_at_top(study) == "the cause is open", "no cell of that budget has two seeds"
+    assert runs.off_below(study) == f"{100 * off:.2f} %"
+    assert runs.cause(study) == f"below it {runs.CAUSES[cause]}, at it {runs.CAUSES['open']}", "no seeds at the top"
+
+
+def test_one_cause_at_all_budgets_is_said_once(quick: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seeds, "below_and_at_the_top", lambda _: ((1e-9, 4), (1e-9, 2)))
+    assert runs.cause(quick) == f"in both, {runs.CAUSES['misfit']}"
+
+
+def test_repeated_cells_are_counted_once(quick: Study) -> None:
+    assert int(runs.fit_cells(quick)) < int(runs.fit_runs(quick)) == len(quick.grid.of("fit"))
+    assert float(runs.validation_bytes(quick)) == pytest.approx(quick.bytes_per_token, rel=0.2)
 
 
 def elsewhere(quick: Study, sds: float) -> Study:
@@ -173,7 +184,9 @@ def test_the_rule_is_judged_by_its_check_cells(quick: Study, sds: float, verdict
     sd = np.sqrt(2) * seeds.seed_sd(quick)[0]
     study = given(quick, {sweep.verification: pd.DataFrame({"gain": [100 * sds * sd, -60.0]})})
     assert recipe.rule_verdict(study).startswith(verdict) and recipe.checked(study) == "two"
-    assert recipe.rule_verdict(quick) == "was not checked there"
+    assert recipe.best(study) == f"{'better' if sds > 0 else 'worse'} by {100 * abs(sds) * sd:.2f} %"
+    assert recipe.worst(study) == "worse by 60.00 %"
+    assert recipe.rule_verdict(quick) == "was not checked there" and recipe.best(quick) == text.ABSENT
 
 
 def test_the_form_that_predicts_best_is_named_with_its_lead(quick: Study) -> None:
@@ -194,15 +207,18 @@ def test_the_form_that_predicts_best_is_named_with_its_lead(quick: Study) -> Non
     assert otherwise.best_form(quick) == "No form that was compared" and otherwise.form_khat(quick) == text.ABSENT
 
 
-@pytest.mark.parametrize(("factor", "said"), [(0.5, ", all below it"), (2.0, ", all above it"), (None, "")])
+@pytest.mark.parametrize(("factor", "said"), [(0.5, ", all below its median"), (2.0, ", all above its median"),
+                                              (None, "")])
 def test_estimators_on_one_side_are_told(quick: Study, factor: float | None, said: str) -> None:
     ours = float(np.median(quick.posterior.draws.D_opt_at(TARGET_N)))
     found = tuple(approaches.Approach(name, 0.5, 0.1, tokens) for name, tokens in
                   (("2: parabolas", ours * (factor or 0.5)), ("3: Huber", ours * (factor or 2.0)), ("1: none", float("nan"))))
     study = given(quick, {approaches.approaches: found, Study.headline: quick.headline})
     assert otherwise.estimates_lie(study) == said and otherwise.outside(study) == "none"
-    far = (approaches.Approach("1: envelope", 0.5, 0.1, 1e-3 * ours / 1e9),)
-    assert otherwise.outside(given(quick, {approaches.approaches: far, Study.headline: quick.headline})) == "1"
+    far = tuple(approaches.Approach(name, 0.5, 0.1, 1e-3 * ours / 1e9)
+                for name in ("1: envelope of curves", "3: Huber, delta method", "3: Huber, bootstrap of rows"))
+    beside = given(quick, {approaches.approaches: far, Study.headline: quick.headline})
+    assert otherwise.outside(beside) == "envelope of curves and Huber"
 
 
 def test_prices_are_added_where_every_run_has_one(quick: Study) -> None:
@@ -235,20 +251,21 @@ def test_a_loss_below_the_irreducible_one_is_told(quick: Study) -> None:
     best = float(quick.frame["loss"].min())
     fine, reached = planted(quick, E=0.9 * best), planted(quick, E=1.1 * best)
     assert otherwise.floor(fine) == "" and otherwise.share_above(fine) == text.percent(0)
-    assert otherwise.floor(reached) and otherwise.share_above(reached) == text.percent(1)
+    assert "has reached" in otherwise.floor(reached) and otherwise.share_above(reached) == text.percent(1)
     assert otherwise.lowest_loss(reached) == f"{best:.2f} nats a token, by a fitted run"
+    assert "may have reached" in otherwise.floor(planted(quick, E=0.9997 * best))
 
 
-@pytest.mark.parametrize(("there", "copied"), [(0.1, True), (0.5, False)])
-def test_a_step_that_the_other_corpus_does_not_share_is_told(quick: Study, there: float, copied: bool) -> None:
+@pytest.mark.parametrize(("there", "peculiar"), [(0.1, True), (0.5, False)])
+def test_a_step_that_the_other_corpus_does_not_share_is_told(quick: Study, there: float, peculiar: bool) -> None:
     frame = quick.frame.assign(ood_loss=5.0)
     rows = complete(frame)
     largest = rows[(rows["budget"] == quick.fit["budget"].max()) & (rows["role"] == "isoflop")]
     study = given(quick, {Study.held_out: largest.assign(loss=largest["loss"] - 0.6, ood_loss=5.0 - there)}, frame=frame)
-    assert f"falls by 0.60 nats, and by {there:.2f} on" in test.step(study)
-    assert bool(test.copied(study)) is copied
+    assert test.step(study).startswith(f"0.60 nats on `{quick.grid.corpus}`, {there:.2f} on")
+    assert ("peculiar" in test.peculiar(study)) is peculiar
     none = given(quick, {Study.held_out: largest.iloc[:0]}, frame=frame)
-    assert test.step(none) == test.copied(none) == ""
+    assert (test.step(none), test.peculiar(none)) == ("unknown", "no runs to compare")
 
 
 @pytest.mark.parametrize(("measured", "law", "ways", "held"), [
@@ -333,11 +350,16 @@ def test_a_refusal_of_curve_fit_is_passed_on(quick: Study) -> None:
 
 
 def test_three_runs_with_the_atlas_are_those_of_its_records(quick: Study, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert three.decades_atlas(quick) == three.atlas_95(quick) == text.ABSENT, "the atlas asks the main grid's runs"
+    assert three.decades_atlas(quick) == three.atlas_95(quick) == three.decades_cheapest(quick) == text.ABSENT
     row = {"runs": "own-quick", "prior": "atlas", "decades": 1.234, "tokens": {"ci95": [1e9, 17e9]}}
     monkeypatch.setattr(stages, "recorded", lambda: SimpleNamespace(prior="atlas", three=lambda runs, prior: {
         ("own-quick", "atlas"): row}[runs, prior]))
     assert (three.decades_atlas(quick), three.atlas_95(quick)) == ("1.2", "[1 B, 17 B]".replace(" ", text.NBSP))
+    by_default = {("own-quick", "default"): row, (LAB, "default"): row}
+    for factor, said in ((1.5, ", its spreads widened 1.5 times,"), (1.0, ",")):
+        monkeypatch.setattr(three, "recorded", lambda factor=factor: SimpleNamespace(
+            factor=factor, three=lambda runs, prior: by_default[runs, prior]))
+        assert (three.decades_cheapest(quick), three.lab_decades(), three.widened()) == ("1.2", "1.2", said)
 
 
 @pytest.mark.slow
@@ -360,7 +382,7 @@ def test_a_calibration_without_ranks_is_in_the_table_and_tests_nothing(quick: St
     study = given(quick, {(calibration.recorded, "sbc"): (SimpleNamespace(body=body),), (calibration.recorded, "coverage"): ()})
     assert "20 failed" in shown.studies(study).data
     assert (shown.ranks_verdict(study), shown.truths(study), shown.covered(study)) == ("nothing", "0", "none")
-    assert shown.least_covered(study) == text.ABSENT
+    assert shown.least_covered(study) == shown.floor_lies(study) == text.ABSENT
     shown.missing(study)
     assert "No coverage study: run `study calibrate`" in capsys.readouterr().out
 

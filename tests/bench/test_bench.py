@@ -23,7 +23,6 @@ def test_ratios_are_paired_within_a_turn() -> None:
     load = np.array([1.0, 0.5, 0.1])  # whatever slows a turn slows every arm of it
     speeds = {name: (load * speed).tolist() for name, speed in zip(train.ARMS, (100, 300, 50, 150), strict=True)}
     assert train._ratios(speeds) == pytest.approx({"compiled_vs_eager": 6.0, "compiled_vs_compiled": 2.0, "eager_vs_eager": 2.0})
-    assert machine.geometric_mean([1.0, 4.0, 2.0]) == pytest.approx(2.0)
 
 
 def test_a_file_says_how_busy_the_machine_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ import torch
 from study import cost
 from study.bench import agreement, gpu
 from study.grids.gpu import lab01
+from study.training.go import go
 from study.training.language import language
 from study.training.loop import train
 
@@ -32,8 +33,8 @@ def test_every_check_passes_on_the_device_it_compares_with() -> None:
     torch.set_num_threads(1)
     body = gpu.gpu_check(CPU, shapes=lab_like(), small=SMALL, compiled=False, progress=lambda _: None)
     assert body["passed"], body["checks"]
-    assert set(body["checks"]) == {"cpu", "bfloat16", "accumulation", "resume", "data_parallel", "losses_fall"}
-    assert body["checks"]["cpu"]["difference"] == body["checks"]["resume"]["difference"] == 0.0
+    assert set(body["checks"]) == {"cpu", "go", "bfloat16", "accumulation", "resume", "data_parallel", "losses_fall"}
+    assert {name: body["checks"][name]["difference"] for name in ("cpu", "go", "resume")} == {"cpu": 0.0, "go": 0.0, "resume": 0.0}
     assert 0 < body["checks"]["data_parallel"]["difference"] <= 1e-4, "the sums of two processes are not those of one"
     assert len(body["throughput"]) == 3 and all(0 < row["mfu"] < 1 for row in body["throughput"])
     assert len(json.dumps(body)) > 100
@@ -56,6 +57,12 @@ def test_a_different_run_differs() -> None:
     assert agreement.difference(a, a) == 0.0
     assert agreement.difference(a, b) > 1e-3
     assert agreement.difference(replace(a, losses={}), b) == math.inf
+
+
+def test_a_run_on_synthetic_go_learns() -> None:
+    config = replace(gpu.GO, width=16, layers=1, positions=64 * 8, eval_positions=128, curve_positions=64)
+    record = train(config, go(gpu.synthetic_go(config)), CPU)
+    assert agreement.difference(record, record) == 0.0 and record.losses["validation"].nats_per_token < math.log(82)
 
 
 def test_without_a_gpu_it_says_so() -> None:

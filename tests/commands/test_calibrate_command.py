@@ -28,6 +28,14 @@ def test_a_study_whose_fits_failed_is_shown(tmp_path: Path) -> None:
     assert "failed, kept in the record: 19" in result.output
 
 
+def test_a_method_without_an_interval_is_shown_without_one(tmp_path: Path) -> None:
+    row = {"scenario": "small", "method": "Huber", "quantity": "alpha", "covered_95": None, "log_width_95": 0.25}
+    write_json(tmp_path / "coverage-cpu.json", {"replicates": 2, "coverage": [row], "failures": 0})
+    result = CliRunner().invoke(app, ["calibrate", "--coverage", "--out", str(tmp_path)])
+    assert result.exit_code == 0, result.exception
+    assert "0.25" in result.output and "None" not in result.output
+
+
 @pytest.mark.parametrize(("option", "value", "says"), [
     ("--target", "B", "choose from A, headline"), ("--design", "four", "unknown grid 'four'"), ("--draws", "3", "at least 20")])
 def test_bad_input_is_exit_code_2(option: str, value: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,

@@ -14,8 +14,11 @@ from typer.testing import CliRunner
 from study.cli import app
 from study.errors import StudyError
 from study.fit import fit_table
+from study.fit.job import grid_job
 from study.fit.picture import budget_of
 from study.fit.words import count, plain, scientific
+from study.grids import grid
+from study.grids.files import written
 from study.inference.digits import holding
 from study.laws.hoffmann import LossSurface
 from tests.conftest import Load
@@ -147,6 +150,15 @@ def test_an_out_that_cannot_be_written_is_refused_before_any_work(tmp_path: Path
         result = fit(tmp_path / "runs.csv", "--out", out)
         assert isinstance(result.exception, StudyError) and words in str(result.exception)
     assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_grid_of_a_file_is_fitted_under_its_name(tmp_path: Path) -> None:
+    file, quick = tmp_path / "mine.json", grid("quick")
+    file.write_text(written(quick))
+    job = grid_job(str(file), Path("runs"), "auto", 0)
+    assert job.name == "quick" and job.source == "the grid quick"
+    with pytest.raises(StudyError, match=f"{tmp_path / 'none' / 'quick'} holds no complete run.*--grid {file}"):
+        grid_job(str(file), tmp_path / "none", "auto", 0)
 
 
 def test_an_empty_grid_says_how_to_train_it(tmp_path: Path) -> None:

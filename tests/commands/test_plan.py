@@ -45,6 +45,13 @@ def test_the_frame_is_enough_for_a_figure() -> None:
     assert made.lower_bound <= made.makespan <= 1.05 * made.lower_bound
 
 
+@pytest.mark.parametrize("option", ["--peak", "--memory"])
+def test_a_peak_and_a_memory_of_nothing_are_refused(option: str) -> None:
+    for device, value in (("h100", "0"), ("h100", "-1"), ("small", "nan")):
+        result = WIDE.invoke(app, ["plan", "--grid", "lab01", "--device", device, option, value])
+        assert isinstance(result.exception, cost.CostError) and "must be positive" in str(result.exception)
+
+
 def test_what_does_not_fit_is_said_and_is_no_success(tmp_path: Path) -> None:
     result = WIDE.invoke(app, ["plan", "--grid", "lab01", "--device", "small", "--peak", "10", "--memory", "4",
                                "--runs", str(tmp_path)])

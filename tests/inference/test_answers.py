@@ -70,6 +70,9 @@ def test_noise_widens_what_an_experiment_measures_and_edges_are_kept() -> None:
     assert edges[0] == 0 and edges[2] > 0.05
     with_group = answers.new_experiment(world(s=0.001, tau=0.02), 1e17, seed=1)
     assert np.log(with_group.N).std() > spreads[0]
+    of_one_budget = world(s=0.001, tau=0.02)
+    of_one_budget.spec = ModelSpec(group="budget")  # all sizes share its effect, which moves no vertex
+    assert np.log(answers.new_experiment(of_one_budget, 1e17, seed=1).N).std() == pytest.approx(spreads[0], rel=0.1)
 
 
 def test_beyond_the_runs_noise_stays_what_it_was_at_the_largest() -> None:

@@ -1,17 +1,20 @@
 """Which run next: the expected information is what a refit finds, and a batch spends no more than its budget."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from study.fit import following
 from study.fit.following import prove
 from study.fit.job import Job
 from study.inference.fast.fit import fit_fast
 from study.inference.known_law import known_law
 from study.inference.next_run import Candidates, joint_of, plan, variance_gain
+from study.inference.observations import budget_bins, group_labels
 from study.inference.posterior import Posterior
 from study.inference.replay import RULES, Ground, first_rows, flops_to, ground, replay
 from study.inference.spec import ModelSpec
@@ -84,6 +87,39 @@ def test_conditioning_is_that_of_a_gaussian(posterior: Posterior) -> None:
     assert len(found.choices) == 4
     assert found.choices[-1].width == pytest.approx(found.width * np.sqrt(at_once / C[0, 0]), rel=1e-6)
     assert found.choices[0].information == found.information.max()
+
+
+def test_a_run_to_add_is_of_a_group_only_where_the_group_means_it(posterior: Posterior) -> None:
+    rows = posterior.rows
+    top = float(rows.C.max())
+
+    def around(group: str, index: np.ndarray, names: tuple[str, ...], scale: float = 1.0) -> tuple[Candidates, Posterior]:
+        of = replace(posterior, spec=ModelSpec(group=group), rows=replace(rows, C=rows.C * scale, groups=names, group=index))
+        return following.around(of, 30 * top, 1.0), of
+
+    number = np.arange(len(rows))
+    fresh = around("run", number, tuple(map(str, number)))[0]
+    assert sorted(fresh.group) == list(len(rows) + np.arange(len(fresh.N))), "every run to add is a run of its own"
+    sizes, index = np.unique(rows.N, return_inverse=True)
+    wide = around("width", index, tuple(f"{size:g}" for size in sizes))[0]
+    known = np.isin(wide.N, sizes)
+    assert known.any() and np.array_equal(known, wide.group < len(sizes)) and len(set(wide.group)) == len(set(wide.N))
+    assert np.array_equal(sizes[wide.group[known]], wide.N[known])
+    assert around("budget", number, tuple(f"{c:g}" for c in rows.C * 1.001), 1.001)[0].group.min() >= len(rows)
+    C = np.where(number % 2, 2e19, 1e19 * (1 + 0.01 * number))
+    on = replace(posterior, spec=ModelSpec(group="budget"), rows=replace(rows, groups=("1e19", "2e19"), group=number % 2, C=C))
+    labels = following._budgets(on, np.array([1e19, 1.05e19, 1.5e19, 2e19, 3e19]))
+    assert labels == ["1e19", "1e19", "new budget 1.5e+19", "2e19", "new budget 3e+19"]
+
+
+def test_a_run_to_add_is_of_the_bin_of_its_compute(posterior: Posterior) -> None:
+    spec = ModelSpec(group="budget")
+    names, index = np.unique(group_labels(pd.DataFrame(index=range(12)), spec, posterior.rows.C), return_inverse=True)
+    binned = replace(posterior, spec=spec, rows=replace(posterior.rows, groups=tuple(map(str, names)), group=index))
+    ends = budget_bins(posterior.rows.C)[0]
+    inside = following._budgets(binned, np.append(ends[:-1] * 1.01, ends[-1] * 2))
+    assert [label.split(",")[0] for label in inside] == [f"bin {k}" for k in range(1, 10)] + ["new budget " + f"{2 * ends[-1]:g}"]
+    assert set(names) <= set(inside)
 
 
 @pytest.fixture(scope="module")

@@ -236,6 +236,16 @@ def test_an_archive_that_cannot_be_written_is_one_line(kit: Path, tmp_path: Path
         at_work.save()
 
 
+def test_nothing_is_trained_on_a_device_that_does_not_agree(kit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    body, warming = json.loads((kit / "kit.json").read_text()), subprocess.Popen(["sleep", "60"])
+    checks = {name: {"difference": 0.5, "tolerance": 1e-3, "passed": name != "cpu"} for name in ("cpu", "bfloat16")}
+    monkeypatch.setattr(there, "agreement", lambda *_, **__: checks)
+    at_work = Kit(body, {}, torch.device("cpu"), tmp_path / "records.tar.gz", tmp_path, 0.0, 0.0)
+    with pytest.raises(KitError, match="the check of cpu failed"):
+        there._prepare(at_work, [warming], 1)
+    assert warming.wait() != 0
+
+
 def test_a_run_is_done_though_the_archive_cannot_be_written_after_it(kit: Path, tmp_path: Path,
                                                                      monkeypatch: pytest.MonkeyPatch) -> None:
     body = json.loads((kit / "kit.json").read_text())

@@ -40,6 +40,7 @@ def test_steps_and_tokens_are_the_hyperbola() -> None:
 
 
 def test_kaplans_thirteen_per_cent_and_allocation() -> None:
+    assert c_min.allocation(0.077, 0.76, 0.21) == c_min.KAPLAN  # the paper's table 3 and eq. 5.3
     assert float(critical_batch.fall_that_doubles(1 / critical_batch.KAPLAN_ALPHA_B)) == pytest.approx(0.13, abs=0.006)
     assert pytest.approx(0.052, abs=0.003) == c_min.KAPLAN.C  # the paper rounds to 0.054
     assert pytest.approx(1) == c_min.KAPLAN.N + c_min.KAPLAN.B + c_min.KAPLAN.S
@@ -59,8 +60,10 @@ def test_the_steps_law_is_kaplans_formula() -> None:
 def test_overfitting_collapses_onto_one_variable() -> None:
     law = KaplanSurface(6.4e13, 1.8e13, 0.076, 0.103)
     N, D = np.geomspace(1e5, 1e9, 5)[:, None], np.geomspace(1e7, 1e10, 6)
-    excess, x = overfitting.excess(law, N, D), overfitting.collapse(law, N, D)
-    np.testing.assert_allclose(excess, np.expm1(0.103 * np.log1p(x)), rtol=1e-9)
+    measured = law.loss(N, D) / law.endless_loss(N) - 1
+    np.testing.assert_allclose(overfitting.excess(law, overfitting.collapse(law, N, D)), measured, rtol=1e-9)
+    floored = KaplanSurface(6.4e13, 1.8e13, 0.076, 0.103, E=1.5)
+    np.testing.assert_allclose(floored.endless_loss(N), floored.loss(N, 1e60), rtol=1e-12)
     theta = {"tN": (6.4e13 / 1e6) ** 0.076, "tD": (1.8e13 / 1e8) ** 0.103, "alpha_N": 0.076, "alpha_D": 0.103}
     again = overfitting.surface(theta, {"N": 1e6, "unique": 1e8})
     np.testing.assert_allclose([again.N_c, again.D_c], [6.4e13, 1.8e13], rtol=1e-9)

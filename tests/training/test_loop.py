@@ -14,6 +14,7 @@ import torch
 
 from study.config import ConfigError
 from study.data.stream import TokenSet
+from study.grids import grid
 from study.record import RunRecord
 from study.training import checkpoint, loop
 from study.training.device import DeviceError, pick
@@ -51,6 +52,25 @@ def test_a_run_leaves_denormals_as_they_were(tokens: TokenSet) -> None:
     with loop.flushed_denormals():
         loop.train(CONFIG, language(tokens), CPU)
         assert sys.float_info.min / 2 == 0.0
+
+
+def test_float32_is_float32_in_products_and_convolutions(tokens: TokenSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = torch.get_float32_matmul_precision()
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    torch.set_float32_matmul_precision("high")
+    try:
+        loop.train(CONFIG, language(tokens), CPU)
+        assert torch.get_float32_matmul_precision() == "highest" and not torch.backends.cudnn.allow_tf32
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def test_the_curve_ends_with_the_run() -> None:
+    one = replace(CONFIG, curve_points=1)
+    assert loop.curve_steps(one) == [1, one.steps] and loop.stretch(one.steps - 1, loop.curve_steps(one))[1] == one.steps
+    for config in {cell.config for name in ("quick", "cpu2", "go", "lab01") for cell in grid(name).cells}:
+        spaced = np.geomspace(max(1.0, config.steps / 1000), config.steps, config.curve_points).round().astype(int)
+        assert loop.curve_steps(config) == sorted({*spaced.tolist(), *config.marks})  # as before the end was named
 
 
 def test_micro_batches_change_nothing_but_rounding(tokens: TokenSet) -> None:

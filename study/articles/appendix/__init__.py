@@ -1,1 +1,3 @@
 """The appendix, report/appendix.qmd."""
+
+PENDING = "not recorded yet"

@@ -3,36 +3,10 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from study.analysis import answers
-from study.analysis.approaches import POSTERIOR, approaches, envelope, isoflop, optima, parabola_bias
+from study.analysis.approaches import POSTERIOR, envelope, isoflop, optima, parabola_bias
 from study.analysis.study import Study
-from study.articles.shared import style, text, words
+from study.articles.shared import style, text
 from study.inference.answers import SPREAD
-
-
-def _tokens(study: Study) -> list[float]:
-    return [one.tokens for one in approaches(study) if np.isfinite(one.tokens)]
-
-
-def lowest(study: Study) -> str:
-    """The least answer of an approach."""
-    return text.short(min(_tokens(study)))
-
-
-def highest(study: Study) -> str:
-    """The largest."""
-    return text.short(max(_tokens(study)))
-
-
-def posterior_place(study: Study) -> str:
-    """Where the posterior's median lies among them."""
-    ours = answers.middle_tokens(study)
-    return "the lowest" if ours <= min(_tokens(study)) else "the highest" if ours >= max(_tokens(study)) else "among them"
-
-
-def outside(study: Study) -> str:
-    """How many fall outside the posterior's 95 % interval."""
-    return words.none_or(sum(words.lies(one, answers.tokens(study)) != "inside" for one in _tokens(study)))
 
 
 def bias(study: Study) -> str:

@@ -161,6 +161,18 @@ def floors(study: Study) -> str:
     return f"{min(E)} to {max(E)}" if E else text.ABSENT
 
 
+def floor_lies(study: Study) -> str:
+    """Where the median of this study's fitted E lies beside that range."""
+    found, E = coverage_study(study), float(np.median(study.posterior.parameters.E))
+    truths = [truth["E"] for truth in found.body["truths"]] if found else []
+    return ("inside" if min(truths) <= E <= max(truths) else "outside") if truths else text.ABSENT
+
+
+def floor(study: Study) -> str:
+    """That median, nats a token."""
+    return text.median(study.posterior.parameters.E, text.two)
+
+
 @style.drawn
 def ranks(study: Study) -> Figure:
     """Empirical distribution of the ranks minus the uniform's, one panel a quantity, in its simultaneous 95 % band."""

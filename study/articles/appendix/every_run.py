@@ -221,9 +221,9 @@ def cost_table(study: Study) -> "Markdown":
             {
                 "budget (FLOP)": name,
                 "runs": str(len(group)),
-                "exact FLOP": text.power(float(group["C_exact"].sum())),
-                "process-time": text.duration(float(group["seconds"].sum())),
-                "CPU-time": text.duration(float(group["cpu_seconds"].sum())),
+                "exact FLOP of training": text.power(float(group["C_exact"].sum())),
+                "wall time": text.duration(float(group["seconds"].sum())),
+                "CPU time": text.duration(float(group["cpu_seconds"].sum())),
                 "GFLOP a CPU-second": text.significant(float(group["C_exact"].sum() / group["cpu_seconds"].sum()) / 1e9, 2),
                 "dollars": _dollars(group),
             }

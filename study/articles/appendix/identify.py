@@ -1,11 +1,11 @@
-"""What the runs identify: directions, contraction, profile likelihoods, the valley of the exponents, runs added."""
+"""What the runs identify: directions, contraction, profile likelihoods, the plane of the exponents, runs added."""
 
 from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from study.analysis.answers import tokens
+from study.analysis.answers import middle_tokens, tokens
 from study.analysis.stages import learned, stages, three
 from study.analysis.study import SEED, TARGET_N, Study
 from study.articles.shared import style, text, words
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from IPython.display import Markdown
 
 LAW = {"E": "ln E", "tA": "ln tA", "tB": "ln tB", "alpha": "ln α", "beta": "ln β"}
+CONDITIONED = {"naive": "as in the papers", "centred": "centred", "slopes": "slopes"}
 SYMBOLS = {"alpha": "$\\alpha$", "beta": "$\\beta$", "tA": "$t_A$", "tB": "$t_B$", "E": "$E$"}
 
 
@@ -81,10 +82,18 @@ def contractions(study: Study) -> "Markdown":
             {
                 "runs": stage.name,
                 **{LAW[name]: f"{share:.2f}".replace("-", "−") for name, share in left.items()},
-                **{name: text.significant(value, 2) for name, value in numbers.items()},
+                **{CONDITIONED[name]: text.significant(value, 2) for name, value in numbers.items()},
             }
         )
     return text.table(rows)
+
+
+def likeliest_factor(study: Study) -> str:
+    """The answer of greatest likelihood under normal noise of one scale, over the posterior's median."""
+    found = study.varpro
+    if found is None or found.at_bound:
+        return text.ABSENT
+    return text.two(float(found.surface.D_opt_at(TARGET_N)) / middle_tokens(study))
 
 
 @style.drawn
@@ -116,8 +125,8 @@ def profiles(study: Study) -> Figure:
 
 
 @style.drawn
-def valley(study: Study) -> Figure:
-    """Least squares over the exponents, the three linear terms projected out: the valley that the posterior fills."""
+def exponents(study: Study) -> Figure:
+    """Least squares over the exponents, the three linear terms projected out, with the posterior's draws."""
     found = study.varpro
     if found is None:
         return style.note("Too few runs for variable projection.")

@@ -116,7 +116,7 @@ def by_compute(study: Study) -> "Markdown":
                     "": name,
                     "median": text.held(found, form),
                     **{f"{100 * level:g} %": text.held_ends(found, form, level) for level in LEVELS},
-                    "experiment": text.ABSENT if other is None else text.held_ends(estimate(study.posterior, other)),
+                    "experiment, 95 %": text.ABSENT if other is None else text.held_ends(estimate(study.posterior, other)),
                 }
             )
     return text.table(rows, left=("",))

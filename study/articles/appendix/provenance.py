@@ -39,7 +39,7 @@ def _facts(records: list[RunRecord]) -> dict[str, str]:
         "Python": _counted(p.python for p in of),
         "first run started (UTC)": min(p.started for p in of),
         "last run finished (UTC)": max(p.finished for p in of),
-        "process-hours": text.significant(sum(record.timing.total_wall for record in records) / 3600, 3),
+        "wall-hours": text.significant(sum(record.timing.total_wall for record in records) / 3600, 3),
         "CPU-hours": text.significant(sum(record.timing.total_cpu for record in records) / 3600, 3),
         "exact FLOP": text.power(sum(record.flops_exact for record in records), 3),
         "resumptions": str(sum(record.timing.resumed for record in records)),

@@ -65,10 +65,22 @@ def checked(study: Study) -> str:
     return words.number_word(len(sweep.verification(study)))
 
 
-def best_gain(study: Study) -> str:
-    """What the best of them gains on its cell of the grid, percent of the loss; negative where it loses."""
+def _beside(study: Study, which: str) -> str:
     found = sweep.verification(study)
-    return f"{text.signed(float(found['gain'].max()))} %" if len(found) else text.ABSENT
+    if not len(found):
+        return text.ABSENT
+    gain = float(found["gain"].agg(which))
+    return f"{'better' if gain > 0 else 'worse'} by {abs(gain):.2f} %"
+
+
+def best(study: Study) -> str:
+    """How the best of them compares with its cell of the grid, percent of the loss."""
+    return _beside(study, "max")
+
+
+def worst(study: Study) -> str:
+    """And the worst."""
+    return _beside(study, "min")
 
 
 def two_seeds(study: Study) -> str:
@@ -83,7 +95,7 @@ def rule_verdict(study: Study) -> str:
     if not len(found):
         return "was not checked there"
     gain, sure = float(found["gain"].max()) / 100, 2 * np.sqrt(2) * sd if freedom else 0.0
-    return "stands" if gain < -sure else "is **beaten**" if gain > sure else "is not told apart from them by noise between seeds"
+    return "stands" if gain < -sure else "is **beaten**" if gain > sure else "is not told apart from the best of them"
 
 
 def warmup(study: Study) -> str:
@@ -198,7 +210,7 @@ def check_table(study: Study) -> "Markdown":
                 "learning rate × rule": text.significant(row.factor, 2),
                 "loss by the rule": f"{row.rule:.4f}",
                 "loss": f"{row.loss:.4f}",
-                "better than the rule by (%)": text.signed(row.gain),
+                "worse than the rule by (%)": text.signed(-row.gain),
             }
             for row in each(found)
         ]

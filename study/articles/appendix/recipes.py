@@ -9,6 +9,7 @@ from study.analysis import recipes
 from study.analysis.recipes import FIRST, KINDS, PARTS, SECOND
 from study.analysis.study import Study
 from study.analysis.tables import groups
+from study.articles.appendix import PENDING
 from study.articles.shared import style, text, words
 from study.articles.shared.page import callout
 from study.grids import grid
@@ -25,13 +26,14 @@ SAYS = {"window": "copied from the window", "text": "seen in the training text",
 
 
 def missing(study: Study) -> None:
-    """A warning that names the grids of this chapter that are not recorded."""
-    found = {one.grid for one in recipes.frontiers(study)}
-    measured = set(recipes.parts(study)["grid"])
-    left = [name for name in (FIRST, SECOND) if name not in found]
-    left += [in_parts for name, in_parts in PARTS.items() if name not in measured]
+    """A warning that names the grids of this chapter that are not recorded, or not whole."""
+    counts = {name: (len(study.frame_of(name)), len(grid(name).planned)) for name in (FIRST, SECOND)}
+    measured = recipes.parts(study)
+    counts |= {name: (int((measured["grid"] == recipe).sum()) // len(KINDS), len(grid(name).cells))
+               for recipe, name in PARTS.items()}
+    left = [f"`{name}` ({done} of {planned} runs recorded)" for name, (done, planned) in counts.items() if done < planned]
     if left:
-        callout("warning", "Runs are missing", f"Still to train: {words.enumeration([f'`{name}`' for name in left])}.")
+        callout("warning", "Runs are missing", f"Not whole: {words.enumeration(left)}.")
 
 
 def window_first() -> str:
@@ -46,7 +48,7 @@ def window_second() -> str:
 
 def _beyond(study: Study, name: str) -> str:
     found = [one.beyond for one in recipes.frontiers(study) if one.grid == name]
-    return f"{text.signed(100 * found[0], 1)}{text.NBSP}%" if found and np.isfinite(found[0]) else text.ABSENT
+    return f"{text.signed(100 * found[0], 1)}{text.NBSP}%" if found and np.isfinite(found[0]) else PENDING
 
 
 def beyond_first(study: Study) -> str:
@@ -62,7 +64,7 @@ def beyond_second(study: Study) -> str:
 def _error(study: Study, name: str) -> str:
     rows = recipes.tests(study)
     rows = rows[(rows["grid"] == name) & (rows["split"] == "held-out")]
-    return f"{100 * rms(rows['error'].to_numpy(dtype=float)):.1f}{text.NBSP}%" if len(rows) else text.ABSENT
+    return f"{100 * rms(rows['error'].to_numpy(dtype=float)):.1f}{text.NBSP}%" if len(rows) else PENDING
 
 
 def error_first(study: Study) -> str:
@@ -78,7 +80,7 @@ def error_second(study: Study) -> str:
 def _fall(study: Study, name: str, kind: str) -> str:
     rows = recipes.parts(study)
     rows = rows[(rows["grid"] == name) & (rows["part"] == kind)].sort_values("budget")
-    return text.two(float(rows["loss"].iloc[-2] - rows["loss"].iloc[-1])) if len(rows) > 1 else text.ABSENT
+    return text.two(float(rows["loss"].iloc[-2] - rows["loss"].iloc[-1])) if len(rows) > 1 else PENDING
 
 
 def fall_window(study: Study) -> str:

@@ -17,7 +17,7 @@ from study.inference.general.draws import fit_law
 from study.inference.general.law_posterior import LawPosterior
 from study.inference.scores import rms
 from study.laws.law import LawError
-from study.laws.overfitting import overfitting_law
+from study.laws.overfitting import excess, overfitting_law
 from study.laws.power import pure_power
 
 GRID = "factors"
@@ -76,7 +76,7 @@ def collapse(study: Kaplan) -> Figure:
         seen = points[points["excess"] > 0]
         ax.plot(seen["x"], seen["excess"], "o", color=palette[N], ms=4, label=style.short(N))
     x = np.geomspace(found.points["x"].min(), found.points["x"].max(), 60)
-    ax.plot(x, np.expm1(middle(found.law.alpha_D) * np.log1p(x)), color=style.INK, lw=1)
+    ax.plot(x, np.median(excess(found.law, x[:, None]), axis=1), color=style.INK, lw=1)
     ax.set_yscale("log")
     style.log_axis(ax, "x", style.power, most=6)
     style.log_axis(ax, "y", style.plain, most=6)

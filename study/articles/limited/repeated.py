@@ -107,7 +107,8 @@ def _windows(study: Limited) -> pd.DataFrame:
     """Pairs of runs of one size that see each token once, within 5 % as many: from all of the text, and on its first tokens."""
     once = repeated.of_the_law(study.text).query("epochs < 1.01")
     pairs = once[once["arm"] == "size"].merge(repeated.on_the_first(once), on="N", suffixes=("", "_first"))
-    return pairs[np.isclose(*(pairs[name].astype(float) for name in ("D", "D_first")), rtol=0.05)]
+    ratio = pairs["D"].astype(float) / pairs["D_first"].astype(float)
+    return pairs[ratio.between(0.95, 1.05)]
 
 
 def _fits(study: Limited) -> dict[str, Repeated]:

@@ -36,8 +36,8 @@ def flop(study: Study) -> str:
     return text.power(sum(float(rows["C_exact"].sum()) for rows in (study.frame, study.sweep) if len(rows)))
 
 
-def process_time(study: Study) -> str:
-    """Process time of the same."""
+def wall_time(study: Study) -> str:
+    """Wall time of the same, evaluations included."""
     return text.duration(sum(float(rows["seconds"].sum()) for rows in (study.frame, study.sweep) if len(rows)))
 
 

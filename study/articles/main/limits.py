@@ -9,6 +9,11 @@ from study.articles.shared import style, text, words
 WORD = 6  # bytes of a word and its space, about as many as in English
 
 
+def recipe(study: Study) -> str:
+    """Where the rule for learning rate and batch is from."""
+    return "that was tuned at small budgets" if len(study.sweep) else "that was taken over from another grid"
+
+
 def context(study: Study) -> str:
     """Tokens of a context."""
     return f"{study.grid.cells[0].config.context:,}"

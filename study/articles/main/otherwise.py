@@ -1,5 +1,6 @@
 """The same runs, read otherwise: the law's misfit, other forms of it, other estimators, other counts of N."""
 
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +23,7 @@ FORMS = {"hoffmann": "Hoffmann's form", "kaplan": "Kaplan's form", "nesting": "t
 COLOURS = {"hoffmann": style.POSTERIOR, "kaplan": style.KAPLAN, "nesting": style.REFIT}
 ONE_SIDED = 0.75  # of a budget's runs on one side of the law: with the runs there are, rarely by chance
 GROWN = 1.5  # times the seeds' s.d. of the budgets below, from which on that of the largest is said to have grown
-IMPOSSIBLE = 0.025  # share of draws whose E lies above a measured loss, from which on a page says so
+IMPOSSIBLE, HALF = 0.025, 0.5  # share of draws whose E lies above a measured loss, from which on that may be so, and is
 ASPECT = 64  # width over layers of a usual model of the target's size
 
 
@@ -83,7 +84,10 @@ def lowest_loss(study: Study) -> str:
 
 def floor(study: Study) -> str:
     """What follows where that share is not small."""
-    return ": what no size and no data should reach has been reached" if misfit.share_above(study) >= IMPOSSIBLE else ""
+    share = misfit.share_above(study)
+    if share < IMPOSSIBLE:
+        return ""
+    return f": a run {'has' if share > HALF else 'may have'} reached a loss below the fitted irreducible loss"
 
 
 def compared_forms(study: Study) -> str:
@@ -178,15 +182,15 @@ def highest_estimate(study: Study) -> str:
 
 
 def estimates_lie(study: Study) -> str:
-    """On which side of the headline they all lie, if they do."""
+    """On which side of the headline's median they all lie, if they do."""
     low, high, ours = min(_estimates(study)), max(_estimates(study)), answers.middle_tokens(study)
-    return ", all above it" if low > ours else ", all below it" if high < ours else ""
+    return ", all above its median" if low > ours else ", all below its median" if high < ours else ""
 
 
 def outside(study: Study) -> str:
     """The approaches whose answer falls outside the posterior's interval."""
     found = [one.name for one in approaches.others(study) if words.lies(one.tokens, answers.tokens(study)) != "inside"]
-    return words.enumeration(list(dict.fromkeys(name.partition(":")[0] for name in found)))
+    return words.enumeration(list(dict.fromkeys(re.sub(r"^\d: |,.*", "", name) for name in found)))
 
 
 def approach_table(study: Study) -> "Markdown":

@@ -20,7 +20,7 @@ def _lost(study: Study, C: float) -> str:
 
 
 def lost_here(study: Study) -> str:
-    """What half or twice the optimal size costs at most at the largest fitted compute, nats a token, in the median."""
+    """What half or twice the optimal size costs at the largest fitted compute: the larger median, nats a token."""
     return _lost(study, study.largest_C)
 
 

@@ -1,7 +1,10 @@
 """Which runs, and what happened: the plane of (N, D), the profiles of loss by size, noise between seeds."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from study.analysis import misfit, profiles, seeds, training
@@ -10,10 +13,14 @@ from study.analysis.tables import complete
 from study.articles.shared import style, text
 from study.articles.shared.words import capital, none_or, number_word
 from study.counts import config_counts
+from study.inference.intervals import central
+from study.inference.parameters import Array
 from study.inference.scores import rms
 
 MARKS = {"isoflop": "o", "off-path": "D", "seed": "o", "held-out": "s"}
-MISFIT = 1.5  # times the s.d. between seeds, from which on misfit of the law is said to set the noise
+MISFIT = 1.5  # times the s.d. between seeds: from there on misfit of the law is more than half of the residual's variance
+CAUSES = {"misfit": "most of the residual is misfit of the law", "seeds": "seeds account for the residual",
+          "open": "the cause of the residual is open"}
 
 
 def grid(study: Study) -> str:
@@ -21,13 +28,18 @@ def grid(study: Study) -> str:
     return f"`{study.grid.name}`"
 
 
-def fit_cells(study: Study) -> str:
-    """Cells for the fit."""
+def fit_runs(study: Study) -> str:
+    """Runs for the fit."""
     return f"{len(study.grid.of('fit')):,}"
 
 
-def held_out_cells(study: Study) -> str:
-    """Held-out cells, as a word."""
+def fit_cells(study: Study) -> str:
+    """Cells that they repeat, seeds apart."""
+    return f"{len({replace(cell.config, seed=0) for cell in study.grid.of('fit')}):,}"
+
+
+def held_out_runs(study: Study) -> str:
+    """Held-out runs, as a word."""
     return number_word(len(study.grid.planned) - len(study.grid.of("fit")))
 
 
@@ -80,6 +92,12 @@ def best_bits(study: Study) -> str:
     return text.significant(float(complete(study.frame)["bits_per_byte"].min()))
 
 
+def validation_bytes(study: Study) -> str:
+    """Bytes a token of the validation text, in which bits a byte are counted."""
+    rows = complete(study.frame)
+    return text.significant(float((rows["loss"] / (np.log(2) * rows["bits_per_byte"])).median()))
+
+
 def interior(study: Study) -> str:
     """In how many budgets the best size is neither the smallest nor the largest."""
     return none_or(profiles.interior(study)[0])
@@ -92,12 +110,12 @@ def profiled(study: Study) -> str:
 
 def _noise(sd: seeds.Sd) -> str:
     if not sd[1]:
-        return "an unknown amount (no cell has two seeds)"
-    return f"{100 * sd[0]:.2f} % of the loss (pooled s.d., {number_word(sd[1])} degrees of freedom)"
+        return "unknown (no cell has two seeds)"
+    return f"{100 * sd[0]:.2f} % of the loss (pooled, {number_word(sd[1])} degrees of freedom)"
 
 
 def noise_below(study: Study) -> str:
-    """How far seeds differ below the largest fitted budget."""
+    """The s.d. between seeds below the largest fitted budget."""
     return _noise(seeds.below_and_at_the_top(study)[0])
 
 
@@ -124,18 +142,15 @@ def off_at_top(study: Study) -> str:
 
 def _cause(off: float, sd: seeds.Sd) -> str:
     if not sd[1] or not np.isfinite(off):
-        return "the cause is open"
-    return "misfit of the law sets the noise" if off > MISFIT * sd[0] else "seeds account for it"
+        return "open"
+    return "misfit" if off > MISFIT * sd[0] else "seeds"
 
 
-def cause_below(study: Study) -> str:
-    """Whether seeds or misfit set the noise below the largest fitted budget."""
-    return _cause(_off(study, top=False), seeds.below_and_at_the_top(study)[0])
-
-
-def cause_at_top(study: Study) -> str:
-    """And at it."""
-    return _cause(_off(study, top=True), seeds.below_and_at_the_top(study)[1])
+def cause(study: Study) -> str:
+    """Whether seeds or misfit are most of the residual, below the largest fitted budget and at it."""
+    below, at_top = seeds.below_and_at_the_top(study)
+    first, last = _cause(_off(study, top=False), below), _cause(_off(study, top=True), at_top)
+    return f"in both, {CAUSES[first]}" if first == last else f"below it {CAUSES[first]}, at it {CAUSES[last]}"
 
 
 def more_seeds(study: Study) -> str:
@@ -178,7 +193,8 @@ def plane(study: Study) -> Figure:
         ax.plot([n], [d], MARKS[cell.role], color=palette[cell.budget], mfc=face, ms=6, mew=1.2, zorder=3)
     for (n, d), times in repeats.items():
         if times > 1:
-            ax.annotate(f"×{times}", (n, d), xytext=(6, 3), textcoords="offset points", fontsize=7.5, color=style.INK)
+            ax.annotate(f"×{times}", (n, d), xytext=(0, 5), textcoords="offset points", fontsize=7.5, color=style.INK, ha="center",
+                        va="bottom")
     C = np.geomspace(6 * N.min() * D.min() / 10, 6 * N.max() * D.max() * 10, 60)
     middle = np.median(study.posterior.draws.N_opt(C[:, None]), axis=1)
     ax.plot(middle, C / (6 * middle), color=style.INK, lw=1, ls="--", zorder=2)
@@ -198,6 +214,16 @@ def plane(study: Study) -> Figure:
     return figure
 
 
+def _band(ax: Axes, x: Array, draws: Array, colour: str, *, filled: bool) -> None:
+    """The 95 % interval of draws along x; its ends alone where a band would cover the runs of other budgets."""
+    if filled:
+        style.fan(ax, x, draws, colour, levels=(0.95,))
+        return
+    for end in central(draws, axis=1):
+        ax.plot(x, end, color=colour, lw=0.8, alpha=0.7, zorder=2)
+    ax.plot(x, np.median(draws, axis=1), color=colour, lw=1.2, zorder=2.5)
+
+
 @style.drawn
 def loss_by_size(study: Study) -> Figure:
     """Loss against N at each budget: runs, the parabola of approach 2, and the posterior of the law along the same cells."""
@@ -206,7 +232,7 @@ def loss_by_size(study: Study) -> Figure:
     found = profiles.paths(study, repeats=True)
     rows = pd.concat([group for _, group in found])
     ax.set_xlim(float(rows["N"].min()) / 1.3, float(rows["N"].max()) * 1.08)
-    ax.set_ylim(float(rows["loss"].min()) * 0.97, float(rows["loss"].max()) * 1.02)
+    ax.set_ylim(float(rows["loss"].min()) * 0.97, float(rows["loss"].max()) * 1.05)
     style.log_axis(ax, "x")
     for budget, group in found:
         path = group[group["role"] != "seed"].sort_values("N")
@@ -214,7 +240,7 @@ def loss_by_size(study: Study) -> Figure:
         if len(path) > 1:
             x = np.geomspace(float(path["N"].min()), float(path["N"].max()), 40)
             tokens = np.exp(np.interp(np.log(x), np.log(path["N"]), np.log(path["D"])))
-            style.fan(ax, x, draws.loss(x[:, None], tokens[:, None]), palette[budget], levels=(0.95,))
+            _band(ax, x, draws.loss(x[:, None], tokens[:, None]), palette[budget], filled=not held)
             if len(path) > 2 and not held:
                 parabola = np.polyfit(np.log(path["N"]), path["loss"], 2)
                 ax.plot(x, np.polyval(parabola, np.log(x)), color=style.INK, ls=":", lw=1, zorder=4)
@@ -231,6 +257,8 @@ def loss_by_size(study: Study) -> Figure:
             color=palette[budget],
             fontsize=8,
             annotation_clip=False,
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1},
+            zorder=6,
         )
     optimum = np.geomspace(float(study.fit["C"].min()) / 2, float(study.frame["C"].max()) * 2, 50)
     ax.plot(

@@ -107,20 +107,20 @@ def _percent(errors: Array) -> str:
 
 
 def step(study: Study) -> str:
-    """The fall of the loss at equal width from the largest fitted budget to the held-out one, where both corpora were read."""
+    """The fall of the loss at equal width from the largest fitted budget to the held-out one, on both corpora."""
     found = held_out.step(study)
     if found is None:
-        return ""
+        return "unknown"
     corpus = next(iter(study.records.values())).config.ood_corpus
-    return f"At equal width the loss falls by {text.two(found[0])} nats, and by {text.two(found[1])} on `{corpus}`."
+    return f"{text.two(found[0])} nats on `{study.grid.corpus}`, {text.two(found[1])} on `{corpus}`"
 
 
-def copied(study: Study) -> str:
-    """What most of that fall then is, where the other corpus shares less than half of it."""
+def peculiar(study: Study) -> str:
+    """What most of that fall then is."""
     found = held_out.step(study)
-    if found is None or found[1] >= 0.5 * found[0]:
-        return ""
-    return "Most of it is what files share, which larger runs copy."
+    if found is None:
+        return "no runs to compare"
+    return "most of it shared by both corpora" if found[1] >= 0.5 * found[0] else "most of it peculiar to the first"
 
 
 @style.drawn

@@ -1,11 +1,15 @@
 """Three runs: what they leave open, what least squares makes of them, and how the interval shrinks as runs are added."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.figure import Figure
 
 from study.analysis import answers, stages
 from study.analysis.study import SEED, TARGET_N, Study
 from study.articles.shared import style, text, words
+from study.atlas.read import AtlasRecordError, recorded
+from study.atlas.three import LAB
 
 
 def count(study: Study) -> str:
@@ -38,29 +42,54 @@ def decades_prior(study: Study) -> str:
     return f"{text.decades(stages.prior_tokens(study)):.1f}"
 
 
-def lab_95(study: Study) -> str:
-    """The interval that the lab's own predictions leave, tokens."""
-    return text.ends(stages.lab(study), text.count)
+def _decades(found: dict[str, Any] | None) -> str:
+    return f"{found['decades']:.1f}" if found else text.ABSENT
 
 
-def lab_decades(study: Study) -> str:
-    """The powers of ten of it."""
-    return f"{text.decades(stages.lab(study)):.1f}"
-
-
-def decades_atlas(study: Study) -> str:
-    """The powers of ten that three runs leave under the prior of all other laboratories' tables."""
-    found = stages.three_with_others(study)
-    return text.two(found["decades"]) if found else text.ABSENT
-
-
-def atlas_95(study: Study) -> str:
-    """And the interval, tokens."""
-    found = stages.three_with_others(study)
+def _ends(found: dict[str, Any] | None) -> str:
     if found is None:
         return text.ABSENT
     low, high = found["tokens"]["ci95"]
     return text.interval(low, high, text.count)
+
+
+def _by_default(runs: str) -> dict[str, Any] | None:
+    """What the atlas records of three runs under the headline's prior, so that its article and this one say the same."""
+    try:
+        return recorded().three(runs, "default")
+    except AtlasRecordError:
+        return None
+
+
+def lab_95() -> str:
+    """The interval that the lab's own predictions leave, tokens."""
+    return _ends(_by_default(LAB))
+
+
+def lab_decades() -> str:
+    """The powers of ten of it."""
+    return _decades(_by_default(LAB))
+
+
+def decades_atlas(study: Study) -> str:
+    """The powers of ten that the three cheapest runs leave under the prior of all other laboratories' tables."""
+    return _decades(stages.three_with_others(study))
+
+
+def atlas_95(study: Study) -> str:
+    """And the interval, tokens."""
+    return _ends(stages.three_with_others(study))
+
+
+def decades_cheapest(study: Study) -> str:
+    """The powers of ten that the same three runs leave under the headline's prior."""
+    return _decades(_by_default(f"own-{study.grid.name}"))
+
+
+def widened() -> str:
+    """By how much the spreads of that prior are widened, where they are."""
+    factor = recorded().factor
+    return f", its spreads widened {factor:g} times," if factor != 1 else ","
 
 
 def starts(study: Study) -> str:
@@ -91,9 +120,8 @@ def added(study: Study) -> str:
     found = stages.stages(study)
     one = next((stage for stage in found[1:] if stage.rows["budget"].nunique() == 1), None)
     two = next((stage for stage in found if stage.rows["budget"].nunique() == 2), None)
-    parts = [f"all {len(one.rows)} sizes of that budget {text.decades(one.tokens):.1f}"] if one else []
-    parts += [f"a second budget {text.decades(two.tokens):.1f}"] if two else []
-    return "".join(f"{part}, " for part in parts)
+    parts = [f", all {len(one.rows)} sizes of that budget {text.decades(one.tokens):.1f}"] if one else []
+    return "".join([*parts, f", a second budget {text.decades(two.tokens):.1f}"] if two else parts)
 
 
 @style.drawn

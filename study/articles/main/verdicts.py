@@ -48,8 +48,9 @@ def isoflop() -> Verdict:
 def four_times(study: Study) -> Verdict:
     """Does a size four times off the optimum cost about a tenth of a nat at the largest fitted compute?"""
     lost = np.maximum(*(np.asarray(penalty(study.posterior.draws, study.largest_C, factor)) for factor in (OFF, 1 / OFF)))
-    return Verdict("lab-penalty", f"{LAB_PENALTY} nats", f"{with_interval(lost, text.two)} nats",
-                   _word(words.lies(LAB_PENALTY, lost) == "inside"), float(np.median(lost)), f"`{study.grid.name}`")
+    measured = f"{with_interval(lost, text.two)} nats at {text.power(study.largest_C)} FLOP"
+    return Verdict("lab-penalty", f"{LAB_PENALTY} nats", measured, _word(words.lies(LAB_PENALTY, lost) == "inside"),
+                   float(np.median(lost)), f"`{study.grid.name}`")
 
 
 def lab_entropy(study: Study) -> Verdict:
@@ -131,7 +132,7 @@ def table(study: Study) -> "Markdown":
 
 
 def total() -> str:
-    """Claims that the article answers, as a word."""
+    """Claims that the article takes up, as a word."""
     return words.number_word(len(VERDICTS))
 
 

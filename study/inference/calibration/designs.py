@@ -1,5 +1,6 @@
 """Designs without losses: the cells that calibration and coverage simulate on."""
 
+import json
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,10 +11,11 @@ from study.counts import config_counts
 from study.inference.observations import geometric_mean
 from study.inference.parameters import Array
 from study.inference.spec import BYTES_PER_TOKEN
+from study.laws.errata import LAB_RUNS
+from study.record import COMMITTED
 
 REFERENCE_N = 1e9  # parameters: where D_opt is asked for
 EXTRAPOLATION = 10.0  # N_opt and the optimal loss are asked for at this times a design's largest C
-CORPUS_BYTES_PER_TOKEN = {"python-source": 2.56, "sotu": 2.24}  # measured; sets the prior of E
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,16 @@ class Design:
         return Design(name, self.N[rows], self.D[rows], self.width[rows], self.bytes_per_token)
 
 
-THREE = Design("three", np.array([5e6, 25e6, 100e6]), np.array([4.5e9, 0.9e9, 0.225e9]), np.array([256.0, 512.0, 1024.0]),
-               BYTES_PER_TOKEN)
+THREE = Design("three", np.array([run.N for run in LAB_RUNS]), np.array([run.D for run in LAB_RUNS]),
+               np.array([float(run.width) for run in LAB_RUNS]), BYTES_PER_TOKEN)
+
+
+def corpus_bytes_per_token(name: str) -> float:
+    """Bytes a token of a corpus's train text to two decimals, as committed when it was tokenised; 4.3 where it was not."""
+    summary = COMMITTED / "corpora" / f"{name}.json"
+    if not summary.is_file():
+        return BYTES_PER_TOKEN
+    return round(float(json.loads(summary.read_text())["bytes_per_token"]["train"]), 2)
 
 
 def design(name: str) -> Design:
@@ -73,4 +83,4 @@ def design(name: str) -> Design:
     cells = [cell.config for cell in chosen.of("fit")]
     return Design(name, np.array([float(config_counts(config).multiplying) for config in cells]),
                   np.array([float(config.tokens) for config in cells]), np.array([float(config.width) for config in cells]),
-                  CORPUS_BYTES_PER_TOKEN.get(chosen.corpus, BYTES_PER_TOKEN))
+                  corpus_bytes_per_token(chosen.corpus))

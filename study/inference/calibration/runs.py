@@ -2,7 +2,7 @@
 
     OUT/<name>.csv     a row a draw: how it was fitted, k-hat, a rank a quantity      (coverage: a row a replicate and method)
     OUT/<name>.json    what was run, from which seed and commit, failures, and the tests
-    OUT/.work/<name>/  finished chunks of a study that has not ended; removed with its last
+    OUT/.work/<name>-<seed>/  finished chunks of a study that has not ended; removed with its last
 
 A study that has its .json is never run again.
 """
@@ -53,8 +53,8 @@ def run_calibration(design_name: str, target: str, method: str, draws: int, out:
     record = out / f"{name}.json"
     if record.exists():
         return record
-    rows = chunks(partial(calibration_chunk, design_name, target, method), draws, out, f"{name}-{SEED}", workers, progress,
-                   size=SLOW_CHUNK if method == "nuts" else CHUNK)
+    rows = chunks(partial(calibration_chunk, design_name, target, method), draws, out, name, SEED, workers, progress,
+                  size=SLOW_CHUNK if method == "nuts" else CHUNK)
     failed = rows["how"] == "failed"
     khat = rows["khat"].dropna()
     write_study(out, name, rows.drop(columns="reason"), {
@@ -65,7 +65,6 @@ def run_calibration(design_name: str, target: str, method: str, draws: int, out:
         "khat_largest": float(khat.max()) if len(khat) else None,
         "failures": rows.loc[failed, ["draw", "reason"]].to_dict("records"),
         "tests": rank_tests(rows).to_dict("records") if (~failed).sum() >= FEWEST else []})
-    shutil.rmtree(out / ".work" / f"{name}-{SEED}", ignore_errors=True)
     return record
 
 
@@ -83,13 +82,12 @@ def run_coverage(design_name: str, replicates: int, out: Path, *, workers: int =
     record = out / f"{name}.json"
     if record.exists():
         return record
-    rows = chunks(partial(coverage_chunk, design_name), replicates, out, f"{name}-{COVERAGE_SEED}", workers, progress,
-                   size=SLOW_CHUNK)
+    rows = chunks(partial(coverage_chunk, design_name), replicates, out, name, COVERAGE_SEED, workers, progress,
+                  size=SLOW_CHUNK)
     write_study(out, name, rows, {
         "kind": "coverage", "design": design_name, "seed": COVERAGE_SEED, "replicates": replicates, "resamples": RESAMPLES,
         "levels": list(LEVELS), "truths": [vars(truth) for truth in TRUTHS],
         "failures": int((rows["status"] != "ok").sum()), "coverage": summary(rows).to_dict("records")})
-    shutil.rmtree(out / ".work" / f"{name}-{COVERAGE_SEED}", ignore_errors=True)
     return record
 
 
@@ -105,14 +103,15 @@ def coverage_chunk(design_name: str, replicates: range) -> pd.DataFrame:
     return pd.concat([replicate(chosen, number) for number in replicates], ignore_index=True)
 
 
-def chunks(work: Callable[[range], pd.DataFrame], count: int, out: Path, name: str, workers: int,
-            progress: Progress | None, size: int) -> pd.DataFrame:
-    """The rows of `count` draws, `size` of them a chunk; chunks that are done are read back.
+def chunks(work: Callable[[range], pd.DataFrame], count: int, out: Path, name: str, seed: int, workers: int,
+           progress: Progress | None, size: int) -> pd.DataFrame:
+    """The rows of `count` draws, `size` of them a chunk; chunks of the same name and seed that are done are read back.
 
     Raises:
         CalibrationError: the folder cannot be written.
     """
-    parts = out / ".work" / name
+    git_state()  # before the work, during which another commit may be made
+    parts = _parts(out, name, seed)
     try:
         parts.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -150,8 +149,13 @@ def _quietly(work: Callable[[range], pd.DataFrame], piece: range) -> pd.DataFram
 
 
 def write_study(out: Path, name: str, rows: pd.DataFrame, body: dict[str, Any]) -> None:
-    """OUT/<name>.csv and then OUT/<name>.json, with where the numbers come from."""
+    """OUT/<name>.csv and then OUT/<name>.json, with where the numbers come from; the chunks are then removed."""
     commit, dirty = git_state()
     body["provenance"] = {"git_commit": commit, "git_dirty": dirty, "lock_sha256": lock_sha256(), "cpu": cpu_model()}
     write_atomic(out / f"{name}.csv", rows.to_csv(index=False, float_format="%.6g").encode())
     write_json(out / f"{name}.json", body)
+    shutil.rmtree(_parts(out, name, body["seed"]), ignore_errors=True)
+
+
+def _parts(out: Path, name: str, seed: int) -> Path:
+    return out / ".work" / f"{name}-{seed}"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from study.inference.classical.huber import DELTA, HuberFit, fit_huber, refit
+from study.inference.classical.huber import HuberFit, fit_huber, refit
 from study.inference.classical.points import InferenceError, Points, points
 from study.inference.intervals import central
 from study.laws.hoffmann import LossSurface
@@ -40,20 +40,18 @@ class Bootstrap:
 
 
 def row_bootstrap(N: ArrayLike, D: ArrayLike, loss: ArrayLike, *, seed: int, resamples: int = 4000,
-                  delta: float = DELTA, starts: ArrayLike | None = None) -> Bootstrap:
+                  starts: ArrayLike | None = None) -> Bootstrap:
     """Case bootstrap: K rows drawn with replacement. `starts`: see `fit_huber`.
 
     Raises:
         InferenceError: bad data.
     """
     data = points(N, D, loss)
-    return clustered_bootstrap(N, D, loss, np.arange(data.size), seed=seed, resamples=resamples, delta=delta, kind="row",
-                               starts=starts)
+    return clustered_bootstrap(N, D, loss, np.arange(data.size), seed=seed, resamples=resamples, kind="row", starts=starts)
 
 
 def clustered_bootstrap(N: ArrayLike, D: ArrayLike, loss: ArrayLike, clusters: ArrayLike, *, seed: int,
-                        resamples: int = 4000, delta: float = DELTA, kind: str = "clustered",
-                        starts: ArrayLike | None = None) -> Bootstrap:
+                        resamples: int = 4000, kind: str = "clustered", starts: ArrayLike | None = None) -> Bootstrap:
     """Cluster bootstrap: whole clusters drawn with replacement, as many as there are.
 
     Args:
@@ -69,7 +67,7 @@ def clustered_bootstrap(N: ArrayLike, D: ArrayLike, loss: ArrayLike, clusters: A
     count = int(labels.max()) + 1
     if count < 2:
         raise InferenceError("a cluster bootstrap needs at least two clusters")
-    fit = fit_huber(N, D, loss, delta=delta, starts=starts)
+    fit = fit_huber(N, D, loss, starts=starts)
     ends = refit(data, fit, weights=cluster_weights(labels, resamples, np.random.default_rng(seed)))
     return Bootstrap(kind, fit, ends.surface, float(ends.converged.mean()), count)
 

@@ -55,6 +55,27 @@ class IsoFlop:
     N_law: PowerLaw
 
 
+@dataclass(frozen=True)
+class Vertex:
+    """The optimum of one isoFLOP profile, () or (S,); nan where no minimum lies among the sizes."""
+
+    N: Array
+    D: Array  # read between the profile's own cells, whose 6 N D may differ from the budget
+    loss: Array
+
+
+def vertex(N: ArrayLike, D: ArrayLike, loss: ArrayLike) -> Vertex:
+    """The vertex of a parabola of L in ln N through a profile's cells N and D, (R,), and losses (R,) or (R, S).
+
+    ln D there is interpolated linearly in ln N.
+    """
+    x, d = np.log(np.asarray(N, dtype=float)), np.log(np.asarray(D, dtype=float))
+    place, height, curvature = fit_parabola(x, loss)
+    inside, order = (curvature > 0) & (place >= x.min()) & (place <= x.max()), np.argsort(x, kind="stable")
+    at = np.where(inside, place, np.nan)
+    return Vertex(np.exp(at), np.exp(np.interp(at, x[order], d[order])), np.where(inside, height, np.nan))
+
+
 def fit_power_law(x: ArrayLike, y: ArrayLike) -> PowerLaw:
     """Least squares of ln y on ln x.
 

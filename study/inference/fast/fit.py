@@ -15,7 +15,6 @@ from study.inference.fast.target import Target, supported, target
 from study.inference.observations import bytes_per_token_of, check_design, observations, reference
 from study.inference.parameters import Array, Parameters
 from study.inference.posterior import Posterior, fit_posterior
-from study.inference.priors import Priors
 from study.inference.spec import HEADLINE, ModelSpec
 
 FREEDOM = 8  # of the t the two terms are drawn from
@@ -24,8 +23,7 @@ ENOUGH = 1000.0  # effective draws below which a fit is tried again
 
 
 def fit_fast(table: pd.DataFrame, spec: ModelSpec = HEADLINE, *, seed: int, draws: int = 4000, N0: float | None = None,
-             D0: float | None = None, bytes_per_token: float | None = None, fallback: bool = True,
-             prior: Priors | None = None) -> Posterior:
+             D0: float | None = None, bytes_per_token: float | None = None, fallback: bool = True) -> Posterior:
     """The posterior of `spec` given `table`, as `fit_posterior` but by importance sampling; `idata` is None.
 
     `diagnostics` is an `ImportanceDiagnostics`, or NUTS's own where the fit fell back on it: for a law or a noise the
@@ -33,7 +31,6 @@ def fit_fast(table: pd.DataFrame, spec: ModelSpec = HEADLINE, *, seed: int, draw
     with their k-hat).
 
     Args:
-        prior: in place of the default priors (`priors.priors`).
         draws: equally weighted draws in the result, resampled from at least as many proposals.
 
     Raises:
@@ -41,16 +38,16 @@ def fit_fast(table: pd.DataFrame, spec: ModelSpec = HEADLINE, *, seed: int, draw
         UnconvergedError: neither way converged.
     """
     if not supported(spec):
-        return fit_posterior(table, spec, seed=seed, N0=N0, D0=D0, bytes_per_token=bytes_per_token, prior=prior)
+        return fit_posterior(table, spec, seed=seed, N0=N0, D0=D0, bytes_per_token=bytes_per_token)
     rows = observations(table, spec)
     check_design(rows)
     N0, D0 = reference(rows, N0, D0)
     bytes_per_token = bytes_per_token if bytes_per_token is not None else bytes_per_token_of(table)
     rng = np.random.default_rng(seed)
-    problem = target(rows, spec, N0, D0, bytes_per_token, prior)
+    problem = target(rows, spec, N0, D0, bytes_per_token)
     weighted = weighted_draws(problem, draws, rng)
     if fallback and not weighted.diagnostics.converged:
-        return fit_posterior(table, spec, seed=seed, N0=N0, D0=D0, bytes_per_token=bytes_per_token, prior=prior)
+        return fit_posterior(table, spec, seed=seed, N0=N0, D0=D0, bytes_per_token=bytes_per_token)
     drawn = equal_draws(problem, weighted, draws, len(rows.groups), rng)
     return Posterior(drawn[0].surface(N0, D0), *drawn, rows, spec, N0, D0, bytes_per_token, seed, weighted.diagnostics, None)
 

@@ -122,9 +122,8 @@ def supported(spec: ModelSpec) -> bool:
     return spec.law == "hoffmann" and spec.noise in ("normal", "student")
 
 
-def target(rows: Observations, spec: ModelSpec, N0: float, D0: float, bytes_per_token: float,
-           prior: Priors | None = None) -> Target:
-    """The target of a table of runs, under `prior` or the default priors.
+def target(rows: Observations, spec: ModelSpec, N0: float, D0: float, bytes_per_token: float) -> Target:
+    """The target of a table of runs, under the default priors.
 
     Raises:
         SpecError: the fast fit does not know the model.
@@ -137,9 +136,9 @@ def target(rows: Observations, spec: ModelSpec, N0: float, D0: float, bytes_per_
         first = np.searchsorted(rows.group[order], np.arange(len(rows.groups) + 1))
     free = ["alpha", "beta", "s", "E", *(["g"] if spec.scale_slope else []), *(["nu"] if spec.noise == "student" else []),
             *(["tau"] if spec.group is not None else [])]
-    prior = prior or priors(spec, bytes_per_token)
     return Target(np.log(rows.N / N0)[order], np.log(rows.D / D0)[order], np.log(rows.loss)[order],
-                  np.log10(rows.C / (6 * N0 * D0))[order], first.astype(np.int64), prior, tuple(free))
+                  np.log10(rows.C / (6 * N0 * D0))[order], first.astype(np.int64), priors(spec, bytes_per_token),
+                  tuple(free))
 
 
 def log_normal(value: Array, mean_sd: tuple[float, float]) -> Array:

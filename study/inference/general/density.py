@@ -21,10 +21,8 @@ from scipy import special
 from study.inference.fast.kernels import HALF_LN_2PI
 from study.inference.observations import geometric_mean
 from study.inference.parameters import Array
+from study.inference.priors import NOISE, NU, TAU
 from study.laws.law import Law, LawError
-
-LN_S, TAU = (math.log(0.01), 1.0), 0.01
-NU_SHAPE, NU_RATE = 2.0, 0.1
 
 
 @dataclass(frozen=True)
@@ -59,10 +57,11 @@ class Problem:
         with np.errstate(all="ignore"):
             logs, log_determinant = log_symbols(self.law, x.T)
         total, last = np.zeros(len(x)) + log_determinant, x[:, -1]
-        for value, mu, sigma in ((x[:, -2], *LN_S), *((logs[name], p.mu, p.sigma) for name, p in self.law.priors.items())):
+        for value, mu, sigma in ((x[:, -2], *NOISE), *((logs[name], p.mu, p.sigma) for name, p in self.law.priors.items())):
             total += -0.5 * ((value - mu) / sigma) ** 2 - math.log(sigma) - HALF_LN_2PI
         if self.group is None:
-            return total + NU_SHAPE * (last + math.log(NU_RATE)) - NU_RATE * np.exp(last) - float(special.gammaln(NU_SHAPE))
+            shape, rate = NU
+            return total + shape * (last + math.log(rate)) - rate * np.exp(last) - float(special.gammaln(shape))
         return total + last - 0.5 * (np.exp(last) / TAU) ** 2 + math.log(2.0 / TAU) - HALF_LN_2PI
 
     def pointwise(self, x: Array) -> Array:

@@ -6,10 +6,11 @@ import warnings
 import numpy as np
 
 from study.inference.compiling import compile_model
-from study.inference.general.density import LN_S, NU_RATE, NU_SHAPE, TAU, Problem, log_marginal, log_symbols
+from study.inference.general.density import Problem, log_marginal, log_symbols
 from study.inference.general.law_posterior import LawPosterior
 from study.inference.general.mode import laplace, widened
 from study.inference.posterior import CHAINS, UnconvergedError, diagnose
+from study.inference.priors import NOISE, NU, TAU
 
 TUNE = 1000
 
@@ -29,12 +30,12 @@ def nuts(at: Problem, *, seed: int, draws: int = 1000) -> LawPosterior:
         x, log_jacobian = widened(mode + pt.dot(factor, z), mode, pt)
         logs, log_determinant = log_symbols(law, x, pt)
         prior = sum(-0.5 * ((logs[name] - p.mu) / p.sigma) ** 2 for name, p in law.priors.items()) + log_determinant + log_jacobian
-        prior -= 0.5 * ((x[size - 2] - LN_S[0]) / LN_S[1]) ** 2
+        prior -= 0.5 * ((x[size - 2] - NOISE[0]) / NOISE[1]) ** 2
         pm.Potential("prior", pt.switch(pt.isnan(prior), -np.inf, prior))
         theta = {name: pt.exp(value) for name, value in logs.items()}
         centre, last = pt.log(law.mean(theta, at.columns, pt)), x[size - 1]
         if at.group is None:
-            pm.Potential("nu", NU_SHAPE * last - NU_RATE * pt.exp(last))
+            pm.Potential("nu", NU[0] * last - NU[1] * pt.exp(last))
             pm.StudentT("y", nu=pt.exp(last), mu=centre, sigma=pt.exp(x[size - 2]), observed=at.y)
         else:
             pm.Potential("tau", last - 0.5 * (pt.exp(last) / TAU) ** 2)

@@ -38,9 +38,9 @@ def to_coordinates(draws: Parameters, N0: float, D0: float, bytes_per_token: flo
     return np.column_stack([np.log(alpha), np.log(beta), ln_D - ln_N, np.log(draws.E) - unit, ln_T - unit])
 
 
-def from_coordinates(x: Array, N0: float, D0: float, bytes_per_token: float, C: float = REFERENCE) -> dict[str, Array]:
+def from_coordinates(x: Array, N0: float, D0: float, bytes_per_token: float) -> dict[str, Array]:
     """alpha, beta, E, tA, tB (nats a token, at the reference N0, D0) of each row of x, shape (S, 5)."""
-    alpha, beta, ln_c, unit = np.exp(x[:, 0]), np.exp(x[:, 1]), math.log(C / 6.0), math.log(bytes_per_token)
+    alpha, beta, ln_c, unit = np.exp(x[:, 0]), np.exp(x[:, 1]), math.log(REFERENCE / 6.0), math.log(bytes_per_token)
     ln_N, ln_D = (ln_c - x[:, 2]) / 2, (ln_c + x[:, 2]) / 2
     ln_T, total = x[:, 4] + unit, np.log(alpha + beta)
     return {"alpha": alpha, "beta": beta, "E": np.exp(x[:, 3] + unit),

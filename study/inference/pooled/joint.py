@@ -25,11 +25,12 @@ from study.inference.priors import priors
 from study.inference.spec import ModelSpec
 
 pm, pt = bayes.pm, bayes.pt  # configured there
+DRAWS, TUNE = 1000, 1500  # a chain
 TARGETS = (0.9, 0.99)  # acceptance: the second where the first leaves divergences
 
 
 def fit_joint(studies: Sequence[StudyDraws], tables: Sequence[pd.DataFrame], units: Sequence[float], spec: ModelSpec, *,
-              seed: int, draws: int = 1000, tune: int = 1500) -> Pooled:
+              seed: int) -> Pooled:
     """The population given the rows of tables of as many laboratories.
 
     Args:
@@ -47,7 +48,7 @@ def fit_joint(studies: Sequence[StudyDraws], tables: Sequence[pd.DataFrame], uni
         warnings.simplefilter("ignore")  # nutpie and arviz announce their next versions
         compiled = compile_model(model)
         for target_accept in TARGETS:
-            trace = nutpie.sample(compiled, draws=draws, tune=tune, chains=CHAINS, cores=2, seed=seed, save_warmup=False,
+            trace = nutpie.sample(compiled, draws=DRAWS, tune=TUNE, chains=CHAINS, cores=2, seed=seed, save_warmup=False,
                                   target_accept=target_accept, progress_bar=False)
             found = {name: trace.posterior[name].to_numpy().reshape(-1, *trace.posterior[name].shape[2:])
                      for name in ("M", "S_lab", "S_within", "studies")}

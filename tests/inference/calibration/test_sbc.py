@@ -11,13 +11,14 @@ import pytest
 from study.errors import StudyError
 from study.inference.calibration import runs as calibration_runs
 from study.inference.calibration import sbc
-from study.inference.calibration.designs import THREE, design
+from study.inference.calibration.designs import THREE, corpus_bytes_per_token, design
 from study.inference.calibration.runs import CalibrationError, run_calibration
 from study.inference.calibration.sbc import FITS, INFORMATION, SEED, TARGETS, calibrate, one_draw, rank_tests
 from study.inference.fast.fit import fit_fast
 from study.inference.parameters import Parameters
 from study.inference.posterior import Diagnostics, Posterior, UnconvergedError
 from study.inference.priors import free_parameters
+from study.provenance import git_state
 
 A = TARGETS["A"]
 
@@ -109,9 +110,11 @@ def test_an_interrupted_study_resumes_and_a_finished_one_rests(tmp_path: Path, m
         if count == 10:
             raise KeyboardInterrupt
 
+    git_state.cache_clear()
     with pytest.raises(KeyboardInterrupt):
         run_calibration("three", "A", "fast", 20, tmp_path, workers=1, progress=interrupt)
     assert not list(tmp_path.glob("*.json")) and done == [0, 5, 10]
+    assert git_state.cache_info().currsize == 1, "the commit is not that of the beginning"
     seen: list[int] = []
     record = run_calibration("three", "A", "fast", 20, tmp_path, workers=1, progress=lambda *count: seen.append(count[0]))
     assert seen == [10, 15, 20]  # the two chunks that were done are not fitted again
@@ -142,6 +145,14 @@ def test_bad_requests_are_one_line(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match="unknown grid"):
         run_calibration("four", "A", "fast", 40, tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_design_s_bytes_a_token_are_its_corpus_s() -> None:
+    """The prior that calibration tests is the one that the grid's fit uses; those of the committed studies are as they were."""
+    assert [design(name).bytes_per_token for name in ("cpu", "cpu2", "markov-2", "three")] == [2.56, 2.49, 2.49, 4.3]
+    assert corpus_bytes_per_token("no such corpus") == 4.3
+    assert THREE.N.tolist() == [5e6, 25e6, 1e8] and THREE.D.tolist() == [4.5e9, 9e8, 2.25e8]
+    assert THREE.width.tolist() == [256, 512, 1024]
 
 
 def test_a_grid_is_a_design() -> None:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from study.inference.classical.isoflop import IsoFlop, fit_envelope, fit_isoflop, fit_power_law, vertex_shift
+from study.inference.classical.isoflop import IsoFlop, fit_envelope, fit_isoflop, fit_power_law, vertex, vertex_shift
 from study.inference.classical.points import InferenceError
 from study.laws.hoffmann import LossSurface
 from study.laws.published import HOFFMANN_ROUNDED
@@ -25,6 +25,18 @@ def test_power_law_recovers_and_reports_its_error() -> None:
     noise = np.random.default_rng(0).normal(0, 0.1, (2000, 9))
     fits = [fit_power_law(x, x**0.5 * np.exp(row)) for row in noise]
     assert np.mean([f.exponent_se**2 for f in fits]) ** 0.5 == pytest.approx(np.std([f.exponent for f in fits]), rel=0.05)
+
+
+def test_tokens_at_a_vertex_are_read_between_the_cells() -> None:
+    N = 1e6 * np.exp(np.array([1.0, -2.0, 2.0, -1.0, 0.0]))
+    D = 3e15 / N  # half of what 6 N D = C would be at C = 3.6e16
+    bend = np.log(N / 1.3e6)[:, None] ** 2 * np.array([1.0, -1.0, 1e-3])
+    losses = np.hstack([2.0 + bend, 2.0 + np.log(N / 1e9)[:, None] ** 2])  # the last falls with every size
+    found = vertex(N, D, losses)
+    np.testing.assert_allclose(found.N, [1.3e6, np.nan, 1.3e6, np.nan], rtol=1e-6)
+    np.testing.assert_allclose(found.D, [3e15 / 1.3e6, np.nan, 3e15 / 1.3e6, np.nan], rtol=1e-6)
+    np.testing.assert_allclose(found.loss, [2.0, np.nan, 2.0, np.nan])
+    assert float(vertex(N, D, losses[:, 0]).N) == pytest.approx(1.3e6)
 
 
 def test_approach_2_is_biased_without_noise() -> None:

@@ -79,7 +79,7 @@ def test_planted_truth_is_recovered_and_seeds_are_the_only_randomness() -> None:
 
 def test_of_many_rows_a_part_locates_the_posterior_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
     table = pd.concat([simulated(seed=seed) for seed in range(6)], ignore_index=True)
-    whole = target(observations(table, STUDENT), STUDENT, 1e6, 1e7, 4.0, None)
+    whole = target(observations(table, STUDENT), STUDENT, 1e6, 1e7, 4.0)
     part = whole.thinned(3)
     assert np.array_equal(part.y, whole.y[::3]) and part.first[-1] == len(part.y)
     found = []
@@ -121,7 +121,7 @@ def test_nuts_takes_over(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(adapt, "smoothed", lambda log_weight: (log_weight, 0.9))
     assert fit_fast(simulated(), spec, seed=5, N0=1e5, draws=200, bytes_per_token=2.5) == "a posterior"
     D0 = pytest.approx(np.exp(np.log(simulated()["D"]).mean()))  # the table's own, N0 being given
-    assert asked[0][1] == {"seed": 5, "N0": 1e5, "D0": None if kind == "another law" else D0, "bytes_per_token": 2.5, "prior": None}
+    assert asked[0][1] == {"seed": 5, "N0": 1e5, "D0": None if kind == "another law" else D0, "bytes_per_token": 2.5}
     if kind == "k-hat":
         kept = fit_fast(simulated(), spec, seed=5, draws=200, fallback=False)
         assert len(asked) == 1 and not kept.diagnostics.converged
