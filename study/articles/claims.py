@@ -17,7 +17,7 @@ class Claim:
 
 
 CLAIMS = (
-    Claim("lab-three-runs", "lab", "three isoFLOP runs give D_opt(1B) of about 20 B, within 3 B to 100 B", ("main",)),
+    Claim("lab-three-runs", "lab", "three isoFLOP runs give D_opt(1B) between 3 B and 100 B", ("main",)),
     Claim("lab-deliverables", "lab", "runs.csv, fit.json, iso-flop.png, prediction.md", ("command line",)),
     Claim("lab-isoflop", "lab", "the runs are isoFLOP, the losses follow from the constants", ("main",)),
     Claim("lab-twenty", "lab", "20 tokens a parameter is a deep structural property", ("atlas",)),
