@@ -30,6 +30,7 @@ def by_threshold(frame: pd.DataFrame, by: str = "budget") -> pd.DataFrame:
     less the predictive median), bias (its mean; positive: the runs are worse than predicted), inside_50/80/95 (shares).
     """
     values, rows = np.sort(frame[by].unique()), []
+    N0, D0 = geometric_mean(frame["N"]), geometric_mean(frame["D"])  # of the whole frame, so that every threshold has one prior
     for threshold in values[:-1]:
         below = frame[frame[by] <= threshold].reset_index(drop=True)
         if len(below) < FEWEST or below["N"].nunique() < 3 or below["D"].nunique() < 3:
@@ -37,9 +38,7 @@ def by_threshold(frame: pd.DataFrame, by: str = "budget") -> pd.DataFrame:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", PriorDominatedWarning)
-                # the whole frame's reference, so that every threshold has one prior
-                posterior = fit_fast(below, SPEC, seed=SEED, N0=geometric_mean(frame["N"]), D0=geometric_mean(frame["D"]),
-                                     fallback=False)
+                posterior = fit_fast(below, SPEC, seed=SEED, N0=N0, D0=D0, fallback=False)
         except StudyError:
             continue
         if not posterior.diagnostics.converged:

@@ -11,7 +11,7 @@ from study.analysis.efficiency import levels_between
 from study.analysis.relations import noise_scale, noise_scale_law
 from study.articles.kaplan.data import Kaplan
 from study.articles.shared import style, text
-from study.articles.shared.words import lies
+from study.articles.shared.words import holds
 from study.articles.verdict import Verdict, Word, absent, middle, with_interval
 from study.inference.general.law_posterior import LawPosterior
 from study.laws.critical_batch import KAPLAN_ALPHA_B, fall_that_doubles
@@ -112,7 +112,7 @@ def held(study: Kaplan) -> str:
     law = scale_law(study)
     if law is None:
         return text.ABSENT
-    return "holds" if lies(KAPLAN_FALL, fall_that_doubles(law.theta["alpha"])) == "inside" else "excludes"
+    return holds(fall_that_doubles(law.theta["alpha"]), KAPLAN_FALL)
 
 
 def over_noise_scale(study: Kaplan) -> str:

@@ -10,7 +10,7 @@ from study.analysis.factors import ONCE, Overfitting, arms, best_size, overfitti
 from study.analysis.tables import groups
 from study.articles.kaplan.data import Kaplan
 from study.articles.shared import style, text
-from study.articles.shared.words import lies
+from study.articles.shared.words import holds, lies
 from study.articles.verdict import Verdict, Word, absent, decided, middle, with_interval
 from study.inference.general.compare import forecast
 from study.inference.general.draws import fit_law
@@ -118,7 +118,7 @@ def side(study: Kaplan) -> str:
     found = fitted(study)
     if found is None:
         return text.ABSENT
-    return "holds" if lies(KAPLAN_RATIO, found.ratio) == "inside" else "excludes"
+    return holds(found.ratio, KAPLAN_RATIO)
 
 
 def forecast_error(study: Kaplan) -> str:

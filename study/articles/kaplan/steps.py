@@ -10,7 +10,7 @@ from study.analysis.tables import groups
 from study.articles.kaplan.batch import critical
 from study.articles.kaplan.data import Kaplan
 from study.articles.shared import style, text
-from study.articles.shared.words import lies
+from study.articles.shared.words import holds
 from study.articles.verdict import Verdict, Word, absent, middle, with_interval
 from study.inference.general.draws import fit_law
 from study.inference.general.law_posterior import LawPosterior
@@ -84,7 +84,7 @@ def side(study: Kaplan) -> str:
     found = fitted(study)
     if found is None:
         return text.ABSENT
-    return "holds" if lies(KAPLAN["alpha_N"], found.theta["alpha_N"]) == "inside" else "excludes"
+    return holds(found.theta["alpha_N"], KAPLAN["alpha_N"])
 
 
 def eleven(study: Kaplan) -> Verdict:

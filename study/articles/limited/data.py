@@ -43,6 +43,11 @@ class Limited:
         return self.runs[self.runs["arm"] == go.SIZE].reset_index(drop=True)
 
     @property
+    def on_the_first(self) -> pd.DataFrame:
+        """Of the runs on text that the law of repeated data knows, those on its first tokens."""
+        return repeated.on_the_first(repeated.of_the_law(self.text))
+
+    @property
     def doubled(self) -> pd.DataFrame:
         """The held-out runs."""
         return held_out_rows(self.runs)
@@ -79,7 +84,7 @@ def law_of_ended(study: Limited) -> repeated.Repeated | None:
 @lru_cache(maxsize=8)
 def law_of_text(study: Limited) -> repeated.Repeated | None:
     """The same of text: what the runs on its first tokens attained."""
-    rows = repeated.attained(repeated.on_the_first(repeated.of_the_law(study.text)))
+    rows = repeated.attained(study.on_the_first)
     return _fitted(rows, float(rows["bytes_per_token"].mean()) if len(rows) else BYTES_PER_TOKEN)
 
 

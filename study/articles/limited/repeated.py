@@ -31,7 +31,7 @@ def by_epochs(study: Limited) -> Figure:
     found = law_of_text(study)
     if found is None:
         return style.note(NO_TEXT)
-    every = _on_text(study)
+    every = study.on_the_first
     sizes = groups(every, "N")
     figure, axes = style.canvas(7.2, 3.0, 1, len(sizes), sharey=True)
     palette = style.budget_colours({_nominal(U) for U in every["unique"]})
@@ -51,10 +51,6 @@ def by_epochs(study: Limited) -> Figure:
     figure.legend(fontsize=7, title="unique tokens", title_fontsize=7, loc="outside right upper")
     np.atleast_1d(axes)[0].set_ylabel("loss (nats/token)")
     return figure
-
-
-def _on_text(study: Limited) -> pd.DataFrame:
-    return repeated.on_the_first(repeated.of_the_law(study.text))
 
 
 def _nominal(unique: float) -> float:
@@ -82,12 +78,12 @@ def worth(study: Limited) -> Figure:
 def stopped(study: Limited) -> str:
     """Of the runs on repeated text, those that were better on their way than any run at its end."""
     found = law_of_text(study)
-    return text.ABSENT if found is None else f"{len(_on_text(study)) - len(found.rows)} of {len(_on_text(study))}"
+    return text.ABSENT if found is None else f"{len(study.on_the_first) - len(found.rows)} of {len(study.on_the_first)}"
 
 
 def most(study: Limited) -> str:
     """How often text is read at most."""
-    return f"{_on_text(study)['epochs'].max():.0f}" if len(_on_text(study)) else text.ABSENT
+    return f"{study.on_the_first['epochs'].max():.0f}" if len(study.on_the_first) else text.ABSENT
 
 
 def tokens_of_windows(study: Limited) -> str:

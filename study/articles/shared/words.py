@@ -30,6 +30,11 @@ def lies(value: float, draws: Any) -> Side:
     return "below" if value < low else "above" if value > high else "inside"
 
 
+def holds(draws: Any, value: float) -> Literal["holds", "excludes"]:
+    """Whether that interval holds a value."""
+    return "holds" if lies(value, draws) == "inside" else "excludes"
+
+
 def capital(words: str) -> str:
     """The same at the start of a sentence."""
     return words[:1].upper() + words[1:]
