@@ -2,11 +2,13 @@
 
 import sys
 from importlib import import_module
+from typing import NoReturn
 
 import typer
 from rich.console import Console
 
 from study.errors import StudyError
+from study.extras import EXTRA_OF, missing
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown",
                   help="Train a grid of models, fit a posterior of L(N, D), and render the study as a report.")
@@ -21,12 +23,20 @@ for _name in COMMANDS:
 
 
 def main() -> None:
-    """Run the command line: bad input, or a disk that refuses, is one line on stderr and exit code 2."""
+    """Run the command line: bad input, a disk that refuses or an extra that is missing is one line on stderr and exit code 2."""
     try:
         app()
     except (StudyError, OSError) as error:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold]study:[/bold] {_escape(_line(error))}")
-        sys.exit(2)
+        _leave(_line(error))
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRA_OF:
+            raise
+        _leave(missing(error.name, f"study {sys.argv[1]}"))
+
+
+def _leave(line: str) -> NoReturn:
+    Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold]study:[/bold] {_escape(line)}")
+    sys.exit(2)
 
 
 def _line(error: StudyError | OSError) -> str:

@@ -247,7 +247,8 @@ def test_the_lock_pins_what_the_package_asks_for() -> None:
         assert "+" not in only.version, f"{line}: a local tag pins one build"
         pins[canonical(pin.name)] = only.version
     optional = project["project"]["optional-dependencies"]
-    for wanted in map(Requirement, [*project["build-system"]["requires"], *project["project"]["dependencies"], *optional["dev"]]):
+    for wanted in map(Requirement, [*project["build-system"]["requires"], *project["project"]["dependencies"], *optional["train"],
+                                 *optional["dev"]]):
         assert wanted.specifier.contains(pins[canonical(wanted.name)]), wanted
     assert not pins.keys() & {canonical(Requirement(extra).name) for name in ("cluster", "track") for extra in optional[name]}
 

@@ -13,6 +13,7 @@ from rich.console import Console
 from study.bench.machine import machine
 from study.config import RunConfig
 from study.counts import config_counts, exact_flops, six_nd
+from study.extras import need
 from study.grids.design import Cell, Grid
 from study.launch import ray
 from study.launch.worker import Options
@@ -43,9 +44,9 @@ def bench_launch(*, progress: Callable[[str], None] = print) -> dict[str, Any]:
     The cluster is started before the clock. Exponent 0: the overhead of a run does not depend on how many there are.
 
     Raises:
-        LaunchError: Ray is not installed.
+        ExtraError: Ray is not installed.
     """
-    ray.available()
+    need("ray", "study bench launch")
     import ray as engine
 
     facts, rows = machine("ray"), []

@@ -9,7 +9,6 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -17,9 +16,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from study.bench.machine import BenchError, machine
+from study.bench.machine import machine
 from study.config import RunConfig
 from study.counts import config_counts, config_flops_per_token
+from study.extras import need
 from study.grids.ladder import LADDER, heads
 from study.inference.observations import geometric_mean
 from study.training.device import describe, functions, matmul_peak
@@ -39,10 +39,9 @@ def bench_train(device: torch.device, *, widths: Sequence[int] = tuple(SHAPES), 
     The headline ratios compare the study's compiled step, which its grids train with, with the other's eager and compiled.
 
     Raises:
-        BenchError: transformers is not installed.
+        ExtraError: transformers is not installed.
     """
-    if find_spec("transformers") is None:
-        raise BenchError("`study bench train` compares with transformers, which is not installed: pip install 'study[bench]'")
+    need("transformers", "study bench train")
     torch.set_num_threads(threads)
     facts, peaks = machine("torch", "transformers", "numpy"), []
     rows: list[dict[str, Any]] = []

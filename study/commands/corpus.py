@@ -36,6 +36,7 @@ def command(
 
     from study.data.tokens import open_tokens, prepare
     from study.errors import StudyError
+    from study.extras import need
 
     console = Console(highlight=False, soft_wrap=True)
     if name == "go-9x9":
@@ -43,6 +44,7 @@ def command(
         return
     if games or make or again:
         raise StudyError(f"--games, --make and --again are for go-9x9, not for {name}")
+    need("tokenizers", "study corpus")
     tokens = prepare(name, progress=True, parquet=parquet, max_tokens=None if max_tokens is None else int(max_tokens),
                      own_vocabulary=train_tokenizer)
     tokens = open_tokens(name, tokens.directory, verify=True)

@@ -41,6 +41,7 @@ def command(
     from rich.console import Console
 
     from study.errors import StudyError
+    from study.extras import need
     from study.grids import grid as named
     from study.launch import ray as cluster
     from study.launch.gpus import on_gpus
@@ -56,10 +57,9 @@ def command(
     devices = on_gpus(device)
     workers = workers or max(1, len(devices) // devices_per_run) if devices else workers or os.cpu_count() or 1
     options = Options(workers, threads, device, price, checkpoint_seconds, devices_per_run)
+    need("torch", "training")
     writable(runs / chosen.name)
-    if ray:
-        cluster.available()
-    else:
+    if not ray:
         _prepare(chosen.corpus, sorted({cell.config.ood_corpus for cell in chosen.cells} - {""}))
     if device != "cpu":
         console.print("float32 stays float32: TF32 is off; bfloat16 is what tensor cores are for", highlight=False)

@@ -4,7 +4,6 @@ Tasks train by the worker's `train_cell`; this process holds each run's lock whi
 when its worker or node died (it resumes from its last checkpoint), and alone writes: no record can be written twice.
 """
 
-import importlib.util
 import socket
 import tempfile
 import time
@@ -19,6 +18,7 @@ from filelock import FileLock, Timeout
 from rich.console import Console
 
 from study import cost
+from study.extras import need
 from study.grids.design import Cell, Grid
 from study.launch import storage as remote
 from study.launch.local import REFRESH_SECONDS, RESTARTS, LaunchError, writable
@@ -44,16 +44,6 @@ class Flight:
     attempt: int
 
 
-def available() -> None:
-    """Check the extra.
-
-    Raises:
-        LaunchError: Ray is not installed.
-    """
-    if importlib.util.find_spec("ray") is None:
-        raise LaunchError("--ray needs the extra `cluster`: pip install 'study[cluster]'")
-
-
 def run_grid(grid: Grid, runs: Path, options: Options, *, only: Sequence[str] = (), address: str | None = None,
              storage: str | None = None, console: Console, mlflow_uri: str | None = None,
              trainer: Trainer = train_cell) -> GridState:
@@ -63,10 +53,11 @@ def run_grid(grid: Grid, runs: Path, options: Options, *, only: Sequence[str] = 
     nodes have this package, and fetch corpora themselves. A task takes one GPU, or `threads` CPUs.
 
     Raises:
-        LaunchError: Ray is absent or out of reach, or a run failed for good. Finished runs are kept.
+        ExtraError: Ray is not installed.
+        LaunchError: it is out of reach, or a run failed for good. Finished runs are kept.
         SystemExit: 75 after SIGTERM or SIGINT: every task checkpointed, the same command goes on.
     """
-    available()
+    need("ray", "--ray")
     if options.devices_per_run > 1:
         raise LaunchError("--ray trains each run on one device: leave --devices-per-run to `study run` without it")
     chosen = [grid.cell(run_id) for run_id in only] or list(grid.cells)

@@ -10,21 +10,16 @@ import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from study.errors import StudyError
+from study.extras import need
 from study.record import RunRecord, run_directory
 
 LAST_SECONDS = 60.0  # for what is left to log when the grid ends
 TAG = "study.run_id"
-
-
-class TrackError(StudyError):
-    """Tracking was asked for and cannot begin."""
 
 
 @contextmanager
@@ -32,13 +27,12 @@ def tracked(uri: str | None, grid: str, runs: Path, console: Console) -> Iterato
     """A function that takes the records so far and has the new ones logged to `uri`; without one it does nothing.
 
     Raises:
-        TrackError: MLflow is not installed.
+        ExtraError: MLflow is not installed.
     """
     if uri is None:
         yield lambda _: None
         return
-    if find_spec("mlflow") is None:
-        raise TrackError("--mlflow-uri needs the extra `track`: pip install 'study[track]'")
+    need("mlflow", "--mlflow-uri")
     waiting: queue.Queue[RunRecord | None] = queue.Queue()
     failures: list[str] = []
     thread = threading.Thread(target=_log_all, args=(uri, grid, runs, waiting, failures), daemon=True)

@@ -11,11 +11,12 @@ import pytest
 import torch
 
 from study.bench import fit, machine, render, train
+from study.extras import ExtraError
 
 
 def test_a_missing_peer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(train, "find_spec", lambda _: None)
-    with pytest.raises(machine.BenchError, match="transformers, which is not installed: pip install 'study\\[bench\\]'"):
+    monkeypatch.setattr("study.extras.find_spec", lambda _: None)
+    with pytest.raises(ExtraError, match=r"needs transformers, .*install '\.\[bench\]'"):
         train.bench_train(torch.device("cpu"))
 
 

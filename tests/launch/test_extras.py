@@ -24,15 +24,14 @@ from tests.makers import record
 
 @pytest.fixture
 def nothing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    monkeypatch.setattr("study.launch.track.find_spec", lambda _: None)
+    monkeypatch.setattr("study.extras.find_spec", lambda _: None)
 
 
 @pytest.mark.usefixtures("nothing_extra")
 def test_the_message_names_the_extra(tmp_path: Path) -> None:
-    with pytest.raises(StudyError, match="extra `cluster`: pip install 'study\\[cluster\\]'"):
+    with pytest.raises(StudyError, match=r"--ray needs ray, .*install '\.\[cluster\]'"):
         ray.run_grid(grid("smoke"), tmp_path, Options(), console=Console())
-    with (pytest.raises(StudyError, match="extra `track`: pip install 'study\\[track\\]'"),
+    with (pytest.raises(StudyError, match=r"--mlflow-uri needs mlflow, .*install '\.\[track\]'"),
           tracked("sqlite:///x.db", "smoke", tmp_path, Console())):
         pass
     assert list(tmp_path.iterdir()) == []
