@@ -31,6 +31,7 @@ def study(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_records_are_read_and_fitted(tmp_path: Path) -> None:
     done = study("status", "--grid", "quick")
     assert done.returncode == 0 and "14" in done.stdout, done.stderr
