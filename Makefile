@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 EXTRAS := .venv-extras
 PYTHON ?= python3
-GRID ?= cpu
+GRID ?= cpu2
 # tests in two processes: tests/conftest.py says which stay together
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder --durations 20
 export PIP_DISABLE_PIP_VERSION_CHECK := 1

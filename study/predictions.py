@@ -154,11 +154,14 @@ def read_prediction(runs: Path, grid: str, budget: float | None = None) -> dict[
     return dict(json.loads(path.read_text())) if path.exists() else None
 
 
-SCORED = ("run_id", "budget", "N", "D", "loss", "predicted", "error", *(f"inside_{key}" for key in PERCENT.values()))
+SCORED = ("run_id", "budget", "N", "D", "loss", "predicted", "error",
+          *(f"{what}_{key}" for key in PERCENT.values() for what in ("inside", "low", "high")))
 
 
 def scores(prediction: Mapping[str, Any], frame: pd.DataFrame, model: str = LAWS[0]) -> pd.DataFrame:
     """Each predicted run that is trained, columns `SCORED`: predicted is the median, error is of ln L, inside_* are true or false.
+
+    low_* and high_* are the ends of the central intervals.
 
     The loss is the prediction's response; `frame` must have it.
     """
@@ -166,7 +169,10 @@ def scores(prediction: Mapping[str, Any], frame: pd.DataFrame, model: str = LAWS
     for row in measured.assign(loss=measured[prediction.get("response", "loss")]).itertuples():
         predicted = prediction["runs"].get(row.run_id, {}).get(model)
         if predicted:
-            inside = {f"inside_{key}": predicted[key][0] <= row.loss <= predicted[key][1] for key in PERCENT.values()}
+            inside: dict[str, Any] = {}
+            for key in PERCENT.values():
+                low, high = predicted[key]
+                inside |= {f"inside_{key}": low <= row.loss <= high, f"low_{key}": low, f"high_{key}": high}
             rows.append({"run_id": row.run_id, "budget": row.budget, "N": row.N, "D": row.D, "loss": row.loss,
                          "predicted": predicted["median"], "error": float(np.log(row.loss / predicted["median"])), **inside})
     return pd.DataFrame(rows, columns=list(SCORED))

@@ -42,7 +42,7 @@ def facts(study: "Study") -> dict[str, Any]:
     relative Monte Carlo errors; and beside them the least and largest answer of other estimators, the mixture of forms, and
     the decades that three runs leave.
     """
-    from study.analysis import answers, approaches, forms, held_out, stages
+    from study.analysis import answers, approaches, foretold, forms, stages
     from study.analysis.study import TARGET_N
     from study.inference import intervals
 
@@ -50,14 +50,15 @@ def facts(study: "Study") -> dict[str, Any]:
     ends = {name: _low_median_high(found)
             for name, found in (("D_opt", asked), ("D_over_N", asked.times(1 / TARGET_N)), ("a", a), ("over_forms", over))}
     errors = {name: _errors(found) for name, found in (("D_opt", asked), ("a", a), ("over_forms", over))}
-    runs = len(study.held_out)
-    tested = {"runs": runs, "inside_95": held_out.coverage(study)[0.95], "better": runs - held_out.above(study),
-              "times_beyond_C": held_out.times_beyond(study) if runs else 0.0}
+    runs = len(foretold.rows(study))
+    tested = {"runs": runs, "inside_95": foretold.coverage(study)[0.95],
+              "times_beyond_C": foretold.times_beyond(study) if runs else 0.0,
+              "before": bool(runs) and all(one.made for one in foretold.budgets(study))}
     others = [one.tokens for one in approaches.others(study)]
     low, high = intervals.central(stages.three(study).tokens)
     known = stages.three_with_others(study)
     return {"grid": study.grid.name, "records_sha256": records_sha256(study.folders[0] / study.grid.name), "N": TARGET_N,
-            "runs_fitted": len(study.fit), "held_out_budgets": len(study.held_out_budgets), "held_out": tested,
+            "runs_fitted": len(study.fit), "held_out_budgets": len(study.held_out_budgets), "foretold": tested,
             **ends, "errors": errors, "estimators": [min(others), max(others)] if others else [], "forms": len(forms.laws(study)),
             "three_runs_decades": {"alone": math.log10(high / low), "with_others": known["decades"] if known else None},
             "times_beyond_C": answers.target_compute(study) / study.largest_C, "times_beyond_N": TARGET_N / study.largest_N}
@@ -70,11 +71,11 @@ def block(answer: Mapping[str, Any]) -> str:
 
     asked, a, over = (_estimate(answer, name) for name in ("D_opt", "a", "over_forms"))
     ratio, beyond = asked.times(1 / answer["N"]), asked.times(answer["times_beyond_C"] / asked.median)
-    held_out = answer["held_out"]
-    tested = "" if not held_out["runs"] else (
-        f" Of {number_word(held_out['runs'])} held-out runs at {significant(held_out['times_beyond_C'], 2)} times the largest "
-        f"fitted compute, {number_word(held_out['inside_95'])} fell inside their 95 % predictive interval; "
-        f"{number_word(held_out['better'])} came out better than predicted.")
+    test = answer["foretold"]
+    tested = "" if not test["runs"] else (
+        f" Of {number_word(test['runs'])} runs that were predicted from smaller budgets"
+        f"{' before they were trained' if test['before'] else ''}, at up to {significant(test['times_beyond_C'], 2)} times the "
+        f"compute of those, {number_word(test['inside_95'])} fell inside the 95 % predictive interval.")
     low, high = answer["estimators"] or (math.nan, math.nan)
     beside = "" if not answer["estimators"] else (
         f" Other estimators of the same law on the same runs answer {count(low, 2)} to {count(high, 2)}, and "

@@ -1,19 +1,20 @@
 """The two recipes of the study side by side: is there a step in the range, where is it, and what does it do to a prediction?"""
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from study.analysis import held_out, seeds
-from study.analysis.study import Study, of, once
+from study.analysis import foretold, seeds
+from study.analysis.study import AnalysisError, Study, of, once
 from study.analysis.tables import complete, groups
 from study.grids import grid
 from study.inference.parameters import Array
-from study.predictions import SCORED, committed, scores
+from study.predictions import SCORED
 from study.record import Metric
-from study.table import held_out_rows, records_of, table
+from study.table import records_of
 
 FIRST, SECOND = "cpu", "cpu2"
 PARTS = {FIRST: "parts-source", SECOND: "parts"}  # grids whose loss is measured in parts
@@ -93,25 +94,20 @@ def parts(study: Study) -> pd.DataFrame:
 
 @once
 def tests(study: Study) -> pd.DataFrame:
-    """The predicted runs of both grids beside what was predicted of them: `predictions.SCORED`, grid and split.
+    """The predicted runs of both grids beside what was predicted of them: `foretold.rows`, and the grid.
 
     Of fitted budgets what was predicted of them from those of less, before they were trained. Of held-out runs the same, and
     the fit's own where nothing was predicted before: the study's posterior, or the fast fit of the other grid.
     """
     out = []
     for name in (FIRST, SECOND):
-        if (where := study.folder_of(name)) is None:
-            continue
-        own = study if name == study.grid.name else None
-        records = own.records if own else records_of(grid(name), where)
-        frame = table(grid(name), dict(records))
-        for budget in sorted({cell.budget for cell in grid(name).of("fit")}):
-            if prediction := committed(where, name, records, budget):
-                out.append(scores(prediction, frame).assign(grid=name, split="fit"))
-        if own or len(held_out_rows(frame)):
-            beside = held_out.scored(own or of(grid(name), where, nuts=False))
-            out.append(beside.assign(grid=name, split="held-out"))
-    return pd.concat(out, ignore_index=True) if out else pd.DataFrame(columns=["grid", "split", *SCORED])
+        with suppress(AnalysisError):  # too few runs to say anything of
+            if name == study.grid.name:
+                out.append(foretold.rows(study).assign(grid=name))
+            elif (where := study.folder_of(name)) is not None:
+                out.append(foretold.rows(of(grid(name), where, nuts=False)).assign(grid=name))
+    found = [rows for rows in out if len(rows)]
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=["grid", "held_out", *SCORED])
 
 
 def _value(metric: Metric) -> float:

@@ -12,7 +12,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import pandas as pd
 
 from study.errors import StudyError
-from study.grids import GRIDS, grid
+from study.grids import MAIN, grid
 from study.grids.design import Grid
 from study.inference import shared
 from study.inference.classical.huber import HuberFit, fit_huber
@@ -36,6 +36,7 @@ SEED = 0
 PRIOR_DRAWS = 4000
 MANY_DRAWS = 40_000  # of the answer's numbers
 REPLICATE = "replicate"  # folder of runs trained again, laid out like `runs`
+TUNINGS = ("sweep", "tuning", "check")  # grids that tuned the recipe of their corpus, or check the rule
 FEWEST = 7  # complete runs that an article can be made of
 NUTS, IMPORTANCE = "NUTS", "importance sampling"
 P = ParamSpec("P")
@@ -247,7 +248,7 @@ def by_nuts(rows: pd.DataFrame, spec: ModelSpec, design: Grid) -> Posterior:
 
 def load(name: str | None = None, runs: Path | None = None, *, nuts: bool = True,
          ahead: Sequence[ModelSpec] = ()) -> Study:
-    """The study of a grid's records: $STUDY_GRID (default cpu) under `record.runs_folder` where not given.
+    """The study of a grid's records: $STUDY_GRID (default cpu2) under `record.runs_folder` where not given.
 
     What is recorded beside the runs (calibrations, corpora, published fits) is looked for there, then among the committed records.
 
@@ -257,7 +258,7 @@ def load(name: str | None = None, runs: Path | None = None, *, nuts: bool = True
         GridError: no such grid.
         AnalysisError: too few complete runs to fit.
     """
-    study = of(grid(name or os.environ.get("STUDY_GRID") or "cpu"), runs or runs_folder(), nuts=nuts)
+    study = of(grid(name or os.environ.get("STUDY_GRID") or MAIN), runs or runs_folder(), nuts=nuts)
     if ahead:
         workers = pool(None)
         study.begun.update({spec: workers.submit(by_nuts, study.fit, spec, study.grid) for spec in ahead})
@@ -272,10 +273,11 @@ def of(chosen: Grid, folder: Path, *, nuts: bool = True) -> Study:
         AnalysisError: too few complete runs to fit.
     """
     records = records_of(chosen, folder)
-    sweep, sweep_records = pd.DataFrame(), {}
-    if "sweep" in GRIDS and (tuning := grid("sweep")).corpus == chosen.corpus:
-        sweep_records = records_of(tuning, folder)
-        sweep = table(tuning, sweep_records)
+    tunings = [tuning for tuning in map(grid, TUNINGS) if tuning.corpus == chosen.corpus]
+    swept = [records_of(tuning, folder) for tuning in tunings]
+    frames = [table(tuning, some) for tuning, some in zip(tunings, swept, strict=True) if some]
+    sweep = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+    sweep_records = {run_id: record for some in swept for run_id, record in some.items()}
     frame = table(chosen, records)
     rows = fit_rows(frame)
     sizes = rows[rows["role"] == "isoflop"].groupby("budget")["N"].nunique()

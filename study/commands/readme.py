@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
+from study.grids import MAIN
+
 
 def command(
-    grid: Annotated[str, typer.Option(help="The grid whose records give the answer.")] = "cpu",
+    grid: Annotated[str, typer.Option(help="The grid whose records give the answer.")] = MAIN,
     runs: Annotated[Path, typer.Option(help="Where its records are.")] = Path("runs"),
 ) -> None:
     """Write the answer of README.md, its picture `report/answer.svg` and its numbers `report/answer.json` from the records.

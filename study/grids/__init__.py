@@ -24,6 +24,8 @@ GRIDS: dict[str, Callable[[], Grid]] = {
     **{f"factors-{corpus}": partial(factors_on, corpus) for corpus in HUB},
 }
 
+MAIN = "cpu2"  # the study's own grid: what articles show where $STUDY_GRID names no other
+
 
 def grid(name: str) -> Grid:
     """The named grid, or that of a file NAME.json (`files`).

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from study.analysis import answers, approaches, held_out, profiles, seeds, stages, training
+from study.analysis import answers, approaches, foretold, profiles, seeds, stages, training
 from study.analysis.study import TARGET_N, Study
 from study.articles.appendix import design
 from study.articles.main import trend
@@ -98,7 +98,9 @@ def test_the_ratio_at_a_vertex_is_read_off_the_cells() -> None:
 
 def test_held_out_runs_are_predicted(study: Study) -> None:
     assert len(study.held_out) == len(WIDTHS) and study.held_out_budgets == [1e13]
-    assert held_out.coverage(study)[0.95] >= 4
+    assert foretold.coverage(study)[0.95] >= 4
+    (one,) = foretold.budgets(study)
+    assert one.held_out and not one.made and one.fitted == len(study.fit) and one.times == pytest.approx(10, rel=0.1)
     assert not set(study.held_out["run_id"]) & set(study.fit["run_id"])
 
 

@@ -98,7 +98,7 @@ def test_seeds_that_were_added_count_for_the_study_s_own_grid(planted: Study) ->
 
 def test_held_out_runs_of_the_first_grid_stand_beside_the_study_s_own(planted: Study) -> None:
     rows = recipes.tests(given(planted, {}, folders=(ROOT / "runs",)))
-    rows = rows[(rows["grid"] == recipes.FIRST) & (rows["split"] == "held-out")]
+    rows = rows[(rows["grid"] == recipes.FIRST) & rows["held_out"].astype(bool)]
     assert len(rows) == 5
     assert (rows["error"] < 0).all() and rows["inside_95"].sum() <= 2  # the step: measured far below the law
     assert section.error_first(given(planted, {}, folders=(ROOT / "runs",))).endswith("%")
@@ -112,10 +112,10 @@ def test_a_fitted_budget_stands_beside_its_prediction_if_that_was_made_before_it
     runs = {cell.config.run_id: {LAWS[0]: said} for cell in grid(name).of("fit") if cell.budget == 1e13}
     for made, expected in (("2001-01-01T00:00:00+00:00", len(runs)), ("2999-01-01T00:00:00+00:00", 0)):
         path_of(where, name, 1e13).parent.mkdir(exist_ok=True)
-        path_of(where, name, 1e13).write_text(json.dumps({"made": made, "runs": runs}))
+        path_of(where, name, 1e13).write_text(json.dumps({"made": made, "fitted": {"runs": 39}, "runs": runs}))
         study = given(planted, {}, folders=(where,))
         found = recipes.tests(study)
         assert len(found) == expected
         if expected:
-            assert set(found["split"]) == {"fit"} and found["inside_50"].all() and section.error_second(study) == PENDING
+            assert not found["held_out"].any() and found["inside_50"].all() and section.error_second(study) == PENDING
             assert f"| {len(runs)} " in section.table(study).data

@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from study.analysis import approaches, calibration, forms, held_out, misfit, profiles, seeds, stages, sweep, training, variants
+from study.analysis import approaches, calibration, foretold, forms, misfit, profiles, seeds, stages, sweep, training, variants
 from study.analysis.study import IMPORTANCE, TARGET_N, USUAL_BYTES, Fitted, Study
-from study.analysis.tables import complete
 from study.articles.appendix import calibration as shown
 from study.articles.appendix import every_run, fit, literature, predictive, recipe, repeats, sampling, sensitivity
 from study.articles.main import answer, otherwise, runs, test, three, trend
@@ -20,6 +19,7 @@ from study.atlas.three import LAB
 from study.inference.digits import estimate
 from study.laws.hoffmann import LossSurface
 from study.laws.published import RULE
+from study.predictions import LAWS, MIXTURE, scores
 from study.record import RunRecord
 from study.table import table
 from tests.given import given
@@ -233,18 +233,37 @@ def test_evaluation_tokens_are_those_that_were_read(quick: Study) -> None:
     assert repeats.eval_tokens(quick) == text.count(read.pop()) and not read
 
 
+def foretold_runs(losses: Any, held_out: bool = False, made: str = "2026-01-02T00:00:00+00:00") -> foretold.Foretold:
+    """Runs of one budget whose prediction was 3 nats, 95 % interval [2.94, 3.06], 50 % [2.98, 3.02]."""
+    half = {"95": 0.06, "80": 0.04, "50": 0.02}
+    said = {"median": 3.0, **{level: [3.0 - width, 3.0 + width] for level, width in half.items()}}
+    frame = pd.DataFrame({"run_id": [f"r{i}" for i in range(len(losses))], "budget": 1e12, "N": np.geomspace(1e5, 1e6, len(losses)),
+                          "D": 1e7, "loss": losses, "status": "complete"})
+    rows = scores({"runs": {run_id: {LAWS[0]: said, MIXTURE: said} for run_id in frame["run_id"]}}, frame)
+    return foretold.Foretold(1e12, held_out, 20, 3.3, made, rows, rows if made else rows.iloc[:0])
+
+
 @pytest.mark.parametrize(("shift", "better", "promise"), [(-0.2, "four", "**already broken**"), (0.2, "none", "**already broken**"),
                                                           (0.0, "two", "kept")])
-def test_held_out_runs_are_judged_by_their_predictions(quick: Study, shift: float, better: str, promise: str) -> None:
-    losses = 3.0 + shift + (1e-4 * np.array([1, -1, 1, -1]) if not shift else 0.0)
-    draws = 3.0 + 0.01 * np.random.default_rng(0).choice([-1, 1], (500, 1)) * np.abs(np.random.default_rng(1).normal(size=(500, 4)))
-    draws += 3.0 - np.median(draws, axis=0)
-    study = given(quick, {Study.held_out: quick.fit.head(4).assign(loss=losses), held_out.predictions: draws,
-                          Study.headline: quick.headline})
+def test_foretold_runs_are_judged_by_their_predictions(quick: Study, shift: float, better: str, promise: str) -> None:
+    losses = 3.0 + shift + (np.array([1e-4, -1e-4, 1e-4, -1e-4]) if not shift else np.zeros(4))
+    study = given(quick, {foretold.budgets: (foretold_runs(losses),)})
     assert (test.runs(study), test.better(study), test.promise(study)) == ("four", better, promise)
     assert test.inside_95(study) == ("none" if shift else "four")
     assert test.error(study) == f"{100 * abs(np.log((3.0 + shift) / 3.0)):.1f} %"
+    assert test.mixed(study).startswith("0 and 0 of 4" if shift else "4 and 4 of 4")
+    assert len(test.predicted(study).axes) == 1 and "2026-01-02" in test.table(study).data
     assert (test.promise(quick), test.error(quick), test.runs(quick)) == ("not tested", text.ABSENT, "no")
+
+
+@pytest.mark.parametrize(("made", "expected"), [(("a", "b"), "before the first run"), (("a", ""), "but for the held-out"),
+                                                (("", ""), "after the runs")])
+def test_when_a_prediction_was_written_is_told(quick: Study, made: tuple[str, str], expected: str) -> None:
+    found = tuple(foretold_runs([3.0, 3.01], held_out=i == 1, made=when) for i, when in enumerate(made))
+    study = given(quick, {foretold.budgets: found})
+    assert expected in test.written(study)
+    assert test.runs(study) == "four" and test.times_beyond(study) == "3.3"
+    assert (test.mixed(study) == text.ABSENT) is not any(made)
 
 
 def test_a_loss_below_the_irreducible_one_is_told(quick: Study) -> None:
@@ -254,18 +273,6 @@ def test_a_loss_below_the_irreducible_one_is_told(quick: Study) -> None:
     assert "has reached" in otherwise.floor(reached) and otherwise.share_above(reached) == text.percent(1)
     assert otherwise.lowest_loss(reached) == f"{best:.2f} nats a token, by a fitted run"
     assert "may have reached" in otherwise.floor(planted(quick, E=0.9997 * best))
-
-
-@pytest.mark.parametrize(("there", "peculiar"), [(0.1, True), (0.5, False)])
-def test_a_step_that_the_other_corpus_does_not_share_is_told(quick: Study, there: float, peculiar: bool) -> None:
-    frame = quick.frame.assign(ood_loss=5.0)
-    rows = complete(frame)
-    largest = rows[(rows["budget"] == quick.fit["budget"].max()) & (rows["role"] == "isoflop")]
-    study = given(quick, {Study.held_out: largest.assign(loss=largest["loss"] - 0.6, ood_loss=5.0 - there)}, frame=frame)
-    assert test.step(study).startswith(f"0.60 nats on `{quick.grid.corpus}`, {there:.2f} on")
-    assert ("peculiar" in test.peculiar(study)) is peculiar
-    none = given(quick, {Study.held_out: largest.iloc[:0]}, frame=frame)
-    assert (test.step(none), test.peculiar(none)) == ("unknown", "no runs to compare")
 
 
 @pytest.mark.parametrize(("measured", "law", "ways", "held"), [

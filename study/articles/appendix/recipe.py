@@ -26,6 +26,12 @@ def no_sweep(study: Study) -> None:
         callout("note", "No sweep", f"No sweep on `{study.grid.corpus}` is recorded: the recipe was taken over.")
 
 
+def unchecked(study: Study) -> None:
+    """A note where the rule was not checked at the largest fitted budget."""
+    if len(study.sweep) and not len(sweep.verification(study)):
+        callout("note", "The rule is not checked yet", "No run at half or twice its learning rate is recorded.")
+
+
 def origin(study: Study) -> str:
     """Where learning rate and batch are from."""
     return "were tuned by a sweep on this corpus" if len(study.sweep) else "were taken over, without a sweep on this corpus"

@@ -63,7 +63,7 @@ def beyond_second(study: Study) -> str:
 
 def _error(study: Study, name: str) -> str:
     rows = recipes.tests(study)
-    rows = rows[(rows["grid"] == name) & (rows["split"] == "held-out")]
+    rows = rows[(rows["grid"] == name) & rows["held_out"].astype(bool)]
     return f"{100 * rms(rows['error'].to_numpy(dtype=float)):.1f}{text.NBSP}%" if len(rows) else PENDING
 
 
