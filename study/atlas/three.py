@@ -1,6 +1,7 @@
 """Three runs with everyone else's and without: this study's three cheapest, and the three losses that the lab predicts."""
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,17 +36,17 @@ class ThreeRuns:
     decades: float  # of its 95 % interval
 
 
-def three_runs(own: AtlasTable, population: Population, *, seed: int) -> list[ThreeRuns]:
-    """Both sets of runs under every prior; `population` is one without any table of `own`'s laboratory.
+def three_runs(own: Sequence[AtlasTable], population: Population, *, seed: int) -> list[ThreeRuns]:
+    """Each table's three cheapest runs, and the lab's, under every prior; `population` is without any table of this study.
 
     Raises:
         StudyError: the runs cannot be fitted.
     """
     priors = priors_of(population)
     lab = pd.DataFrame([{"N": run.N, "D": run.D, "loss": run.predicted} for run in LAB_RUNS])
-    given = {own.name: (smallest_budgets(own.rows, COUNT), own.bytes_per_token,
-                        {name: Informed(each, own.c, own.relative) for name, each in priors.items()}),
-             LAB: (lab, BYTES_PER_TOKEN, {name: everyone(each, BYTES_PER_TOKEN) for name, each in priors.items()})}
+    given = {one.name: (smallest_budgets(one.rows, COUNT), one.bytes_per_token,
+                        {name: Informed(each, one.c, one.relative) for name, each in priors.items()}) for one in own}
+    given[LAB] = (lab, BYTES_PER_TOKEN, {name: everyone(each, BYTES_PER_TOKEN) for name, each in priors.items()})
     out = []
     for name, (rows, unit, informed) in given.items():
         for prior in ("default", *informed):

@@ -92,7 +92,7 @@ def test_three_runs_and_the_others_say_more_than_three_runs() -> None:
 
 
 def test_three_runs_of_this_study_and_of_the_lab() -> None:
-    found = {(row.runs, row.prior): row for row in three_runs(planted(), population(), seed=0)}
+    found = {(row.runs, row.prior): row for row in three_runs([planted()], population(), seed=0)}
     assert {name for name, _ in found} == {"theirs", LAB} and len(found) == 8
     for name in ("theirs", LAB):
         assert found[name, "atlas"].decades < found[name, "atlas x 2"].decades < found[name, "default"].decades
