@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from study.config import RunConfig
-from study.grids.cpu2 import tuned
+from study.grids.cpu2 import TUNED, tuned
 from study.grids.design import Cell, Grid
 from study.grids.isoflop import RULE, ruled
 from study.grids.ladder import DEDUP, PYTHON, at, checked, tokens_at
@@ -49,16 +49,22 @@ def parts_source() -> Grid:
     return checked("parts-source", [Cell(ruled(budget, width), "parts", "tuning", budget) for budget, width in PARTS_PATH.items()])
 
 
-HEADS = {48: 2, 64: 1}  # width -> heads that the ladder does not give it: it has one to width 63
+KINK = {48: (2, 2048), 64: (1, 4096)}  # width -> the heads and the batch that the other one has by ladder and rule at 3e13 FLOP
 
 
-def heads() -> Grid:
-    """Whether the number of heads is what parts widths 48 and 64 between 1e13 and 3e13 FLOP; the ladder's own are in `cpu2`.
+def kink() -> Grid:
+    """What parts widths 48 and 64 at 3e13 FLOP: the heads or the batch of each given to the other, one at a time.
 
-    From one budget to the other the loss of width 64 falls by 10 %, that of width 48 by 4 %.
+    From 1e13 FLOP on the loss of width 64 fell by 11 %, that of width 48 by 4 %; the ladder gives them two heads and one, the rule
+    batches of 2,048 and 4,096 tokens. Their own runs are in `cpu2`.
     """
-    return checked("heads", [Cell(replace(tuned(budget, width), heads=count), "heads", "tuning", budget, f"{count} heads")
-                             for budget in (1e13, 3e13) for width, count in HEADS.items()])
+    cells = []
+    for width, (count, batch) in KINK.items():
+        own = tuned(3e13, width)
+        rate = TUNED.learning_rate(width, batch)
+        cells += [Cell(replace(own, heads=count), "kink", "tuning", 3e13, "heads"),
+                  Cell(at(DEDUP, 3e13, width, learning_rate=rate, batch_tokens=batch), "kink", "tuning", 3e13, "batch")]
+    return checked("kink", cells)
 
 
 # budget, widths, batches in tokens, learning rates x width. The probes put the optimum of width 32 at 1e12 FLOP near a batch of
