@@ -252,6 +252,8 @@ def test_foretold_runs_are_judged_by_their_predictions(quick: Study, shift: floa
     assert test.inside_95(study) == ("none" if shift else "four")
     assert test.error(study) == f"{100 * abs(np.log((3.0 + shift) / 3.0)):.1f} %"
     assert test.mixed(study).startswith("0 and 0 of 4" if shift else "4 and 4 of 4")
+    sides = {-0.2: "four of them below the prediction", 0.2: "none of them below the prediction", 0.0: "none"}
+    assert test.outside(study).endswith(sides[shift]) and ("parameters at 10¹² FLOP" in test.outside(study)) is bool(shift)
     assert len(test.predicted(study).axes) == 1 and "2026-01-02" in test.table(study).data
     assert (test.promise(quick), test.error(quick), test.runs(quick)) == ("not tested", text.ABSENT, "no")
 

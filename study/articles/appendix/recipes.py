@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.figure import Figure
 
-from study.analysis import recipes
+from study.analysis import kink, recipes
 from study.analysis.recipes import FIRST, KINDS, PARTS, SECOND
 from study.analysis.study import Study
 from study.analysis.tables import groups
@@ -151,3 +151,35 @@ def table(study: Study) -> "Markdown":
          "measured over predicted": text.interval(float(np.exp(mine["error"].min())), float(np.exp(mine["error"].max())),
                                                   lambda x: f"{x:.3f}")}
         for name, of_grid in groups(rows, "grid") for budget, mine in groups(of_grid, "budget")])
+
+
+def kink_budget() -> str:
+    """The budget at which two neighbouring widths part, FLOP."""
+    return text.power(kink.BUDGET)
+
+
+def kink_fall(study: Study) -> str:
+    """By how many nats the wider of them lies below the narrower."""
+    return text.two(kink.fall(study))
+
+
+def kink_before(study: Study) -> str:
+    """The same at the budget below."""
+    return text.two(kink.fall(study, 1e13))
+
+
+def kink_cause(study: Study) -> str:
+    """Which factor makes up at least half of that."""
+    found = kink.causes(study)
+    names = {"heads": "the number of heads", "batch": "the batch"}
+    return PENDING if found is None else words.enumeration([names[factor] for factor in found]) if found else "neither"
+
+
+def kink_table(study: Study) -> "Markdown":
+    """The runs of the two widths with one factor of the other."""
+    found = kink.changed(study)
+    if not found:
+        return text.absent("No such run is recorded.")
+    return text.table([
+        {"width d": f"{one.width}", "changed": one.factor, "to": f"{one.value:,}", "own loss": f"{one.own:.4f}",
+         "loss": f"{one.loss:.4f}", "difference (%)": text.signed(100 * float(np.log(one.loss / one.own)))} for one in found])

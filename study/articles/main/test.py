@@ -77,6 +77,18 @@ def promise(study: Study) -> str:
     return "kept" if foretold.coverage(study)[0.95] >= KEPT * len(found) else "**already broken**"
 
 
+def outside(study: Study) -> str:
+    """The runs outside the 95 % interval: how many, of which sizes, on which side."""
+    found = foretold.rows(study)
+    missed = found[~found["inside_95"].astype(bool)]
+    if not len(missed):
+        return "none"
+    low, high = text.count(float(missed["N"].min())), text.count(float(missed["N"].max()))
+    budgets = words.enumeration([text.power(float(budget)) for budget in sorted(set(missed["budget"]))])
+    below = int((missed["error"] < 0).sum())
+    return f"{len(missed)}, of {low} to {high} parameters at {budgets} FLOP, {words.none_or(below)} of them below the prediction"
+
+
 def error(study: Study) -> str:
     """The r.m.s. error of the predictions, percent of the loss."""
     return _percent(foretold.errors(study))
