@@ -111,8 +111,10 @@ def _run(notebook: Any, places: list[Place], root: Path, env: Mapping[str, str],
         total = len(notebook.cells)
         current = 0
         try:
-            with client.setup_kernel(cwd=str(root), env={**os.environ, "PYTHONHASHSEED": "0", "IPYTHONDIR": scratch, **env},
-                                     cleanup_kc=True):
+            # a kernel that is told to end may complain of its own closed sockets: cells' outputs come by messages, not from there
+            with Path(scratch, "stderr").open("wb") as said, client.setup_kernel(
+                    cwd=str(root), env={**os.environ, "PYTHONHASHSEED": "0", "IPYTHONDIR": scratch, **env}, cleanup_kc=True,
+                    stderr=said):
                 for current, (cell, place) in enumerate(zip(notebook.cells, places, strict=True)):
                     if progress:
                         progress(current, total, str(place) if current else "starting Python")

@@ -14,6 +14,7 @@ from study.articles.shared import style, text, words
 from study.articles.shared.page import callout
 from study.grids import grid
 from study.grids.design import language_config
+from study.grids.recipe import KINK
 from study.inference.scores import rms
 
 if TYPE_CHECKING:
@@ -156,6 +157,16 @@ def table(study: Study) -> "Markdown":
 def kink_budget() -> str:
     """The budget at which two neighbouring widths part, FLOP."""
     return text.power(kink.BUDGET)
+
+
+def kink_wide() -> str:
+    """The wider of the two."""
+    return f"{max(KINK)}"
+
+
+def kink_narrow() -> str:
+    """And the narrower."""
+    return f"{min(KINK)}"
 
 
 def kink_fall(study: Study) -> str:
