@@ -86,7 +86,7 @@ def outside(study: Study) -> str:
     low, high = text.count(float(missed["N"].min())), text.count(float(missed["N"].max()))
     budgets = words.enumeration([text.power(float(budget)) for budget in sorted(set(missed["budget"]))])
     below = int((missed["error"] < 0).sum())
-    return f"{len(missed)}, of {low} to {high} parameters at {budgets} FLOP, {words.none_or(below)} of them below the prediction"
+    return f"{words.number_word(len(missed))}, of {low} to {high} parameters at {budgets} FLOP, {words.none_or(below)} of them below the prediction"
 
 
 def error(study: Study) -> str:
@@ -130,9 +130,10 @@ def predicted(study: Study) -> Figure:
     figure, axes = style.canvas(7.2, 3.0, 1, len(found), squeeze=False, sharey=True)
     for ax, one in zip(axes[0], found, strict=True):
         rows = one.rows.sort_values("N")
+        sizes = rows.drop_duplicates("N")  # one bar for all seeds of a size
         for level, width in (("95", 3.0), ("80", 5.5), ("50", 8.0)):
-            low, high = (_off(rows[f"{end}_{level}"], rows["predicted"]) for end in ("low", "high"))
-            ax.vlines(rows["N"], low, high, color=style.PREDICTIVE, lw=width, alpha=0.4)
+            low, high = (_off(sizes[f"{end}_{level}"], sizes["predicted"]) for end in ("low", "high"))
+            ax.vlines(sizes["N"], low, high, color=style.PREDICTIVE, lw=width, alpha=0.4)
         ax.plot(rows["N"], _off(rows["loss"], rows["predicted"]), "s" if one.held_out else "o", color=style.HELD_OUT, ms=4.5,
                 mec="white", zorder=5)
         ax.axhline(0, color=style.MUTED, lw=0.8)
