@@ -86,7 +86,8 @@ def outside(study: Study) -> str:
     low, high = text.count(float(missed["N"].min())), text.count(float(missed["N"].max()))
     budgets = words.enumeration([text.power(float(budget)) for budget in sorted(set(missed["budget"]))])
     below = int((missed["error"] < 0).sum())
-    return f"{words.number_word(len(missed))}, of {low} to {high} parameters at {budgets} FLOP, {words.none_or(below)} of them below the prediction"
+    count, below_it = words.number_word(len(missed)), words.none_or(below)
+    return f"{count}, of {low} to {high} parameters at {budgets} FLOP, {below_it} of them below the prediction"
 
 
 def error(study: Study) -> str:
