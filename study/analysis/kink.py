@@ -55,9 +55,9 @@ def fall(study: Study, budget: float = BUDGET) -> float:
     return own[narrow] - own[wide] if len(own) == 2 else float("nan")
 
 
-def causes(study: Study) -> list[str] | None:
-    """The factors that close at least `ENOUGH` of that gap, given alone to the narrower width; None before that is known."""
-    mine = [one for one in changed(study) if one.width == min(KINK)]
-    if {one.factor for one in mine} != {"heads", "batch"}:
-        return None
-    return [one.factor for one in mine if one.own - one.loss >= ENOUGH * fall(study)]
+def causes(study: Study, width: int) -> list[str] | None:
+    """The factors that, as the other width has them, close at least `ENOUGH` of the gap; None before that is known."""
+    mine = [one for one in changed(study) if one.width == width]
+    found = [one.factor for one in mine if abs(one.own - one.loss) >= ENOUGH * fall(study)
+             and (one.loss < one.own) is (width == min(KINK))]
+    return found if found or {one.factor for one in mine} == {"heads", "batch"} else None

@@ -29,13 +29,20 @@ def planted(quick: Study, folder: Path, by_factor: dict[str, float]) -> Study:
 @pytest.mark.parametrize(("by_factor", "cause"), [
     ({"heads": 2.72, "batch": 3.01}, "the number of heads"), ({"heads": 2.99, "batch": 2.8}, "the batch"),
     ({"heads": 2.8, "batch": 2.8}, "the number of heads and the batch"), ({"heads": 3.0, "batch": 2.9}, "neither"),
-    ({"heads": 2.7}, PENDING), ({}, PENDING)])
+    ({"heads": 2.7}, "the number of heads"), ({"heads": 2.99}, PENDING), ({}, PENDING)])
 def test_the_factor_that_closes_the_gap_is_the_cause(quick: Study, tmp_path: Path, by_factor: dict[str, float], cause: str) -> None:
     study = planted(quick, tmp_path, by_factor)
     assert kink.fall(study) == pytest.approx(0.3) and recipes.kink_fall(study) == "0.30"
-    assert recipes.kink_cause(study) == cause
+    assert recipes.kink_given(study) == cause and recipes.kink_taken(study) in ("neither", PENDING)
     assert ("no such run" in recipes.kink_table(study).data.lower()) is (not by_factor)
     assert recipes.kink_before(study) == "—"
+
+
+def test_a_factor_that_the_wider_loses_by_is_a_cause_too(quick: Study, tmp_path: Path) -> None:
+    study = planted(quick, tmp_path, {})
+    (cell,) = [cell for cell in grid("kink").cells if (cell.config.width, cell.factor) == (64, "heads")]
+    write_record(tmp_path / "kink" / cell.config.run_id, record(cell.config, 2.9))
+    assert (recipes.kink_given(study), recipes.kink_taken(study)) == (PENDING, "the number of heads")
 
 
 def test_each_run_changes_one_factor_alone() -> None:

@@ -179,11 +179,20 @@ def kink_before(study: Study) -> str:
     return text.two(kink.fall(study, 1e13))
 
 
-def kink_cause(study: Study) -> str:
-    """Which factor makes up at least half of that."""
-    found = kink.causes(study)
+def _cause(study: Study, width: int) -> str:
+    found = kink.causes(study, width)
     names = {"heads": "the number of heads", "batch": "the batch"}
     return PENDING if found is None else words.enumeration([names[factor] for factor in found]) if found else "neither"
+
+
+def kink_given(study: Study) -> str:
+    """Which factor of the wider makes up at least half of the difference in the narrower."""
+    return _cause(study, min(KINK))
+
+
+def kink_taken(study: Study) -> str:
+    """And which factor of the narrower in the wider."""
+    return _cause(study, max(KINK))
 
 
 def kink_table(study: Study) -> "Markdown":
