@@ -77,10 +77,11 @@ def test_an_interrupted_run_ends_with_the_same_bits(data: PositionSet, whole: Ru
     assert resumed.timing.resumed == 1 and resumed.curve == whole.curve and resumed.metrics == whole.metrics
 
 
-def test_micro_batches_change_nothing_but_rounding(data: PositionSet, whole: RunRecord) -> None:
-    """Sixty steps carry the rounding on, to 1.5e-4 of the loss on one processor; the next test holds one gradient to 1e-6."""
-    parts = loop.train(SMALL, go(data), CPU, micro_batch=8)
-    assert parts.losses["validation"].nats_per_token == pytest.approx(whole.losses["validation"].nats_per_token, rel=1e-3)
+def test_micro_batches_change_nothing_but_rounding(data: PositionSet) -> None:
+    """Of one epoch: three carry the rounding on, to 1.5e-4 of the loss on one processor."""
+    short = replace(SMALL, epochs=1)
+    whole, parts = (loop.train(short, go(data), CPU, micro_batch=size) for size in (None, 8))
+    assert parts.losses["validation"].nats_per_token == pytest.approx(whole.losses["validation"].nats_per_token, rel=1e-4)
 
 
 def test_two_halves_of_a_batch_give_its_gradient(data: PositionSet) -> None:
