@@ -57,6 +57,7 @@ def _by_posterior(study: Study) -> dict[str, Any]:
     return {"runs": {run_id: {LAWS[0]: summary(losses)} for run_id, losses in zip(study.held_out["run_id"], draws.T, strict=True)}}
 
 
+@once
 def rows(study: Study) -> pd.DataFrame:
     """All foretold runs that are trained: `predictions.SCORED`, and whether each is held out."""
     found = [one.rows.assign(held_out=one.held_out) for one in budgets(study)]

@@ -2,15 +2,13 @@
 
 from dataclasses import dataclass
 
-import pandas as pd
-
 from study.analysis.study import Study, once
 from study.analysis.tables import complete, each
 from study.grids import MAIN, grid
 from study.grids.cpu2 import tuned
-from study.grids.recipe import KINK
+from study.grids.design import language_config
+from study.grids.recipe import KINK, KINK_BUDGET
 
-BUDGET = 3e13
 ENOUGH = 0.5  # of the difference between the two widths that a factor must make up to be its cause
 
 
@@ -28,36 +26,36 @@ class Changed:
 @once
 def changed(study: Study) -> tuple[Changed, ...]:
     """The changed runs that are trained; empty where they or the grid's own are not."""
-    frame = study.frame_of("kink")
-    own = _own(study)
+    frame, own, design = study.frame_of("kink"), own_losses(study), grid("kink")
     out = []
     for row in each(complete(frame)) if len(frame) else ():
         if row.width in own:
-            config = grid("kink").cell(row.run_id)
-            value = config.config.heads if config.factor == "heads" else config.config.batch_tokens
-            out.append(Changed(int(row.width), config.factor, int(value), own[row.width], float(row.loss)))
+            cell = design.cell(row.run_id)
+            config = language_config(cell.config)
+            value = config.heads if cell.factor == "heads" else config.batch_tokens
+            out.append(Changed(int(row.width), cell.factor, value, own[row.width], float(row.loss)))
     return tuple(out)
 
 
-def _own(study: Study, budget: float = BUDGET) -> dict[int, float]:
-    frame: pd.DataFrame = study.frame if study.grid.name == MAIN else study.frame_of(MAIN)
-    found = {}
-    for width in KINK:
-        rows = frame[frame["run_id"] == tuned(budget, width).run_id] if len(frame) else frame
-        if len(rows):
-            found[width] = float(rows["loss"].iloc[0])
-    return found
+@once
+def own_losses(study: Study, budget: float = KINK_BUDGET) -> dict[int, float]:
+    """Width -> the loss of its run in the study's own grid at a budget, where that is recorded, nats a token."""
+    frame = study.frame_of(MAIN)
+    if not len(frame):
+        return {}
+    losses, ids = frame.set_index("run_id")["loss"], {width: tuned(budget, width).run_id for width in KINK}
+    return {width: float(losses[run_id]) for width, run_id in ids.items() if run_id in losses}
 
 
-def fall(study: Study, budget: float = BUDGET) -> float:
+def fall(study: Study, budget: float = KINK_BUDGET) -> float:
     """By how many nats the wider of the two lies below the narrower; nan where either is not recorded."""
-    own, (narrow, wide) = _own(study, budget), sorted(KINK)
+    own, (narrow, wide) = own_losses(study, budget), KINK
     return own[narrow] - own[wide] if len(own) == 2 else float("nan")
 
 
 def causes(study: Study, width: int) -> list[str] | None:
     """The factors that, as the other width has them, close at least `ENOUGH` of the gap; None before that is known."""
     mine = [one for one in changed(study) if one.width == width]
-    found = [one.factor for one in mine if abs(one.own - one.loss) >= ENOUGH * fall(study)
-             and (one.loss < one.own) is (width == min(KINK))]
+    towards = 1 if width == min(KINK) else -1  # the narrower width gains, the wider loses
+    found = [one.factor for one in mine if towards * (one.own - one.loss) >= ENOUGH * fall(study)]
     return found if found or {one.factor for one in mine} == {"heads", "batch"} else None

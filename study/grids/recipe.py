@@ -49,21 +49,23 @@ def parts_source() -> Grid:
     return checked("parts-source", [Cell(ruled(budget, width), "parts", "tuning", budget) for budget, width in PARTS_PATH.items()])
 
 
-KINK = {48: (2, 2048), 64: (1, 4096)}  # width -> the heads and the batch that the other one has by ladder and rule at 3e13 FLOP
+KINK = (48, 64)  # neighbouring widths whose losses part at `KINK_BUDGET`
+KINK_BUDGET = 3e13
 
 
 def kink() -> Grid:
-    """What parts widths 48 and 64 at 3e13 FLOP: the heads or the batch of each given to the other, one at a time.
+    """What parts two widths: the heads or the batch of each given to the other, one at a time.
 
     From 1e13 FLOP on the loss of width 64 fell by 11 %, that of width 48 by 4 %; the ladder gives them two heads and one, the rule
     batches of 2,048 and 4,096 tokens. Their own runs are in `cpu2`.
     """
     cells = []
-    for width, (count, batch) in KINK.items():
-        own = tuned(3e13, width)
-        rate = TUNED.learning_rate(width, batch)
-        cells += [Cell(replace(own, heads=count), "kink", "tuning", 3e13, "heads"),
-                  Cell(at(DEDUP, 3e13, width, learning_rate=rate, batch_tokens=batch), "kink", "tuning", 3e13, "batch")]
+    for width, other in (KINK, KINK[::-1]):
+        own, theirs = tuned(KINK_BUDGET, width), tuned(KINK_BUDGET, other)
+        rate = TUNED.learning_rate(width, theirs.batch_tokens)
+        batch = at(DEDUP, KINK_BUDGET, width, learning_rate=rate, batch_tokens=theirs.batch_tokens)
+        cells += [Cell(replace(own, heads=theirs.heads), "kink", "tuning", KINK_BUDGET, "heads"),
+                  Cell(batch, "kink", "tuning", KINK_BUDGET, "batch")]
     return checked("kink", cells)
 
 

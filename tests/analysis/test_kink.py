@@ -9,6 +9,7 @@ from study.analysis.study import Study
 from study.articles.appendix import PENDING, recipes
 from study.grids import MAIN, grid
 from study.grids.cpu2 import tuned
+from study.grids.recipe import KINK_BUDGET
 from study.record import write_record
 from tests.given import given
 from tests.makers import record
@@ -17,7 +18,7 @@ from tests.makers import record
 def planted(quick: Study, folder: Path, by_factor: dict[str, float]) -> Study:
     """Width 48 ends at 3 nats and width 64 at 2.7; width 48 with a factor of 64 ends where `by_factor` says."""
     for width, loss in {48: 3.0, 64: 2.7}.items():
-        config = tuned(kink.BUDGET, width)
+        config = tuned(KINK_BUDGET, width)
         write_record(folder / MAIN / config.run_id, record(config, loss))
     for cell in grid("kink").cells:
         if cell.factor in by_factor:
@@ -47,7 +48,7 @@ def test_a_factor_that_the_wider_loses_by_is_a_cause_too(quick: Study, tmp_path:
 
 def test_each_run_changes_one_factor_alone() -> None:
     for cell in grid("kink").cells:
-        own, other = (tuned(kink.BUDGET, cell.config.width).to_dict(), cell.config.to_dict())
+        own, other = (tuned(KINK_BUDGET, cell.config.width).to_dict(), cell.config.to_dict())
         changed = {name for name in own if own[name] != other[name]}
         assert changed == {"heads"} if cell.factor == "heads" else changed <= {"batch_tokens", "learning_rate", "tokens"}
         assert "batch_tokens" in changed or cell.factor == "heads"

@@ -14,7 +14,7 @@ from study.articles.shared import style, text, words
 from study.articles.shared.page import callout
 from study.grids import grid
 from study.grids.design import language_config
-from study.grids.recipe import KINK
+from study.grids.recipe import KINK, KINK_BUDGET
 from study.inference.scores import rms
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def table(study: Study) -> "Markdown":
 
 def kink_budget() -> str:
     """The budget at which two neighbouring widths part, FLOP."""
-    return text.power(kink.BUDGET)
+    return text.power(KINK_BUDGET)
 
 
 def kink_wide() -> str:
