@@ -1,5 +1,6 @@
-"""The grids of the second recipe: `cpu2` on deduplicated text, the check of its rule, and `quick`."""
+"""The grids of the second recipe: `cpu2` on deduplicated text, `cpu3` with one head, the check of their rule, and `quick`."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from study.config import RunConfig
@@ -22,18 +23,35 @@ def tuned(budget: float, width: int, seed: int = 0, base: RunConfig = DEDUP) -> 
     return by_rule(base, TUNED, budget, width, seed)
 
 
+def one_head(budget: float, width: int, seed: int = 0) -> RunConfig:
+    """The same with one head as wide as the model."""
+    return replace(tuned(budget, width, seed), heads=1)
+
+
 def cpu2() -> Grid:
     """Six isoFLOP budgets of seven sizes, off-path cells up to 3e13, repeats at every budget, and a held-out budget."""
+    return _isoflop("cpu2", tuned)
+
+
+def cpu3() -> Grid:
+    """The cells of `cpu2` with one head at every width; up to width 48 they are the same runs.
+
+    A second head makes the step of `cpu2` between 1e13 and 3e13 FLOP (`kink`): width 64 with one stayed on the law.
+    """
+    return _isoflop("cpu3", one_head)
+
+
+def _isoflop(name: str, run: Callable[[float, int, int], RunConfig]) -> Grid:
     cells = []
     for budget, widths in CPU2_WIDTHS.items():
-        cells += [Cell(tuned(budget, width), "isoflop", "fit", budget) for width in widths]
-        cells += [Cell(tuned(budget, width), "off-path", "fit", budget) for width in CPU_OFF_PATH.get(budget, ())]
-        cells += [Cell(tuned(budget, width, seed), "isoflop", "fit", budget) for width in CPU2_SEEDS[budget] for seed in (1, 2)]
+        cells += [Cell(run(budget, width, 0), "isoflop", "fit", budget) for width in widths]
+        cells += [Cell(run(budget, width, 0), "off-path", "fit", budget) for width in CPU_OFF_PATH.get(budget, ())]
+        cells += [Cell(run(budget, width, seed), "isoflop", "fit", budget) for width in CPU2_SEEDS[budget] for seed in (1, 2)]
     for budget, widths in CPU2_HELD_OUT.items():
-        cells += [Cell(tuned(budget, width), "isoflop", "held-out", budget) for width in widths]
-        cells += [Cell(tuned(budget, width, seed), "isoflop", "held-out", budget)
+        cells += [Cell(run(budget, width, 0), "isoflop", "held-out", budget) for width in widths]
+        cells += [Cell(run(budget, width, seed), "isoflop", "held-out", budget)
                   for width in CPU2_HELD_OUT_SEEDS[budget] for seed in (1, 2)]
-    return checked("cpu2", cells)
+    return checked(name, cells)
 
 
 def check() -> Grid:
