@@ -74,7 +74,7 @@ def predict(grid: Grid, runs: Path, *, seed: int, source: Grid | None = None, bu
     """Fit the grid's fit split under each law of `LAWS` and write what each says of the held-out cells.
 
     With a `source`, that grid's fit split is fitted, and all cells of `grid` are predicted. With a `budget`, the cells of that
-    budget are predicted from the fitted ones of less.
+    budget that are not trained yet are predicted from the fitted ones of less: two grids may share runs.
 
     Raises:
         PredictionError: a fitted run is missing, a predicted one is there already, the prediction is written, or it cannot be.
@@ -91,6 +91,8 @@ def predict(grid: Grid, runs: Path, *, seed: int, source: Grid | None = None, bu
         raise PredictionError(f"the grid {grid.name} has no held-out run to predict: name another, or a smaller one to fit with "
                               "--from")
     trained, records = records_of(grid, runs), records_of(of, runs)
+    if budget is not None:
+        cells = tuple(cell for cell in cells if cell.config.run_id not in trained) or cells
     if early := [cell.config.run_id for cell in cells if cell.config.run_id in trained]:
         raise PredictionError(f"{early[0]} is trained already: a prediction is made before its runs")
     missing = [cell for cell in of.of("fit") if cell.config.run_id not in records]
