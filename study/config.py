@@ -53,6 +53,7 @@ class RunConfig:
     optimiser: str = "adamw"  # or "muon": orthogonalised momentum for the matrices of the blocks, AdamW for the rest
     schedule: str = "linear"  # after the warm-up: linear decay to zero, or "constant"
     unique_tokens: int = 0  # the first so many train tokens are all the run may see; 0 for the whole train split
+    attention_scale: float = 0.0  # times the cosine of a query and a key is their logit; 0 for the root of a head's dimension
 
     def __post_init__(self) -> None:
         need = _need
@@ -75,6 +76,7 @@ class RunConfig:
         need(self.unique_tokens == 0 or self.unique_tokens > self.context,
              f"unique_tokens {self.unique_tokens} hold no window of {self.context} tokens and the one that follows")
         need(self.precision in ("float32", "bfloat16"), f"precision must be float32 or bfloat16, not {self.precision!r}")
+        need(self.attention_scale >= 0, f"attention_scale must not be negative, not {self.attention_scale}")
 
     @property
     def steps(self) -> int:
@@ -95,7 +97,7 @@ class RunConfig:
     def shape(self) -> tuple[object, ...]:
         """What a compiled model depends on."""
         return (self.vocabulary, self.width, self.layers, self.heads, self.batch_tokens, self.context, self.precision,
-                self.token_shift)
+                self.token_shift, self.attention_scale)
 
     @property
     def run_id(self) -> str:
@@ -275,7 +277,8 @@ def _exactly(kind: type[RunConfig] | type[GoConfig], data: dict[str, Any], later
 
 # Fields of RunConfig younger than the first records, each with the value at which the code does what it did before the field
 # was there. At that value a field is left out of the hash, so that the identity of an earlier run does not change.
-LATER: dict[str, Any] = {"token_shift": False, "optimiser": "adamw", "schedule": "linear", "unique_tokens": 0}
+LATER: dict[str, Any] = {"token_shift": False, "optimiser": "adamw", "schedule": "linear", "unique_tokens": 0,
+                         "attention_scale": 0.0}
 
 
 def identity(config: Config) -> str:

@@ -14,6 +14,7 @@ OTHER = {
     "beta2": 0.9, "adam_epsilon": 1e-9, "weight_decay": 0.2, "gradient_clip": 2.0, "embedding_lr_multiplier": 2.0,
     "eval_tokens": 1024, "curve_tokens": 1024, "curve_points": 3, "precision": "bfloat16", "compiled": True, "recipe": 2,
     "token_shift": True, "optimiser": "muon", "schedule": "constant", "unique_tokens": 4096,
+    "attention_scale": 12.0,
 }
 
 
@@ -55,6 +56,7 @@ def test_the_identity_is_stable() -> None:
     ({"optimiser": "sgd"}, "optimiser must be"),
     ({"schedule": "cosine"}, "schedule must be"),
     ({"unique_tokens": 256}, "unique_tokens"),
+    ({"attention_scale": -1.0}, "attention_scale must not"),
 ])
 def test_impossible_configs_say_why(change: dict[str, object], said: str) -> None:
     with pytest.raises(ConfigError, match=said):

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 from study.analysis.study import Study, once
 from study.analysis.tables import complete, each
-from study.grids import MAIN, grid
+from study.grids import grid
 from study.grids.cpu2 import tuned
 from study.grids.design import language_config
 from study.grids.recipe import KINK, KINK_BUDGET
 
+GRID = "cpu2"  # whose widths they are
 ENOUGH = 0.5  # of the difference between the two widths that a factor must make up to be its cause
 
 
@@ -39,8 +40,8 @@ def changed(study: Study) -> tuple[Changed, ...]:
 
 @once
 def own_losses(study: Study, budget: float = KINK_BUDGET) -> dict[int, float]:
-    """Width -> the loss of its run in the study's own grid at a budget, where that is recorded, nats a token."""
-    frame = study.frame_of(MAIN)
+    """Width -> the loss of its run in the second grid at a budget, where that is recorded, nats a token."""
+    frame = study.frame_of(GRID)
     if not len(frame):
         return {}
     losses, ids = frame.set_index("run_id")["loss"], {width: tuned(budget, width).run_id for width in KINK}

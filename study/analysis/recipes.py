@@ -1,4 +1,4 @@
-"""The two recipes of the study side by side: is there a step in the range, where is it, and what does it do to a prediction?"""
+"""The three grids of the study side by side: is there a step in the range, where is it, and what does it do to a prediction?"""
 
 from collections import Counter
 from contextlib import suppress
@@ -16,7 +16,7 @@ from study.predictions import SCORED
 from study.record import Metric
 from study.table import records_of
 
-FIRST, SECOND = "cpu", "cpu2"
+GRIDS = FIRST, SECOND, THIRD = "cpu", "cpu2", "cpu3"
 PARTS = {FIRST: "parts-source", SECOND: "parts"}  # grids whose loss is measured in parts
 KINDS = ("window", "text", "new")  # of tokens: `training.parts`
 
@@ -45,9 +45,9 @@ class Frontier:
 
 @once
 def frontiers(study: Study) -> list[Frontier]:
-    """Of each recipe's grid: the lowest mean loss over seeds of each budget whose runs are all recorded."""
+    """Of each grid: the lowest mean loss over seeds of each budget whose runs are all recorded."""
     out = []
-    for name in (FIRST, SECOND):
+    for name in GRIDS:
         rows = study.frame_of(name)
         planned = Counter(cell.budget for cell in grid(name).planned)
         whole = [budget for budget, count in planned.items() if len(rows) and (rows["budget"] == budget).sum() == count]
@@ -67,7 +67,7 @@ def seed_sds(study: Study) -> pd.DataFrame:
     Of the study's own grid with the runs that were added for their seeds.
     """
     out = []
-    for name in (FIRST, SECOND):
+    for name in GRIDS:
         rows = seeds.runs(study) if name == study.grid.name else study.frame_of(name)
         for budget, cells in groups(seeds.repeats(complete(rows)), "budget") if len(rows) else []:
             sd, freedom = seeds.pooled(cells)
@@ -94,13 +94,13 @@ def parts(study: Study) -> pd.DataFrame:
 
 @once
 def tests(study: Study) -> pd.DataFrame:
-    """The predicted runs of both grids beside what was predicted of them: `foretold.rows`, and the grid.
+    """The predicted runs of the grids beside what was predicted of them: `foretold.rows`, and the grid.
 
     Of fitted budgets what was predicted of them from those of less, before they were trained. Of held-out runs the same, and
-    the fit's own where nothing was predicted before: the study's posterior, or the fast fit of the other grid.
+    the fit's own where nothing was predicted before: the study's posterior, or the fast fit of another grid.
     """
     out = []
-    for name in (FIRST, SECOND):
+    for name in GRIDS:
         with suppress(AnalysisError):  # too few runs to say anything of
             if name == study.grid.name:
                 out.append(foretold.rows(study).assign(grid=name))

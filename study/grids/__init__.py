@@ -13,12 +13,12 @@ from study.grids.gpu import gpu, lab01
 from study.grids.gpu_mini import gpu_mini
 from study.grids.isoflop import cpu, quick1, seeds, smoke
 from study.grids.markov import markov_2, markov_3
-from study.grids.recipe import kink, parts, parts_source, probes, tuning
+from study.grids.recipe import kink, parts, parts_source, probes, sharp, tuning
 from study.grids.sweep import sweep
 
 GRIDS: dict[str, Callable[[], Grid]] = {
     "smoke": smoke, "quick": quick, "quick1": quick1, "sweep": sweep, "cpu": cpu, "seeds": seeds,
-    "probes": probes, "tuning": tuning, "cpu2": cpu2, "check": check, "kink": kink, "cpu3": cpu3, "parts": parts,
+    "probes": probes, "tuning": tuning, "cpu2": cpu2, "check": check, "kink": kink, "sharp": sharp, "cpu3": cpu3, "parts": parts,
     "parts-source": parts_source,
     "markov-2": markov_2, "markov-3": markov_3, "factors": factors, "epochs": epochs, "shapes": shapes, "batches": batches,
     "lab01": lab01, "gpu": gpu, "gpu-mini": gpu_mini, "go": go, "go-gpu": go_gpu,

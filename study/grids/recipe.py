@@ -69,6 +69,24 @@ def kink() -> Grid:
     return checked("kink", cells)
 
 
+SCALES = (8.0, 12.0, 16.0, 24.0)  # times the cosine of query and key; the root of a head's dimension is 5.7 in most of the ladder
+SCALED = 12.0  # log2(T^2 - T) of a window of T = 64 tokens (Henry et al. 2020)
+
+
+def sharp() -> Grid:
+    """Does blunt attention make the step? Cells of `cpu2` with a larger scale of the logits, by the same rates and batches.
+
+    Scales at two cells; then `SCALED` along the path and about it at `KINK_BUDGET`, and two heads of width 32, which has one.
+    """
+    def run(budget: float, width: int, scale: float = SCALED, heads: int = 0) -> Cell:
+        own = tuned(budget, width)
+        return Cell(replace(own, attention_scale=scale, heads=heads or own.heads), "recipe", "tuning", budget)
+
+    cells = [run(budget, width, scale) for budget, width in ((1e12, 32), (1e13, 64)) for scale in SCALES]
+    cells += [run(budget, width) for budget, width in ((3e11, 24), (3e12, 48), *((KINK_BUDGET, width) for width in (48, 64, 96, 128)))]
+    return checked("sharp", [*cells, run(1e12, 32, heads=2), run(1e13, 64, heads=4)])
+
+
 # budget, widths, batches in tokens, learning rates x width. The probes put the optimum of width 32 at 1e12 FLOP near a batch of
 # 2,048 and a rate of 3 / width. At 3e11 every best rate was inside its range and the best batch 512, then the smallest: 256 was
 # added, and the ranges at 1e12 and 1e13 set; half the lowest rate where the lowest

@@ -7,7 +7,7 @@ import pytest
 from study.analysis import kink
 from study.analysis.study import Study
 from study.articles.appendix import PENDING, recipes
-from study.grids import MAIN, grid
+from study.grids import grid
 from study.grids.cpu2 import tuned
 from study.grids.recipe import KINK_BUDGET
 from study.record import write_record
@@ -19,7 +19,7 @@ def planted(quick: Study, folder: Path, by_factor: dict[str, float]) -> Study:
     """Width 48 ends at 3 nats and width 64 at 2.7; width 48 with a factor of 64 ends where `by_factor` says."""
     for width, loss in {48: 3.0, 64: 2.7}.items():
         config = tuned(KINK_BUDGET, width)
-        write_record(folder / MAIN / config.run_id, record(config, loss))
+        write_record(folder / kink.GRID / config.run_id, record(config, loss))
     for cell in grid("kink").cells:
         if cell.factor in by_factor:
             loss = by_factor[cell.factor] if cell.config.width == 48 else 2.7

@@ -1,4 +1,4 @@
-"""Two recipes side by side: a planted step is seen where it was planted, and nowhere else."""
+"""Three grids side by side: a planted step is seen where it was planted, and nowhere else."""
 
 import json
 from pathlib import Path
@@ -25,7 +25,7 @@ STEP = 0.8  # what the largest budget of the first grid's losses are multiplied 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Runs of both grids by one law with noise of 0.3 %, the first with a step; three losses in parts."""
+    """Runs of two grids by one law with noise of 0.3 %, the first with a step; three losses in parts."""
     out, rng = tmp_path_factory.mktemp("runs"), np.random.default_rng(5)
     for name in (recipes.FIRST, recipes.SECOND):
         for cell in grid(name).of("fit"):
@@ -71,10 +71,11 @@ def test_what_is_missing_is_named(planted: Study, quick: Study, capsys: pytest.C
     section.missing(planted)
     said = capsys.readouterr().out
     done, every = (len(grid("cpu2").of("fit")), len(grid("cpu2").planned))
-    assert f"`cpu2` ({done} of {every} runs recorded) and `parts` (0 of " in said and "parts-source" not in said
+    assert f"`cpu2` ({done} of {every} runs recorded), `cpu3` (0 of {every} runs recorded) and `parts` (0 of " in said
+    assert "parts-source" not in said
     section.missing(given(quick, {}, folders=()))
     said = capsys.readouterr().out
-    assert all(f"`{name}` (0 of " in said for name in ("cpu", "cpu2", "parts-source", "parts"))
+    assert all(f"`{name}` (0 of " in said for name in ("cpu", "cpu2", "cpu3", "parts-source", "parts"))
     assert recipes.tests(planted).empty and section.error_second(planted) == PENDING
 
 

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from study.counts import config_counts, exact_flops_per_token
-from study.training.gpt import GPT, counts, initialise, norm, rotary_table, rotate, shift
+from study.training.gpt import GPT, Attention, counts, initialise, norm, rotary_table, rotate, shift
 from tests.makers import CONFIG
 
 
@@ -53,6 +54,23 @@ def test_no_token_sees_the_future(token_shift: bool) -> None:
     before, after = model(tokens), model(changed)
     assert torch.equal(before[:, :20], after[:, :20])
     assert not torch.allclose(before[:, 20], after[:, 20])
+
+
+def test_the_scale_of_the_logits_is_that_of_unit_variance_or_the_config_s() -> None:
+    torch.manual_seed(0)
+    x = torch.randn(2, 16, 32)
+    blunt, same, sharp = (Attention(32, 2, scale) for scale in (0.0, 4.0, 400.0))  # h = 16
+    for other in (same, sharp):
+        other.load_state_dict(blunt.state_dict())
+    table = rotary_table(16, 16)
+    assert torch.allclose(blunt(x, *table), same(x, *table), atol=1e-6)
+    q, k, v = sharp.qkv(x).view(2, 16, 3, 2, 16).permute(2, 0, 3, 1, 4)
+    q, k = rotate(norm(q), *table), rotate(norm(k), *table)
+    cosine = F.cosine_similarity(q[:, :, :, None], k[:, :, None], dim=-1)
+    best = cosine.masked_fill(torch.ones(16, 16).triu(1).bool(), -2.0).argmax(dim=-1)
+    hard = v.gather(2, best[..., None].expand(-1, -1, -1, 16)).transpose(1, 2).reshape(2, 16, 32)
+    near = (sharp(x, *table) - sharp.out(hard)).norm() / hard.norm()
+    assert near < 0.1 < (blunt(x, *table) - blunt.out(hard)).norm() / hard.norm()
 
 
 def test_initialisation_depends_on_the_seed_alone() -> None:

@@ -1,4 +1,4 @@
-"""Two recipes, one question: is there a step in the range of the runs, where does it lie, and what does it do to a prediction?"""
+"""Three grids, one question: is there a step in the range of the runs, where does it lie, and what does it do to a prediction?"""
 
 from typing import TYPE_CHECKING
 
@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from study.analysis import kink, recipes
-from study.analysis.recipes import FIRST, KINDS, PARTS, SECOND
+from study.analysis.recipes import FIRST, GRIDS, KINDS, PARTS, SECOND, THIRD
 from study.analysis.study import Study
 from study.analysis.tables import groups
 from study.articles.appendix import PENDING
@@ -20,15 +20,15 @@ from study.inference.scores import rms
 if TYPE_CHECKING:
     from IPython.display import Markdown
 
-COLOURS = {FIRST: style.HELD_OUT, SECOND: style.PREDICTIVE}
-NAMES = {FIRST: "first recipe", SECOND: "second recipe"}
+COLOURS = {FIRST: style.HELD_OUT, SECOND: style.PREDICTIVE, THIRD: style.POSTERIOR}
+NAMES = {FIRST: "first grid", SECOND: "second grid", THIRD: "third grid"}
 MARKERS = {"window": "o", "text": "s", "new": "^"}
 SAYS = {"window": "copied from the window", "text": "seen in the training text", "new": "neither"}
 
 
 def missing(study: Study) -> None:
     """A warning that names the grids of this chapter that are not recorded, or not whole."""
-    counts = {name: (len(study.frame_of(name)), len(grid(name).planned)) for name in (FIRST, SECOND)}
+    counts = {name: (len(study.frame_of(name)), len(grid(name).planned)) for name in GRIDS}
     measured = recipes.parts(study)
     counts |= {name: (int((measured["grid"] == recipe).sum()) // len(KINDS), len(grid(name).cells))
                for recipe, name in PARTS.items()}
@@ -38,7 +38,7 @@ def missing(study: Study) -> None:
 
 
 def window_first() -> str:
-    """Tokens of a window of the first recipe."""
+    """Tokens of a window of the first grid."""
     return f"{language_config(grid(FIRST).cells[0].config).context}"
 
 
@@ -53,13 +53,18 @@ def _beyond(study: Study, name: str) -> str:
 
 
 def beyond_first(study: Study) -> str:
-    """How far the lowest loss of the largest budget lies off the line of the others, by the first recipe."""
+    """How far the lowest loss of the largest budget lies off the line of the others, in the first grid."""
     return _beyond(study, FIRST)
 
 
 def beyond_second(study: Study) -> str:
-    """The same by the second."""
+    """The same in the second."""
     return _beyond(study, SECOND)
+
+
+def beyond_third(study: Study) -> str:
+    """The same in the third."""
+    return _beyond(study, THIRD)
 
 
 def _error(study: Study, name: str) -> str:
@@ -69,13 +74,18 @@ def _error(study: Study, name: str) -> str:
 
 
 def error_first(study: Study) -> str:
-    """The r.m.s. error of the predictions of the held-out runs, by the first recipe."""
+    """The r.m.s. error of the predictions of the held-out runs, of the first grid."""
     return _error(study, FIRST)
 
 
 def error_second(study: Study) -> str:
-    """The same by the second."""
+    """The same of the second."""
     return _error(study, SECOND)
+
+
+def error_third(study: Study) -> str:
+    """The same of the third."""
+    return _error(study, THIRD)
 
 
 def _fall(study: Study, name: str, kind: str) -> str:
@@ -85,7 +95,7 @@ def _fall(study: Study, name: str, kind: str) -> str:
 
 
 def fall_window(study: Study) -> str:
-    """By how many nats the loss on copied tokens falls in the last step of the first recipe's path."""
+    """By how many nats the loss on copied tokens falls in the last step of the first grid's path."""
     return _fall(study, FIRST, "window")
 
 
@@ -96,10 +106,10 @@ def fall_new(study: Study) -> str:
 
 @style.drawn
 def frontiers(study: Study) -> Figure:
-    """The lowest loss of each budget by recipe, with the line through all but the last, and the noise between seeds."""
+    """The lowest loss of each budget by grid, with the line through all but the last, and the noise between seeds."""
     found = recipes.frontiers(study)
     if not found:
-        return style.note("Neither grid is recorded.")
+        return style.note("None of the grids is recorded.")
     figure, (left, right) = style.canvas(7.2, 3.3, 1, 2)
     for one in found:
         colour = COLOURS[one.grid]
@@ -122,7 +132,7 @@ def frontiers(study: Study) -> Figure:
 
 @style.drawn
 def parts(study: Study) -> Figure:
-    """Loss on three kinds of tokens along the optimum, a panel a recipe."""
+    """Loss on three kinds of tokens along the optimum, a panel a grid."""
     rows = recipes.parts(study)
     if not len(rows):
         return style.note("No run has its loss in parts recorded.")
@@ -141,12 +151,12 @@ def parts(study: Study) -> Figure:
 
 
 def table(study: Study) -> "Markdown":
-    """The predicted runs of both grids by budget, with what was predicted of them."""
+    """The predicted runs of the grids by budget, with what was predicted of them."""
     rows = recipes.tests(study)
     if not len(rows):
         return text.absent("No predicted run is recorded.")
     return text.table([
-        {"recipe": NAMES[str(name)].removesuffix(" recipe"), "budget (FLOP)": text.power(float(budget)), "runs": str(len(mine)),
+        {"grid": NAMES[str(name)].removesuffix(" grid"), "budget (FLOP)": text.power(float(budget)), "runs": str(len(mine)),
          "inside 95 %": str(int(mine["inside_95"].sum())), "inside 50 %": str(int(mine["inside_50"].sum())),
          "r.m.s. error of ln L": f"{100 * rms(mine['error'].to_numpy(dtype=float)):.1f} %",
          "measured over predicted": text.interval(float(np.exp(mine["error"].min())), float(np.exp(mine["error"].max())),
