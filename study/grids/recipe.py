@@ -83,7 +83,8 @@ def sharp() -> Grid:
         return Cell(replace(own, attention_scale=scale, heads=heads or own.heads), "recipe", "tuning", budget)
 
     cells = [run(budget, width, scale) for budget, width in ((1e12, 32), (1e13, 64)) for scale in SCALES]
-    cells += [run(budget, width) for budget, width in ((3e11, 24), (3e12, 48), *((KINK_BUDGET, width) for width in (48, 64, 96, 128)))]
+    path = ((3e11, 24), (3e12, 48), *((KINK_BUDGET, width) for width in (48, 64, 96, 128)))
+    cells += [run(budget, width) for budget, width in path]
     return checked("sharp", [*cells, run(1e12, 32, heads=2), run(1e13, 64, heads=4)])
 
 
