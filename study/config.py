@@ -54,6 +54,8 @@ class RunConfig:
     schedule: str = "linear"  # after the warm-up: linear decay to zero, or "constant"
     unique_tokens: int = 0  # the first so many train tokens are all the run may see; 0 for the whole train split
     attention_scale: float = 0.0  # times the cosine of a query and a key is their logit; 0 for the root of a head's dimension
+    key_shift: bool = False  # half of each head's key dimensions are those of the token before
+    copy_start: bool = False  # these start as queries do: attention begins on what followed the same token before
 
     def __post_init__(self) -> None:
         need = _need
@@ -76,6 +78,8 @@ class RunConfig:
         need(self.unique_tokens == 0 or self.unique_tokens > self.context,
              f"unique_tokens {self.unique_tokens} hold no window of {self.context} tokens and the one that follows")
         need(self.precision in ("float32", "bfloat16"), f"precision must be float32 or bfloat16, not {self.precision!r}")
+        need(self.key_shift or not self.copy_start, "copy_start needs key_shift: keys have to see the token before")
+        need(not self.key_shift or self.width // self.heads % 4 == 0, "key_shift needs head dimensions in whole fours")
         need(self.attention_scale >= 0, f"attention_scale must not be negative, not {self.attention_scale}")
 
     @property
@@ -97,7 +101,7 @@ class RunConfig:
     def shape(self) -> tuple[object, ...]:
         """What a compiled model depends on."""
         return (self.vocabulary, self.width, self.layers, self.heads, self.batch_tokens, self.context, self.precision,
-                self.token_shift, self.attention_scale)
+                self.token_shift, self.attention_scale, self.key_shift)
 
     @property
     def run_id(self) -> str:
@@ -278,7 +282,7 @@ def _exactly(kind: type[RunConfig] | type[GoConfig], data: dict[str, Any], later
 # Fields of RunConfig younger than the first records, each with the value at which the code does what it did before the field
 # was there. At that value a field is left out of the hash, so that the identity of an earlier run does not change.
 LATER: dict[str, Any] = {"token_shift": False, "optimiser": "adamw", "schedule": "linear", "unique_tokens": 0,
-                         "attention_scale": 0.0}
+                         "attention_scale": 0.0, "key_shift": False, "copy_start": False}
 
 
 def identity(config: Config) -> str:

@@ -14,13 +14,16 @@ OTHER = {
     "beta2": 0.9, "adam_epsilon": 1e-9, "weight_decay": 0.2, "gradient_clip": 2.0, "embedding_lr_multiplier": 2.0,
     "eval_tokens": 1024, "curve_tokens": 1024, "curve_points": 3, "precision": "bfloat16", "compiled": True, "recipe": 2,
     "token_shift": True, "optimiser": "muon", "schedule": "constant", "unique_tokens": 4096,
-    "attention_scale": 12.0,
+    "attention_scale": 12.0, "key_shift": True,
+    "copy_start": True,
 }
 
 
 def test_every_field_is_part_of_the_identity() -> None:
     assert set(OTHER) == {field.name for field in fields(RunConfig)}
-    ids = {BASE.run_id} | {replace(BASE, **{name: value}).run_id for name, value in OTHER.items()}  # type: ignore[arg-type]
+    base = replace(BASE, key_shift=True)  # copy_start needs it
+    ids = {BASE.run_id} | {replace(base if name == "copy_start" else BASE, **{name: value}).run_id  # type: ignore[arg-type]
+                           for name, value in OTHER.items()}
     assert len(ids) == len(OTHER) + 1
 
 

@@ -44,6 +44,16 @@ def shift(x: Tensor) -> Tensor:
     return torch.cat((same, F.pad(before, (0, 0, 1, -1))), dim=-1)
 
 
+def smear(k: Tensor) -> Tensor:
+    """Shifted keys: the slower half of the rotary pairs of each head are those of the token before, zero for the first.
+
+    A query then finds what followed an earlier copy of its token, the attention of an induction head, in one layer (the "smeared
+    keys" of Olsson et al. 2022, without their learned weight). k is (B, H, T, h).
+    """
+    fast, slow, fast_too, slow_too = k.chunk(4, dim=-1)
+    return torch.cat((fast, F.pad(slow, (0, 0, 1, -1)), fast_too, F.pad(slow_too, (0, 0, 1, -1))), dim=-1)
+
+
 class Attention(nn.Module):
     """Causal self-attention with QK-norm: a logit is `scale` times the cosine of query and key, and so at most `scale`.
 
@@ -52,9 +62,10 @@ class Attention(nn.Module):
     with h = 16 at most 46 % (a larger, learned scale: Henry et al. 2020, arXiv 2010.04245).
     """
 
-    def __init__(self, width: int, heads: int, scale: float) -> None:
+    def __init__(self, width: int, heads: int, scale: float, key_shift: bool) -> None:
         super().__init__()
         self.heads = heads
+        self.key_shift = key_shift
         self.scale = scale * heads / width if scale else None  # of the product of two vectors of squared norm h
         self.qkv = nn.Linear(width, 3 * width, bias=False)
         self.out = nn.Linear(width, width, bias=False)
@@ -62,6 +73,8 @@ class Attention(nn.Module):
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         B, T, d = x.shape
         q, k, v = self.qkv(x).view(B, T, 3, self.heads, d // self.heads).permute(2, 0, 3, 1, 4)
+        if self.key_shift:
+            k = smear(k)
         q, k = rotate(norm(q), cos, sin), rotate(norm(k), cos, sin)
         y = F.scaled_dot_product_attention(q, k, v, is_causal=True, scale=self.scale)
         return self.out(y.transpose(1, 2).reshape(B, T, d))
@@ -85,7 +98,7 @@ class Block(nn.Module):
     def __init__(self, config: RunConfig) -> None:
         super().__init__()
         self.token_shift = config.token_shift
-        self.attention = Attention(config.width, config.heads, config.attention_scale)
+        self.attention = Attention(config.width, config.heads, config.attention_scale, config.key_shift)
         self.mlp = MLP(config.width)
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
@@ -102,6 +115,7 @@ class GPT(nn.Module):
 
     def __init__(self, config: RunConfig) -> None:
         super().__init__()
+        self.config = config
         self.embedding = nn.Embedding(config.vocabulary, config.width)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.unembedding = nn.Linear(config.width, config.vocabulary, bias=False)
@@ -141,7 +155,8 @@ def counts(model: GPT) -> ParameterCounts:
 def initialise(model: GPT, seed: int) -> None:
     """Set every parameter from `seed`, on the CPU so that all devices start alike.
 
-    Matrices: uniform with variance 1 / fan_in. Embedding: standard normal. Residual projections and unembedding: zero.
+    Matrices: uniform with variance 1 / fan_in. Embedding: standard normal. Residual projections and unembedding: zero. With
+    `copy_start` the shifted dimensions of the keys start as those of the queries: a shifted key is the query of its token.
     """
     generator = torch.Generator().manual_seed(seed)
     for name, parameter in model.named_parameters():
@@ -153,5 +168,8 @@ def initialise(model: GPT, seed: int) -> None:
         else:
             bound = math.sqrt(3.0 / parameter.size(1))
             draw.uniform_(-bound, bound, generator=generator)
+            if model.config.copy_start and name.endswith("qkv.weight"):
+                q, k, _ = draw.view(3, model.config.heads, 4, -1, parameter.size(1))
+                k[:, 1::2] = q[:, 1::2]
         with torch.no_grad():
             parameter.copy_(draw)

@@ -59,7 +59,7 @@ def test_no_token_sees_the_future(token_shift: bool) -> None:
 def test_the_scale_of_the_logits_is_that_of_unit_variance_or_the_config_s() -> None:
     torch.manual_seed(0)
     x = torch.randn(2, 16, 32)
-    blunt, same, sharp = (Attention(32, 2, scale) for scale in (0.0, 4.0, 400.0))  # h = 16
+    blunt, same, sharp = (Attention(32, 2, scale, False) for scale in (0.0, 4.0, 400.0))  # h = 16
     for other in (same, sharp):
         other.load_state_dict(blunt.state_dict())
     table = rotary_table(16, 16)
