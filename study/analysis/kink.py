@@ -7,7 +7,7 @@ from study.analysis.tables import complete, each
 from study.grids import grid
 from study.grids.cpu2 import tuned
 from study.grids.design import language_config
-from study.grids.recipe import KINK, KINK_BUDGET
+from study.grids.recipe import KINK, KINK_BUDGET, WIDER
 
 GRID = "cpu2"  # whose widths they are
 ENOUGH = 0.5  # of the difference between the two widths that a factor must make up to be its cause
@@ -44,14 +44,14 @@ def own_losses(study: Study, budget: float = KINK_BUDGET) -> dict[int, float]:
     frame = study.frame_of(GRID)
     if not len(frame):
         return {}
-    losses, ids = frame.set_index("run_id")["loss"], {width: tuned(budget, width).run_id for width in KINK}
+    losses, ids = frame.set_index("run_id")["loss"], {width: tuned(budget, width).run_id for width in (*KINK, *WIDER)}
     return {width: float(losses[run_id]) for width, run_id in ids.items() if run_id in losses}
 
 
 def fall(study: Study, budget: float = KINK_BUDGET) -> float:
     """By how many nats the wider of the two lies below the narrower; nan where either is not recorded."""
     own, (narrow, wide) = own_losses(study, budget), KINK
-    return own[narrow] - own[wide] if len(own) == 2 else float("nan")
+    return own[narrow] - own[wide] if {narrow, wide} <= set(own) else float("nan")
 
 
 def causes(study: Study, width: int) -> list[str] | None:

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from study.grids.cpu2 import check, cpu2, cpu3, quick
+from study.grids.copying import copying, cpu3
+from study.grids.cpu2 import check, cpu2, quick
 from study.grids.design import Grid, GridError
 from study.grids.factors import HUB, batches, epochs, factors, factors_on, shapes
 from study.grids.files import read_grid
@@ -13,14 +14,14 @@ from study.grids.gpu import gpu, lab01
 from study.grids.gpu_mini import gpu_mini
 from study.grids.isoflop import cpu, quick1, seeds, smoke
 from study.grids.markov import markov_2, markov_3
-from study.grids.recipe import kink, parts, parts_source, probes, sharp, tuning
+from study.grids.recipe import kink, parts, parts_source, probes, tuning
 from study.grids.sweep import sweep
 
 GRIDS: dict[str, Callable[[], Grid]] = {
     "smoke": smoke, "quick": quick, "quick1": quick1, "sweep": sweep, "cpu": cpu, "seeds": seeds,
-    "probes": probes, "tuning": tuning, "cpu2": cpu2, "check": check, "kink": kink, "sharp": sharp, "cpu3": cpu3, "parts": parts,
-    "parts-source": parts_source,
-    "markov-2": markov_2, "markov-3": markov_3, "factors": factors, "epochs": epochs, "shapes": shapes, "batches": batches,
+    "probes": probes, "tuning": tuning, "cpu2": cpu2, "check": check, "parts": parts, "parts-source": parts_source,
+    "kink": kink, "copying": copying, "cpu3": cpu3, "markov-2": markov_2, "markov-3": markov_3,
+    "factors": factors, "epochs": epochs, "shapes": shapes, "batches": batches,
     "lab01": lab01, "gpu": gpu, "gpu-mini": gpu_mini, "go": go, "go-gpu": go_gpu,
     **{f"factors-{corpus}": partial(factors_on, corpus) for corpus in HUB},
 }

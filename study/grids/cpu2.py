@@ -1,4 +1,4 @@
-"""The grids of the second recipe: `cpu2` on deduplicated text, `cpu3` with one head, the check of their rule, and `quick`."""
+"""The grids of the second recipe: `cpu2` on deduplicated text, the check of its rule, and `quick`."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,25 +23,16 @@ def tuned(budget: float, width: int, seed: int = 0, base: RunConfig = DEDUP) -> 
     return by_rule(base, TUNED, budget, width, seed)
 
 
-def one_head(budget: float, width: int, seed: int = 0) -> RunConfig:
-    """The same with one head as wide as the model."""
-    return replace(tuned(budget, width, seed), heads=1)
-
-
 def cpu2() -> Grid:
-    """Six isoFLOP budgets of seven sizes, off-path cells up to 3e13, repeats at every budget, and a held-out budget."""
-    return _isoflop("cpu2", tuned)
+    """The design by the second recipe."""
+    return design("cpu2", tuned)
 
 
-def cpu3() -> Grid:
-    """The cells of `cpu2` with one head at every width; up to width 48 they are the same runs.
+def design(name: str, run: Callable[[float, int, int], RunConfig]) -> Grid:
+    """Six isoFLOP budgets of seven sizes, off-path cells up to 3e13, repeats at every budget, and a held-out budget.
 
-    A second head makes the step of `cpu2` between 1e13 and 3e13 FLOP (`kink`): width 64 with one stayed on the law.
+    run: the config of a budget, a width and a seed.
     """
-    return _isoflop("cpu3", one_head)
-
-
-def _isoflop(name: str, run: Callable[[float, int, int], RunConfig]) -> Grid:
     cells = []
     for budget, widths in CPU2_WIDTHS.items():
         cells += [Cell(run(budget, width, 0), "isoflop", "fit", budget) for width in widths]

@@ -51,13 +51,14 @@ def parts_source() -> Grid:
 
 KINK = (48, 64)  # neighbouring widths whose losses part at `KINK_BUDGET`
 KINK_BUDGET = 3e13
+WIDER = (96, 128)  # three heads and four
 
 
 def kink() -> Grid:
     """What parts two widths: the heads or the batch of each given to the other, one at a time.
 
     From 1e13 FLOP on the loss of width 64 fell by 11 %, that of width 48 by 4 %; the ladder gives them two heads and one, the rule
-    batches of 2,048 and 4,096 tokens. Their own runs are in `cpu2`.
+    batches of 2,048 and 4,096 tokens. Their own runs are in `cpu2`. Then, two wider shapes with one head.
     """
     cells = []
     for width, other in (KINK, KINK[::-1]):
@@ -66,26 +67,8 @@ def kink() -> Grid:
         batch = at(DEDUP, KINK_BUDGET, width, learning_rate=rate, batch_tokens=theirs.batch_tokens)
         cells += [Cell(replace(own, heads=theirs.heads), "kink", "tuning", KINK_BUDGET, "heads"),
                   Cell(batch, "kink", "tuning", KINK_BUDGET, "batch")]
+    cells += [Cell(replace(tuned(KINK_BUDGET, width), heads=1), "kink", "tuning", KINK_BUDGET, "heads") for width in WIDER]
     return checked("kink", cells)
-
-
-SCALES = (8.0, 12.0, 16.0, 24.0)  # times the cosine of query and key; the root of a head's dimension is 5.7 in most of the ladder
-SCALED = 12.0  # log2(T^2 - T) of a window of T = 64 tokens (Henry et al. 2020)
-
-
-def sharp() -> Grid:
-    """Does blunt attention make the step? Cells of `cpu2` with a larger scale of the logits, by the same rates and batches.
-
-    Scales at two cells; then `SCALED` along the path and about it at `KINK_BUDGET`, and two heads of width 32, which has one.
-    """
-    def run(budget: float, width: int, scale: float = SCALED, heads: int = 0) -> Cell:
-        own = tuned(budget, width)
-        return Cell(replace(own, attention_scale=scale, heads=heads or own.heads), "recipe", "tuning", budget)
-
-    cells = [run(budget, width, scale) for budget, width in ((1e12, 32), (1e13, 64)) for scale in SCALES]
-    path = ((3e11, 24), (3e12, 48), *((KINK_BUDGET, width) for width in (48, 64, 96, 128)))
-    cells += [run(budget, width) for budget, width in path]
-    return checked("sharp", [*cells, run(1e12, 32, heads=2), run(1e13, 64, heads=4)])
 
 
 # budget, widths, batches in tokens, learning rates x width. The probes put the optimum of width 32 at 1e12 FLOP near a batch of
