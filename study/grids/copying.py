@@ -32,14 +32,17 @@ def copying() -> Grid:
 
     The recipe's own runs of these cells are in `cpu3`, the second's in `cpu2`.
     """
-    runs = []
+    cells = []
     for budget, width in CELLS:
         second, third = tuned(budget, width), copied(budget, width)
-        runs += [replace(second, attention_scale=SCALE), replace(second, attention_scale=SCALE, key_shift=True)]
-        runs += [replace(third, token_shift=False, copy_start=start) for start in (True, False)]
-        runs += [replace(third, learning_rate=three_digits(third.learning_rate * factor)) for factor in (0.5, 2.0)]
-    small = CELLS[0]
-    runs += [replace(tuned(*small), attention_scale=16.0), replace(copied(*small), heads=2)]
-    runs += [replace(copied(*small), attention_scale=scale) for scale in (16.0, 24.0)]
-    at = {width: budget for budget, width in CELLS}
-    return checked("copying", [Cell(run, "recipe", "tuning", at[run.width]) for run in runs])
+        runs = {"second, larger logits": replace(second, attention_scale=SCALE),
+                "second, larger logits, shifted keys": replace(second, attention_scale=SCALE, key_shift=True),
+                "third without token shift": replace(third, token_shift=False),
+                "third without token shift and start": replace(third, token_shift=False, copy_start=False)}
+        runs |= {f"third, {factor:g} x rate": replace(third, learning_rate=three_digits(third.learning_rate * factor))
+                 for factor in (0.5, 2.0)}
+        if (budget, width) == CELLS[0]:
+            runs |= {"second, logits to 16": replace(second, attention_scale=16.0), "third, two heads": replace(third, heads=2)}
+            runs |= {f"third, logits to {scale:g}": replace(third, attention_scale=scale) for scale in (16.0, 24.0)}
+        cells += [Cell(run, "recipe", "tuning", budget, name) for name, run in runs.items()]
+    return checked("copying", cells)

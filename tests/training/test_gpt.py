@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from study.counts import config_counts, exact_flops_per_token
-from study.training.gpt import GPT, Attention, counts, initialise, norm, rotary_table, rotate, shift
+from study.training.gpt import GPT, Attention, Block, counts, initialise, norm, rotary_table, rotate, shift, smear
 from tests.makers import CONFIG
 
 
@@ -42,10 +42,10 @@ def test_the_loss_starts_at_ln_v() -> None:
     assert torch.allclose(model.token_losses(windows).mean(), model.loss(windows))
 
 
-@pytest.mark.parametrize("token_shift", [False, True])
-def test_no_token_sees_the_future(token_shift: bool) -> None:
+@pytest.mark.parametrize(("token_shift", "key_shift"), [(False, False), (True, False), (False, True), (True, True)])
+def test_no_token_sees_the_future(token_shift: bool, key_shift: bool) -> None:
     torch.manual_seed(0)
-    model = GPT(replace(CONFIG, layers=2, token_shift=token_shift))
+    model = GPT(replace(CONFIG, layers=2, token_shift=token_shift, key_shift=key_shift))
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
     tokens = torch.randint(0, 64, (1, 32))
@@ -71,6 +71,33 @@ def test_the_scale_of_the_logits_is_that_of_unit_variance_or_the_config_s() -> N
     hard = v.gather(2, best[..., None].expand(-1, -1, -1, 16)).transpose(1, 2).reshape(2, 16, 32)
     near = (sharp(x, *table) - sharp.out(hard)).norm() / hard.norm()
     assert near < 0.1 < (blunt(x, *table) - blunt.out(hard)).norm() / hard.norm()
+
+
+def test_shifted_keys_are_whole_rotary_pairs_of_the_token_before() -> None:
+    k = torch.arange(2 * 3 * 8.0).view(1, 2, 3, 8) + 1  # h = 8: pairs (0, 4), (1, 5), (2, 6), (3, 7), the fastest first
+    shifted = smear(k)
+    assert torch.equal(shifted[..., [0, 1, 4, 5]], k[..., [0, 1, 4, 5]])
+    assert torch.equal(shifted[:, :, 1:, [2, 3, 6, 7]], k[:, :, :-1, [2, 3, 6, 7]])
+    assert not shifted[:, :, 0, [2, 3, 6, 7]].any()
+
+
+def test_attention_that_starts_from_copying_finds_what_followed_a_token_last_time() -> None:
+    config = replace(CONFIG, width=64, heads=2, layers=1, context=64, batch_tokens=64, tokens=64, token_shift=True,
+                     key_shift=True, attention_scale=12.0)
+    first, second = torch.randperm(64)[:30].split(15)
+    tokens = torch.cat((first, second, first))[None]  # of the last 15 each stood 30 places before
+
+    def weight(copy_start: bool) -> float:
+        model = GPT(replace(config, copy_start=copy_start))
+        initialise(model, 0)
+        (block,) = model.blocks
+        assert isinstance(block, Block)
+        q, k, _ = block.attention.qkv(shift(norm(norm(model.embedding(tokens))))).view(1, 45, 3, 2, 32).permute(2, 0, 3, 1, 4)
+        q, k = rotate(norm(q), model.cos[:45], model.sin[:45]), rotate(norm(smear(k)), model.cos[:45], model.sin[:45])
+        logits = (12 / 32 * q @ k.transpose(-1, -2)).masked_fill(torch.ones(45, 45).triu(1).bool(), -torch.inf)
+        return float(logits.softmax(-1).diagonal(-29, dim1=-2, dim2=-1)[..., 2:].mean().detach())  # to the successor of the copy
+
+    assert weight(True) > 5 * weight(False)
 
 
 def test_initialisation_depends_on_the_seed_alone() -> None:

@@ -104,6 +104,16 @@ def fall_new(study: Study) -> str:
     return _fall(study, FIRST, "new")
 
 
+def second_fall_window(study: Study) -> str:
+    """By how many nats the loss on copied tokens falls in the last recorded step of the second grid's path."""
+    return _fall(study, SECOND, "window")
+
+
+def second_fall_new(study: Study) -> str:
+    """And on tokens of neither kind."""
+    return _fall(study, SECOND, "new")
+
+
 @style.drawn
 def frontiers(study: Study) -> Figure:
     """The lowest loss of each budget by grid, with the line through all but the last, and the noise between seeds."""

@@ -1,0 +1,55 @@
+"""The third recipe: what it changes of the second, and what each change is worth at two cells."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from study.analysis import copying
+from study.analysis.study import Study
+from study.articles.appendix import PENDING
+from study.articles.shared import text
+from study.grids.copying import CELLS, SCALE
+
+if TYPE_CHECKING:
+    from IPython.display import Markdown
+
+
+def scale() -> str:
+    """The largest logit of attention by the third recipe."""
+    return f"{SCALE:g}"
+
+
+def _gain(study: Study, cell: int) -> str:
+    found = copying.gain(study, CELLS[cell][1])
+    return text.two(found) if np.isfinite(found) else PENDING
+
+
+def small_gain(study: Study) -> str:
+    """By how many nats the third recipe's run of the smaller cell ends below the second's."""
+    return _gain(study, 0)
+
+
+def large_gain(study: Study) -> str:
+    """The same of the larger."""
+    return _gain(study, 1)
+
+
+def small() -> str:
+    """The budget of the smaller cell, FLOP."""
+    return text.power(CELLS[0][0])
+
+
+def large() -> str:
+    """And of the larger."""
+    return text.power(CELLS[1][0])
+
+
+def table(study: Study) -> "Markdown":
+    """The loss of each recipe at both cells."""
+    found = copying.variants(study)
+    if not found:
+        return text.absent("No such run is recorded.")
+    heads = {width: f"width {width}, {text.power(budget)} FLOP" for budget, width in CELLS}
+    return text.table([
+        {"recipe": one.name, **{head: f"{one.loss[width]:.4f}" if width in one.loss else PENDING for width, head in heads.items()}}
+        for one in found])
