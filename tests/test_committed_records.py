@@ -20,7 +20,7 @@ from study.verify import verify
 RUNS = Path(__file__).resolve().parent.parent / "runs"
 # the one pair that falls short of 0.004 nats: runs/README.md
 WIDER = {("L3-d64-D19.1M-s0-48cfe5", "L4-d80-D10.6M-s0-0a7253"): 0.0041}
-GRIDS = ("sweep", "quick", "quick1", "cpu", "seeds", "probes", "tuning", "cpu2")
+GRIDS = ("sweep", "quick", "quick1", "cpu", "seeds", "probes", "tuning", "cpu2", "kink", "parts", "copying", "cpu3")
 ONE_FACTOR = ("batches", "factors", "epochs", "shapes")
 COMMITTED = [name for name in (*GRIDS, *ONE_FACTOR) if any((RUNS / name).glob("*/record.json"))]
 
