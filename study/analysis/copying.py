@@ -6,8 +6,9 @@ from study.analysis.recipes import SECOND, THIRD
 from study.analysis.study import Study, once
 from study.analysis.tables import complete
 from study.grids import grid
-from study.grids.copying import CELLS, copied
+from study.grids.copying import CELLS
 from study.grids.cpu2 import tuned
+from study.grids.cpu3 import copied
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 Both train runs of growing D, each with its own whole schedule, until the loss is below the target; between the two runs about it
 ln(CPU-seconds) is linear in the loss. Seconds are those of training: compilation and evaluation are reported apart.
 
-The study: its second recipe at its tuned rate and batch. The peer: transformers' GPT-2 of the same shape with tied embeddings;
+The study: its third recipe at its tuned rate and batch. The peer: transformers' GPT-2 of the same shape with tied embeddings;
 AdamW (0.9, 0.95), weight decay 0.1 on matrices, clipping at 1, a warm-up of 5 % and a cosine to a tenth of the peak (nanoGPT's
 train.py); its context, learning rate and batch are swept first at `TUNE_TOKENS`, and the best of them race.
 """
@@ -26,7 +26,7 @@ from study.bench.train import gpt2
 from study.config import RunConfig, whole_batches
 from study.data.stream import TokenSet, batch, train_order, windows
 from study.grids.cpu2 import TUNED
-from study.grids.ladder import DEDUP, LADDER, heads
+from study.grids.ladder import COPYING, LADDER, heads
 from study.training.device import describe
 from study.training.evaluate import evaluate
 from study.training.language import language
@@ -58,7 +58,7 @@ def bench_loss(tokens: TokenSet, device: torch.device, *, width: int = 64, targe
     """CPU-seconds of both arms to `target`, a seed each, and their ratio."""
     torch.set_num_threads(1)
     facts = machine("torch", "transformers", "numpy")
-    base = replace(DEDUP, corpus=tokens.name, vocabulary=tokens.vocabulary, ood_corpus="", width=width, layers=LADDER[width],
+    base = replace(COPYING, corpus=tokens.name, vocabulary=tokens.vocabulary, ood_corpus="", width=width, layers=LADDER[width],
                    heads=heads(width), eval_tokens=eval_tokens, curve_tokens=2**13, curve_points=2)
     tuning = []
     for context, batch_tokens, rate in product(CONTEXTS, BATCHES, RATES):

@@ -1,30 +1,15 @@
-"""The third recipe: copying from the window is learned early, by models of every size.
-
-In `cpu2` wide models learn to copy between 1e13 and 3e13 FLOP, narrow ones hardly (`parts`, `kink`): the step that no law of
-N and D follows. Three things let attention find what followed an earlier copy of a token from the first steps on: keys that see
-the token before, logits large enough to pick one of 64 tokens, and keys that start as queries do.
-"""
+"""What each change of the third recipe is worth: two cells by the second, the third, and recipes between and about them."""
 
 from dataclasses import replace
 
-from study.config import RunConfig
-from study.grids.cpu2 import TUNED, design, tuned
+from study.grids.cpu2 import tuned
+from study.grids.cpu3 import copied
 from study.grids.design import Cell, Grid
-from study.grids.ladder import COPYING, by_rule, checked
+from study.grids.ladder import COPYING, checked
 from study.tune import three_digits
 
 SCALE = COPYING.attention_scale  # log2(T^2 - T) of a window of T = 64 tokens (Henry et al. 2020)
 CELLS = ((1e12, 32), (1e13, 64))  # budget and width, on the optimum of `cpu2`
-
-
-def copied(budget: float, width: int, seed: int = 0, base: RunConfig = COPYING) -> RunConfig:
-    """The run of a ladder shape at a budget by the third recipe and the rules of the second."""
-    return by_rule(base, TUNED, budget, width, seed)
-
-
-def cpu3() -> Grid:
-    """The design of `cpu2` by the third recipe."""
-    return design("cpu3", copied)
 
 
 def copying() -> Grid:

@@ -1,4 +1,4 @@
-"""The grids of the second recipe: `cpu2` on deduplicated text, the check of its rule, and `quick`."""
+"""The grids of the second recipe: `cpu2` on deduplicated text, and `quick`."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,7 +7,7 @@ from study.config import RunConfig
 from study.grids.design import Cell, Grid
 from study.grids.isoflop import CPU_OFF_PATH, CPU_WIDTHS
 from study.grids.ladder import DEDUP, SOTU, by_rule, checked
-from study.tune import Rule, three_digits
+from study.tune import Rule
 
 # Fitted to the tuning by study/tune.py (tests/test_committed_records.py refits it), rounded, before any run of `cpu2` was trained.
 TUNED = Rule(rate=0.0319, width_exponent=1.24, batch_exponent=0.36, batch=570.0, data_exponent=0.47)
@@ -43,17 +43,6 @@ def design(name: str, run: Callable[[float, int, int], RunConfig]) -> Grid:
         cells += [Cell(run(budget, width, seed), "isoflop", "held-out", budget)
                   for width in CPU2_HELD_OUT_SEEDS[budget] for seed in (1, 2)]
     return checked(name, cells)
-
-
-def check() -> Grid:
-    """Half and twice the rule's learning rate at two sizes of 3e13 FLOP, three seeds each; the rule's own are in `cpu2`."""
-    cells = []
-    for width in CPU2_SEEDS[3e13]:
-        for seed in (0, 1, 2):
-            config = tuned(3e13, width, seed)
-            cells += [Cell(replace(config, learning_rate=three_digits(config.learning_rate * factor)), "check", "tuning", 3e13,
-                           f"{factor:g} x rate") for factor in (0.5, 2.0)]
-    return checked("check", cells)
 
 
 QUICK_WIDTHS = {1e10: (12, 16, 24, 32), 5e10: (16, 24, 32, 48), 2e11: (16, 24, 32, 48)}

@@ -1,15 +1,15 @@
-"""The grid of a GPU's nine minutes: `cpu2`'s recipe at ten to a hundred times its largest fitted budget."""
+"""The grid of a GPU's nine minutes: `cpu3`'s recipe at ten to a hundred times its largest fitted budget."""
 
 from dataclasses import replace
 
 from study.config import RunConfig
-from study.grids.cpu2 import tuned
+from study.grids.cpu3 import copied
 from study.grids.design import Cell, Grid, GridError
-from study.grids.ladder import DEDUP, checked
+from study.grids.ladder import COPYING, checked
 
 UNIQUE = 116_000_000  # tokens of python-dedup that are sent (study/kit/): no cell sees one twice
 
-# Sizes around the optimum that the rule of `cpu2`'s budgets extrapolates to, as far as the text lasts: at 1e16 FLOP the sizes
+# Sizes around the optimum that the rule of the CPU grids' budgets extrapolates to, as far as the text lasts: at 1e16 FLOP the sizes
 # below width 384 would need more. In the order of their value, since time may end.
 WIDTHS: dict[float, tuple[int, ...]] = {
     1e15: (256, 192, 320, 160, 384),
@@ -26,10 +26,10 @@ def gpu_mini() -> Grid:
     Raises:
         GridError: a cell wants more tokens than are sent.
     """
-    base = replace(DEDUP, ood_corpus="", precision="bfloat16", unique_tokens=UNIQUE)
-    cells = [Cell(tuned(budget, width, base=base), "isoflop", "held-out" if budget in HELD_OUT else "fit", budget)
+    base = replace(COPYING, ood_corpus="", precision="bfloat16", unique_tokens=UNIQUE)
+    cells = [Cell(copied(budget, width, base=base), "isoflop", "held-out" if budget in HELD_OUT else "fit", budget)
              for budget, widths in WIDTHS.items() for width in widths]
-    cells += [Cell(tuned(budget, width, seed, base), "isoflop", "fit", budget)
+    cells += [Cell(copied(budget, width, seed, base), "isoflop", "fit", budget)
               for budget, widths in REPEATED.items() for width in widths for seed in (1, 2)]
     return checked("gpu-mini", [within(cell, base) for cell in cells])
 

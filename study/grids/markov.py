@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from study.grids.cpu2 import tuned
+from study.grids.cpu3 import copied
 from study.grids.design import Cell, Grid
-from study.grids.ladder import DEDUP, checked
+from study.grids.ladder import COPYING, checked
 
 WIDTHS = {
     3e11: (16, 24, 32, 48, 64),
@@ -27,7 +27,7 @@ def markov_3() -> Grid:
 
 
 def _grid(name: str) -> Grid:
-    base = replace(DEDUP, corpus=name, ood_corpus="")
-    return checked(name, [Cell(tuned(budget, width, base=base), "isoflop", split, budget)
+    base = replace(COPYING, corpus=name, ood_corpus="")
+    return checked(name, [Cell(copied(budget, width, base=base), "isoflop", split, budget)
                           for sizes, split in ((WIDTHS, "fit"), (HELD_OUT, "held-out"))
                           for budget, widths in sizes.items() for width in widths])

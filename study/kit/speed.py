@@ -30,7 +30,7 @@ AT_ONCE = (1, 2, 4)
 SECONDS = 1.5  # of each measurement
 STEPS = 20  # between looks at the clock
 CHECK = replace(SMALL, width=64, heads=2, layers=3, context=64, batch_tokens=1024, tokens=1024 * 12, token_shift=True,
-                optimiser="muon", eval_tokens=4096, curve_tokens=1024)
+                key_shift=True, attention_scale=12.0, copy_start=True, optimiser="muon", eval_tokens=4096, curve_tokens=1024)
 
 TaskOf = Callable[[RunConfig], Task]
 

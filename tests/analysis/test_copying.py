@@ -10,8 +10,9 @@ from study.analysis.study import Study
 from study.articles.appendix import PENDING
 from study.articles.appendix import copying as section
 from study.grids import grid
-from study.grids.copying import CELLS, SCALE, copied
+from study.grids.copying import CELLS, SCALE
 from study.grids.cpu2 import tuned
+from study.grids.cpu3 import copied
 from study.grids.design import language_config
 from study.record import write_record
 from tests.given import given
