@@ -5,7 +5,6 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 EXTRAS := .venv-extras
 PYTHON ?= python3
-GRID ?= cpu2
 # tests in two processes: tests/conftest.py says which stay together
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder --durations 20
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -45,7 +44,7 @@ archive: $(INSTALLED)
 
 # the answer and the picture of README.md, from the committed records
 readme: $(INSTALLED)
-	$(BIN)/study readme --grid $(GRID)
+	$(BIN)/study readme $(if $(GRID),--grid $(GRID))
 
 test: $(INSTALLED)
 	$(PYTEST) -m "not slow"

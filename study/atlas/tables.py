@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from study import grids
 from study.errors import StudyError
 from study.grids.design import language_config
 from study.inference.observations import bytes_per_token_of
@@ -20,7 +21,8 @@ from study.published.entry import RELATIVE, Entry, runs
 # Tables of this study's own grids with complete profiles: the grid and its corpus.
 OWN = {"own-cpu": ("cpu", "python-source"), "own-quick": ("quick1", "sotu")}
 OWN_LABORATORY = "this study"
-MAIN = ("own-cpu2", "cpu2", "python-dedup")  # the study's own grid: its three cheapest runs are asked, it is not in the atlas yet
+# The study's own grid: what its three cheapest runs say is recorded; it is not in the atlas yet.
+MAIN = (f"own-{grids.MAIN}", grids.MAIN, "python-dedup")
 SPEC = ModelSpec(group=None)  # of every entry: rows count as independent given the law, with Student-t noise
 TYPICAL = 3.0  # nats a token of a usual loss: where a loss has no unit, the prior of E is moved by its ratio to this
 
