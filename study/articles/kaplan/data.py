@@ -10,9 +10,10 @@ import pandas as pd
 
 from study.analysis.runs import load as load_runs
 from study.errors import StudyError
+from study.grids import MAIN
 from study.record import runs_folder
 
-GRID = "cpu"  # where $STUDY_GRID does not name another
+GRID = MAIN  # where $STUDY_GRID does not name another
 FACTORS, SHAPES, BATCHES = ("factors",), ("shapes",), ("batches",)
 
 
