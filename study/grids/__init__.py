@@ -5,8 +5,8 @@ from functools import partial
 from pathlib import Path
 
 from study.grids.copying import copying
-from study.grids.cpu2 import cpu2, quick
-from study.grids.cpu3 import check, cpu3
+from study.grids.cpu2 import cpu2
+from study.grids.cpu3 import check, cpu3, quick
 from study.grids.design import Grid, GridError
 from study.grids.factors import HUB, batches, epochs, factors, factors_on, shapes
 from study.grids.files import read_grid

@@ -1,12 +1,11 @@
-"""The grids of the second recipe: `cpu2` on deduplicated text, and `quick`."""
+"""`cpu2`, by the second recipe, on deduplicated text; and the design that `cpu3` shares."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from study.config import RunConfig
 from study.grids.design import Cell, Grid
 from study.grids.isoflop import CPU_OFF_PATH, CPU_WIDTHS
-from study.grids.ladder import DEDUP, SOTU, by_rule, checked
+from study.grids.ladder import DEDUP, by_rule, checked
 from study.tune import Rule
 
 # Fitted to the tuning by study/tune.py (tests/test_committed_records.py refits it), rounded, before any run of `cpu2` was trained.
@@ -43,19 +42,3 @@ def design(name: str, run: Callable[[float, int, int], RunConfig]) -> Grid:
         cells += [Cell(run(budget, width, seed), "isoflop", "held-out", budget)
                   for width in CPU2_HELD_OUT_SEEDS[budget] for seed in (1, 2)]
     return checked(name, cells)
-
-
-QUICK_WIDTHS = {1e10: (12, 16, 24, 32), 5e10: (16, 24, 32, 48), 2e11: (16, 24, 32, 48)}
-QUICK_SEEDS = {5e10: (32,)}  # two more seeds each
-
-
-def quick() -> Grid:
-    """The whole pipeline in minutes: three budgets of four sizes, and two more seeds of one cell.
-
-    On `sotu`, a corpus of seconds, by the rules that were tuned on `python-dedup`. Eager: no compiler needed.
-    """
-    base = replace(SOTU, context=DEDUP.context, token_shift=DEDUP.token_shift, optimiser=DEDUP.optimiser)
-    cells = [Cell(tuned(budget, width, base=base), "isoflop", "fit", budget)
-             for budget, widths in QUICK_WIDTHS.items() for width in widths]
-    return checked("quick", cells + [Cell(tuned(budget, width, seed, base), "isoflop", "fit", budget)
-                                     for budget, widths in QUICK_SEEDS.items() for width in widths for seed in (1, 2)])

@@ -1,4 +1,4 @@
-"""`cpu3` and the check of its rule, by the third recipe: models of every size learn early to copy from the window.
+"""`cpu3`, the check of its rule, and `quick`, by the third recipe: models of every size learn early to copy from the window.
 
 In `cpu2` wide models learn to copy between 1e13 and 3e13 FLOP, narrow ones hardly (`parts`, `kink`): the step that no law of
 N and D follows. Three things let attention find what followed an earlier copy of a token from the first steps on: keys that see
@@ -10,7 +10,7 @@ from dataclasses import replace
 from study.config import RunConfig
 from study.grids.cpu2 import CPU2_SEEDS, TUNED, design
 from study.grids.design import Cell, Grid
-from study.grids.ladder import COPYING, by_rule, checked
+from study.grids.ladder import COPYING, SOTU, by_rule, checked
 from study.tune import three_digits
 
 
@@ -33,3 +33,20 @@ def check() -> Grid:
             cells += [Cell(replace(config, learning_rate=three_digits(config.learning_rate * factor)), "check", "tuning", 3e13,
                            f"{factor:g} x rate") for factor in (0.5, 2.0)]
     return checked("check", cells)
+
+
+QUICK_WIDTHS = {1e10: (12, 16, 24, 32), 5e10: (16, 24, 32, 48), 2e11: (16, 24, 32, 48)}
+QUICK_SEEDS = {5e10: (32,)}  # two more seeds each
+
+
+def quick() -> Grid:
+    """The whole pipeline in minutes: three budgets of four sizes, and two more seeds of one cell.
+
+    On `sotu`, a corpus of seconds, by the rules that were tuned on `python-dedup`. Eager: no compiler needed.
+    """
+    base = replace(SOTU, context=COPYING.context, token_shift=True, key_shift=True, attention_scale=COPYING.attention_scale,
+                   copy_start=True, optimiser=COPYING.optimiser)
+    cells = [Cell(copied(budget, width, base=base), "isoflop", "fit", budget)
+             for budget, widths in QUICK_WIDTHS.items() for width in widths]
+    return checked("quick", cells + [Cell(copied(budget, width, seed, base), "isoflop", "fit", budget)
+                                     for budget, widths in QUICK_SEEDS.items() for width in widths for seed in (1, 2)])

@@ -43,7 +43,7 @@ PYTHON = RunConfig(corpus="python-source", vocabulary=1024, ood_corpus="sotu", c
 SOTU = RunConfig(corpus="sotu", vocabulary=512, eval_tokens=2**18, curve_tokens=2**14, curve_points=16,
                  width=16, layers=2, heads=1, tokens=1024, batch_tokens=1024, learning_rate=0.01)
 DEDUP = replace(PYTHON, corpus="python-dedup", context=64, token_shift=True, optimiser="muon")  # the second recipe: grids/recipe.py
-COPYING = replace(DEDUP, key_shift=True, attention_scale=12.0, copy_start=True)  # the third: grids/copying.py
+COPYING = replace(DEDUP, key_shift=True, attention_scale=12.0, copy_start=True)  # the third: grids/cpu3.py
 
 
 def at(base: RunConfig, budget: float, width: int, *, learning_rate: float, batch_tokens: int, seed: int = 0) -> RunConfig:
