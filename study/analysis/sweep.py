@@ -70,6 +70,14 @@ def other_heads(study: Study) -> dict[int, tuple[int, int]]:
     return {width: (theirs[width], ours[width]) for width in sorted(theirs) if theirs[width] != ours.get(width, theirs[width])}
 
 
+def other_attention(study: Study) -> bool:
+    """Whether the sweep's models had another attention than the grid's."""
+    theirs, ours = ({(config.attention_scale, config.key_shift, config.copy_start) for config in map(language_config, configs)}
+                    for configs in ((record.config for record in study.sweep_records.values()),
+                                    (cell.config for cell in study.grid.cells)))
+    return bool(theirs - ours)
+
+
 def another_build(study: Study) -> bool:
     """Whether the sweep read another build of the corpus than the grid's runs."""
     swept, ours = ({record.provenance.corpus_sha256 for record in records.values()}

@@ -16,6 +16,7 @@ from study.articles.appendix import every_run, fit, literature, predictive, reci
 from study.articles.main import answer, otherwise, runs, test, three, trend
 from study.articles.shared import notices, text
 from study.atlas.three import LAB
+from study.grids.design import language_config
 from study.inference.digits import estimate
 from study.laws.hoffmann import LossSurface
 from study.laws.published import RULE
@@ -167,6 +168,13 @@ def test_a_sweep_on_the_edge_is_counted(quick: Study, best: int, edges: str) -> 
     study = given(quick, {}, sweep=rows)
     assert (recipe.panels(study), recipe.at_edge(study), recipe.at_floor(study)) == ("one", edges, "none")
     assert recipe.panels(quick) == "no"
+
+
+def test_another_attention_of_the_sweep_is_told(quick: Study) -> None:
+    record = next(iter(quick.records.values()))
+    for changed, told in ((record, ""), (replace(record, config=replace(language_config(record.config), attention_scale=0.0)),
+                                         "Its models had the second recipe's attention.")):
+        assert recipe.other_attention(given(quick, {}, sweep_records={"one": changed})) == told
 
 
 def test_other_heads_of_the_sweep_are_told(quick: Study) -> None:

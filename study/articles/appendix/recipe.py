@@ -66,6 +66,11 @@ def other_heads(study: Study) -> str:
     return f"Its models had other numbers of heads ({words.enumeration(cases)})."
 
 
+def other_attention(study: Study) -> str:
+    """That the sweep's models had another attention, where they had."""
+    return "Its models had the second recipe's attention." if sweep.other_attention(study) else ""
+
+
 def checked(study: Study) -> str:
     """Runs at half and twice the rule's learning rate at the largest fitted budget, as a word."""
     return words.number_word(len(sweep.verification(study)))
