@@ -20,7 +20,7 @@ def command(
     Of runs that go through their data more than once, as those of `go`, the early-stopped loss is predicted.
 
     Commit the file, then train the held-out runs: a prediction is refused when one of them is there already. With --from,
-    the runs of a larger grid are predicted from those of a smaller one: `study predict --grid gpu-mini --from cpu2`.
+    the runs of a larger grid are predicted from those of a smaller one: `study predict --grid gpu-mini --from cpu3`.
     With --at, the runs of one budget are predicted from those of less, to runs/predictions/GRID-BUDGET.json.
 
     Example: `study predict --grid cpu2`
