@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, ClassVar
 
 from study.errors import StudyError
 
@@ -152,6 +152,11 @@ class GoConfig:
     compiled: bool = False
     recipe: int = 1
 
+    context: ClassVar[int] = 1  # positions a row: a position is seen as a whole
+    vocabulary: ClassVar[int] = 82  # classes of the policy: 81 points and a pass
+    heads: ClassVar[int] = 0  # no attention
+    ood_corpus: ClassVar[str] = ""  # no second corpus
+
     def __post_init__(self) -> None:
         _numbers(self, ("width", "layers", "positions", "epochs", "batch", "learning_rate", "base_width", "warmup_steps",
                         "gradient_clip", "eval_positions", "curve_positions", "curve_points", "points_per_epoch"))
@@ -174,24 +179,9 @@ class GoConfig:
         return self.batch
 
     @property
-    def context(self) -> int:
-        """Positions a row: a position is seen as a whole."""
-        return 1
-
-    @property
     def unique_tokens(self) -> int:
         """Positions that the run may see."""
         return self.positions
-
-    @property
-    def vocabulary(self) -> int:
-        """Classes of the policy: 81 points and a pass."""
-        return 82
-
-    @property
-    def heads(self) -> int:
-        """No attention."""
-        return 0
 
     @property
     def warmup_fraction(self) -> float:
@@ -207,11 +197,6 @@ class GoConfig:
     def curve_tokens(self) -> int:
         """Positions evaluated at a point of the curve, those of the train subset among them, at most."""
         return self.curve_positions + self.curve_positions // 2
-
-    @property
-    def ood_corpus(self) -> str:
-        """No second corpus."""
-        return ""
 
     @property
     def steps(self) -> int:

@@ -93,7 +93,7 @@ def test_every_figure_says_what_it_shows_to_those_who_cannot_see_it(document: Do
 SECTIONS = {
     "index": ["Abstract", "In short", "Question", "Runs", "Answer", "Test", "Three runs", "What a wrong size costs", "Limits",
               "Verdicts", "References"],
-    "appendix": ["Design", "Recipe", "Two recipes", "Every run", "Fit", "More answers", "Calibration and coverage", "Sensitivity",
+    "appendix": ["Design", "Recipe", "Three grids", "Every run", "Fit", "More answers", "Calibration and coverage", "Sensitivity",
                  "What the runs identify", "A text whose entropy is known", "Published fits", "Provenance", "References"],
 }
 

@@ -18,6 +18,8 @@ from study.articles.shared import notices, text
 from study.atlas.three import LAB
 from study.grids.design import language_config
 from study.inference.digits import estimate
+from study.inference.priors import distributions
+from study.inference.spec import HEADLINE
 from study.laws.hoffmann import LossSurface
 from study.laws.published import RULE
 from study.predictions import LAWS, MIXTURE, scores
@@ -230,10 +232,11 @@ def test_estimators_on_one_side_are_told(quick: Study, factor: float | None, sai
 
 
 def test_prices_are_added_where_every_run_has_one(quick: Study) -> None:
-    assert every_run.price(quick) == "unknown: no price was set"
+    free = given(quick, {}, frame=quick.frame.assign(dollars=float("nan")))
+    assert every_run.price(free) == "unknown: no price was set"
     priced = given(quick, {}, frame=quick.frame.assign(dollars=0.02))
     assert every_run.price(priced) == f"{0.02 * len(quick.frame):.2f} dollars"
-    assert every_run.cost_table(quick).data.count("0.0") < every_run.cost_table(priced).data.count("0.0")
+    assert every_run.cost_table(free).data.count("0.0") < every_run.cost_table(priced).data.count("0.0")
 
 
 def test_evaluation_tokens_are_those_that_were_read(quick: Study) -> None:
@@ -325,8 +328,9 @@ def test_a_noise_scale_that_grows_is_set_beside_the_seeds(quick: Study, monkeypa
 
 
 def test_parameters_outside_their_prior_are_named(quick: Study) -> None:
-    assert fit.conflict(with_parameters(quick, g=0.0)) == "none"
-    assert fit.conflict(with_parameters(quick, alpha=30.0)).startswith(r"$\alpha$ (100")
+    at_their_medians = {name: prior.median() for name, prior in distributions(HEADLINE, quick.bytes_per_token).items()}
+    assert fit.conflict(with_parameters(quick, **at_their_medians)) == "none"
+    assert fit.conflict(with_parameters(quick, **at_their_medians | {"alpha": 30.0})).startswith(r"$\alpha$ (100")
 
 
 @pytest.mark.parametrize(("nu", "said"), [(3.0, "ask for heavier tails"), (80.0, "do not ask")])
