@@ -155,7 +155,7 @@ def enter(browser: Chrome, value: str) -> None:
 
 
 def test_the_interactive_answer_is_that_of_the_page_s_posterior(at_desk: Chrome, refitted: Study) -> None:
-    """To one in the last digit: the page carries a tenth of the draws."""
+    """To one in the last digit that a tenth of the draws supports: the page carries so many."""
     law = refitted.many.draws
 
     def same(shown: list[str], draws: Array) -> bool:
@@ -164,7 +164,7 @@ def test_the_interactive_answer_is_that_of_the_page_s_posterior(at_desk: Chrome,
         pairs += [pair for level in (0.95, 0.8, 0.5)
                   for pair in zip(found.intervals[level], found.interval_errors[level], strict=True)]
         read = [number(one) for cell in shown for one in cell.strip("[]").split(",\N{NO-BREAK SPACE}")]
-        return len(read) == len(pairs) and all(abs(one - value) <= 1.6 * unit(value, holding(value, error))
+        return len(read) == len(pairs) and all(abs(one - value) <= 1.6 * unit(value, holding(value, 10**0.5 * error))
                                                for one, (value, error) in zip(read, pairs, strict=True))
 
     enter(at_desk, "3e8")
