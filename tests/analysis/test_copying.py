@@ -31,7 +31,7 @@ def test_the_gain_is_that_of_the_third_recipe_over_the_second(quick: Study, tmp_
     assert section.large_gain(study) == "0.20" and section.small_gain(study) == PENDING
     assert np.isnan(copying.gain(study, CELLS[0][1]))
     rows = [line for line in section.table(study).data.splitlines() if line.startswith("| third, two heads")]
-    assert len(rows) == 1 and "3.5000" in rows[0] and PENDING in rows[0]
+    assert len(rows) == 1 and "3.5000" in rows[0] and "—" in rows[0] and PENDING not in rows[0]
 
 
 def test_nothing_recorded_is_said(quick: Study) -> None:

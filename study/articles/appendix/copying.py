@@ -8,6 +8,7 @@ from study.analysis import copying
 from study.analysis.study import Study
 from study.articles.appendix import PENDING
 from study.articles.shared import text
+from study.grids import grid
 from study.grids.copying import CELLS, SCALE
 
 if TYPE_CHECKING:
@@ -50,6 +51,11 @@ def table(study: Study) -> "Markdown":
     if not found:
         return text.absent("No such run is recorded.")
     heads = {width: f"width {width}, {text.power(budget)} FLOP" for budget, width in CELLS}
-    return text.table([
-        {"recipe": one.name, **{head: f"{one.loss[width]:.4f}" if width in one.loss else PENDING for width, head in heads.items()}}
-        for one in found])
+    planned = {(cell.factor, cell.config.width) for cell in grid("copying").cells}
+
+    def cell(one: copying.Variant, width: int) -> str:
+        if width in one.loss:
+            return f"{one.loss[width]:.4f}"
+        return PENDING if (one.name, width) in planned or one.name in ("second", "third") else "—"
+
+    return text.table([{"recipe": one.name, **{head: cell(one, width) for width, head in heads.items()}} for one in found])
