@@ -21,7 +21,8 @@ def command(
 
     Commit the file, then train the held-out runs: a prediction is refused when one of them is there already. With --from,
     the runs of a larger grid are predicted from those of a smaller one: `study predict --grid gpu-mini --from cpu3`.
-    With --at, the runs of one budget are predicted from those of less, to runs/predictions/GRID-BUDGET.json.
+    With --at, those runs of one budget that are not trained yet are predicted from the runs of less, to
+    runs/predictions/GRID-BUDGET.json.
 
     Example: `study predict --grid cpu2`
     """
