@@ -84,7 +84,7 @@ def test_shifted_keys_are_whole_rotary_pairs_of_the_token_before() -> None:
 def test_attention_that_starts_from_copying_finds_what_followed_a_token_last_time() -> None:
     config = replace(CONFIG, width=64, heads=2, layers=1, context=64, batch_tokens=64, tokens=64, token_shift=True,
                      key_shift=True, attention_scale=12.0)
-    first, second = torch.randperm(64)[:30].split(15)
+    first, second = torch.randperm(64, generator=torch.Generator().manual_seed(0))[:30].split(15)
     tokens = torch.cat((first, second, first))[None]  # of the last 15 each stood 30 places before
 
     def weight(copy_start: bool) -> float:
