@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from study.analysis.study import Study, once
-from study.analysis.tables import complete, each
+from study.analysis.tables import complete, each, loss_by_run
 from study.grids import grid
 from study.grids.cpu2 import tuned
 from study.grids.design import language_config
@@ -41,11 +41,9 @@ def changed(study: Study) -> tuple[Changed, ...]:
 @once
 def own_losses(study: Study, budget: float = KINK_BUDGET) -> dict[int, float]:
     """Width -> the loss of its run in the second grid at a budget, where that is recorded, nats a token."""
-    frame = study.frame_of(GRID)
-    if not len(frame):
-        return {}
-    losses, ids = frame.set_index("run_id")["loss"], {width: tuned(budget, width).run_id for width in (*KINK, *WIDER)}
-    return {width: float(losses[run_id]) for width, run_id in ids.items() if run_id in losses}
+    losses = loss_by_run(study.frame_of(GRID))
+    ids = {width: tuned(budget, width).run_id for width in (*KINK, *WIDER)}
+    return {width: losses[run_id] for width, run_id in ids.items() if run_id in losses}
 
 
 def fall(study: Study, budget: float = KINK_BUDGET) -> float:

@@ -20,6 +20,12 @@ def complete(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[frame["status"] == "complete"].reset_index(drop=True) if len(frame) else frame
 
 
+def loss_by_run(frame: pd.DataFrame) -> dict[str, float]:
+    """Run id -> loss of the runs that finished, nats a token."""
+    rows = complete(frame)
+    return dict(zip(rows["run_id"], rows["loss"].astype(float), strict=True)) if len(rows) else {}
+
+
 def lowest(frame: pd.DataFrame, column: str) -> Any:
     """The row where a column is lowest."""
     return frame.iloc[int(frame[column].to_numpy().argmin())]
