@@ -19,7 +19,7 @@ from study.inference.fast.fit import fit_fast
 from study.inference.fast.target import supported
 from study.inference.observations import PriorDominatedWarning
 from study.inference.parameters import Array
-from study.inference.posterior import CHAINS, Posterior, UnconvergedError, fit_posterior
+from study.inference.posterior import CHAINS, ImportanceDiagnostics, Posterior, UnconvergedError, fit_posterior
 from study.inference.spec import ModelSpec
 
 FEW_CELLS = 8  # with so few the scale of the noise is hardly known: a funnel that NUTS explores badly, importance draws well
@@ -28,6 +28,8 @@ SLOW_ROWS = 1500  # above, they are not tried at all
 MOST_ROWS = 20_000
 ROUGH_KHAT = 1.0  # below it the draws still have a mean: shown, with a severe doubt, where nothing converges
 FIRST_DRAWS, MOST_DRAWS = 4000, 40_000
+ATTEMPTS = 3  # at importance draws: the last has sixteen times the proposals
+MOST_WORK = 8_000_000  # draws x rows: half a minute of a core
 CLASSICAL_ROWS = 1000  # random rows that the Huber fit and curve_fit see, at the most
 RESAMPLES, BOOTSTRAPPED = 1000, 300_000  # of the Huber fit at the most, and rows of all resamples together
 HUBER_ROWS = 300  # a table of so many rows, or fewer, is descended from every published start
@@ -101,8 +103,8 @@ def draw_posterior(table: pd.DataFrame, spec: ModelSpec, *, seed: int, N0: float
 
     Importance draws of the exact posterior for few cells, where NUTS explores a funnel, and for many rows, where it takes
     minutes; NUTS between. The other way stands in for one that fails, and for chains that converged only with care, where more
-    draws would take minutes and end in a divergence. Drawn again, up to `MOST_DRAWS`, until two digits of D_opt at `asked`
-    parameters hold.
+    draws would take minutes and end in a divergence. Drawn again, up to `MOST_DRAWS` (fewer of many rows), where two digits
+    of D_opt at `asked` parameters do not hold.
 
     Raises:
         UnconvergedError: neither converged, and k-hat of the importance draws is above `ROUGH_KHAT`.
@@ -111,16 +113,16 @@ def draw_posterior(table: pd.DataFrame, spec: ModelSpec, *, seed: int, N0: float
     check_size(table)
     where: dict[str, Any] = {"seed": seed, "N0": N0, "D0": D0, "bytes_per_token": bytes_per_token}
     few = table[["N", "D"]].drop_duplicates().shape[0] <= FEW_CELLS
+    most = min(MOST_DRAWS, MOST_WORK // len(table))
 
     rough: list[Posterior] = []
 
     def importance(draws: int) -> Posterior:
-        for again in range(2):  # a k-hat just above the gate is often luck
-            found = fit_fast(table, spec, fallback=False, **{**where, "seed": seed + again, "draws": draws * (1 + 3 * again)})
-            if found.diagnostics.converged:
-                return found
+        found = fit_fast(table, spec, fallback=False, attempts=ATTEMPTS, **{**where, "draws": draws})
+        if not found.diagnostics.converged:
             rough.append(found)
-        raise UnconvergedError(f"importance draws of {len(table)} runs are not reliable (k-hat {found.khat:.2f})")
+            raise UnconvergedError(f"importance draws of {len(table)} runs are not reliable (k-hat {found.khat:.2f})")
+        return found
 
     def chains(draws: int) -> Posterior:
         return fit_posterior(table, spec, draws=draws // CHAINS, **where)
@@ -140,10 +142,13 @@ def draw_posterior(table: pd.DataFrame, spec: ModelSpec, *, seed: int, N0: float
             if not settled and way is chains and len(ways) > 1 and not failed and len(found.parameters) > FIRST_DRAWS:
                 fewer = Drawn(found, method, "", False)
                 raise UnconvergedError("NUTS converged only with care, and two digits need more draws")
-            if not settled:
-                found = way(MOST_DRAWS)
+            if not settled and most > _made(found):
+                fewer = fewer or Drawn(found, method, "", False)
+                found = way(most)
         except UnconvergedError as error:
             failed.append(error)
+            if fewer is not None and fewer.method == method != "NUTS":
+                break  # chains would take minutes here, or explore a funnel
             continue
         return Drawn(found, method, f"{failed[0]}; {method} stands in" if failed else "", False)
     if fewer is not None:
@@ -152,6 +157,12 @@ def draw_posterior(table: pd.DataFrame, spec: ModelSpec, *, seed: int, N0: float
     if best is None or not best.khat < ROUGH_KHAT:
         raise failed[0]
     return Drawn(best, "importance sampling", f"{'; '.join(map(str, failed))}: the importance draws stand in, and are rough", True)
+
+
+def _made(found: Posterior) -> int:
+    """How many draws were made for these."""
+    seen = found.diagnostics
+    return seen.proposals if isinstance(seen, ImportanceDiagnostics) else len(found.parameters)
 
 
 def fit_all(table: pd.DataFrame, spec: ModelSpec, *, seed: int, N0: float | None = None, D0: float | None = None,

@@ -23,15 +23,17 @@ ENOUGH = 1000.0  # effective draws below which a fit is tried again
 
 
 def fit_fast(table: pd.DataFrame, spec: ModelSpec = HEADLINE, *, seed: int, draws: int = 4000, N0: float | None = None,
-             D0: float | None = None, bytes_per_token: float | None = None, fallback: bool = True) -> Posterior:
+             D0: float | None = None, bytes_per_token: float | None = None, fallback: bool = True,
+             attempts: int = ATTEMPTS) -> Posterior:
     """The posterior of `spec` given `table`, as `fit_posterior` but by importance sampling; `idata` is None.
 
     `diagnostics` is an `ImportanceDiagnostics`, or NUTS's own where the fit fell back on it: for a law or a noise the
-    fast fit does not know, and where k-hat > 0.7 twice (unless `fallback` is False: then the draws come back as they are,
+    fast fit does not know, and where k-hat > 0.7 each time (unless `fallback` is False: then the draws come back as they are,
     with their k-hat).
 
     Args:
         draws: equally weighted draws in the result, resampled from at least as many proposals.
+        attempts: how often to try, each with four times the proposals of the one before.
 
     Raises:
         TooFewRunsError, DegenerateDesignError, BadValueError, SpecError: the table cannot be fitted.
@@ -45,7 +47,7 @@ def fit_fast(table: pd.DataFrame, spec: ModelSpec = HEADLINE, *, seed: int, draw
     bytes_per_token = bytes_per_token if bytes_per_token is not None else bytes_per_token_of(table)
     rng = np.random.default_rng(seed)
     problem = target(rows, spec, N0, D0, bytes_per_token)
-    weighted = weighted_draws(problem, draws, rng)
+    weighted = weighted_draws(problem, draws, rng, attempts)
     if fallback and not weighted.diagnostics.converged:
         return fit_posterior(table, spec, seed=seed, N0=N0, D0=D0, bytes_per_token=bytes_per_token)
     drawn = equal_draws(problem, weighted, draws, len(rows.groups), rng)
@@ -60,15 +62,15 @@ def equal_draws(problem: Target, weighted: WeightedDraws, count: int, groups: in
     return problem.parameters(x, psi), problem.effects(x, psi, rng) if "tau" in problem.free else np.zeros((count, groups))
 
 
-def weighted_draws(problem: Target, count: int, rng: np.random.Generator) -> WeightedDraws:
+def weighted_draws(problem: Target, count: int, rng: np.random.Generator, attempts: int = ATTEMPTS) -> WeightedDraws:
     """Importance draws of the exact posterior.
 
-    Where k-hat > 0.7 or few draws are effective, once more: four times as many, from a mixture rebuilt on the first.
+    Where k-hat > 0.7 or few draws are effective, again: four times as many, from a mixture rebuilt on those before.
     """
     def evaluate(mixture: Mixture, draws: int) -> tuple[Array, Array, Array]:
         return importance(problem, mixture, draws, rng)
 
-    counts = [count * 4**attempt for attempt in range(ATTEMPTS)]
+    counts = [count * 4**attempt for attempt in range(attempts)]
     return settle(evaluate, propose(problem, rng), counts, min(ENOUGH, count / 4), rng)
 
 

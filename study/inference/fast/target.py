@@ -14,6 +14,7 @@ from scipy import special
 
 from study.inference.fast.kernels import HALF_LN_2PI, Index, conditional_modes
 from study.inference.fast.likelihood import draw_effects, log_likelihood
+from study.inference.fast.parts import in_parts
 from study.inference.observations import Observations
 from study.inference.parameters import Array, Parameters, parameters
 from study.inference.priors import Priors, priors
@@ -79,8 +80,11 @@ class Target:
         mean = np.column_stack([x[:, E_COLUMN], np.full((len(x), 2), self.prior.t[0])])
         sd = np.array([PINNED, self.prior.t[1], self.prior.t[1]])
         begin = np.column_stack([x[:, E_COLUMN], start])
-        psi, precision, value = conditional_modes(self.phi(x), begin, False, self.n, self.d, self.y, self.c, self.first,
-                                                  mean, sd)
+
+        def modes(phi: Array, begin: Array, mean: Array) -> tuple[Array, Array, Array]:
+            return conditional_modes(phi, begin, False, self.n, self.d, self.y, self.c, self.first, mean, sd)
+
+        psi, precision, value = in_parts(modes, len(self.y), self.phi(x), begin, mean)
         return psi[:, 1:], precision[:, 1:, 1:], _finite(value + self.log_prior(x))
 
     def modes_with_E(self, x: Array) -> tuple[Array, Array, Array]:
@@ -94,7 +98,11 @@ class Target:
     def log_posterior(self, x: Array, psi: Array) -> Array:
         """Exact log joint density of (x, psi) and the data, group effects integrated out, shape (M,)."""
         losses = np.column_stack([x[:, E_COLUMN], psi])
-        likelihood = log_likelihood(self.phi(x), losses, self.n, self.d, self.y, self.c, self.first)
+
+        def of(phi: Array, losses: Array) -> tuple[Array]:
+            return (log_likelihood(phi, losses, self.n, self.d, self.y, self.c, self.first),)
+
+        likelihood, = in_parts(of, len(self.y), self.phi(x), losses)
         terms = log_normal(psi[:, 0], self.prior.t) + log_normal(psi[:, 1], self.prior.t)
         return _finite(likelihood + self.log_prior(x) + terms)
 
