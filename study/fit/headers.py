@@ -164,7 +164,7 @@ def _matches(headers: list[Header], ours: str, used: set[int]) -> list[int]:
         return exact[:1]
     free = [(index, header.plain) for index, header in enumerate(headers) if index not in used]
     for known in (tuple(name for name in ALIASES[ours] if name not in LAST[ours]), LAST[ours]):
-        for form in (lambda plain: plain, _stripped):  # a whole name before one without its prefix
+        for form in (lambda plain: plain, _counted, _stripped):  # a whole name before a part of one
             if found := [index for index, plain in free if form(plain) in known]:
                 return found
     return []
@@ -182,6 +182,11 @@ def _stripped(plain: str) -> str:
     """Without the prefix of an export: metrics.val_loss, config.n_params, eval/loss."""
     head, sign, rest = plain.partition("_")
     return _stripped(rest) if sign and head in PREFIXES and rest else plain
+
+
+def _counted(plain: str) -> str:
+    """Without a last word that says how carefully it was counted: params_active_precise."""
+    return re.sub(r"_(?:precise|exact|actual)$", "", plain)
 
 
 def _flop(word: str) -> float | None:

@@ -72,7 +72,7 @@ def arrange(frame: pd.DataFrame, other: pd.DataFrame, choice: str = "auto") -> A
             named = named.loc[sorted(best)]
     elif doubt := _sweep(named, other.columns):
         doubts.append(doubt)
-    if doubt := _maybe_curves(named, names):
+    if not any(one.kind == "checkpoints" for one in doubts) and (doubt := _maybe_curves(named, names)):
         doubts.append(doubt)
     columns = list(frame.columns)
     left_out = pd.concat(aside)[[*columns, "why"]] if aside else frame.iloc[:0].assign(why="")
@@ -114,7 +114,8 @@ def _curves(table: pd.DataFrame, names: Sequence[str]) -> Found:
     ends = grouped["D"].transform("max")
     rows = several.index[several & (table.loc[several.index, "D"] < ends)]
     runs = int(grouped.ngroups)
-    return (rows, "checkpoints", "the last of each is fitted, a decaying rate leaves earlier ones worse than shorter runs",
+    return (rows, "checkpoints", "the last of each is fitted, since a decaying rate leaves earlier ones worse than shorter runs "
+            "(--rows all, if each row ended with a decay of its own)",
             f"{len(rows)} of {len(table)} rows are {what}; {runs} curve{'s' * (runs != 1)}")
 
 

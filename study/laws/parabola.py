@@ -15,9 +15,10 @@ def fit_parabola(x: ArrayLike, y: ArrayLike) -> tuple[Array, Array, Array]:
     at = np.asarray(x, dtype=float)
     middle = at.mean()
     c2, c1, c0 = np.polyfit(at - middle, np.asarray(y, dtype=float), 2)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         place = np.asarray(-0.5 * c1) / c2
-    return np.asarray(middle + place), np.asarray(c0 + 0.5 * c1 * place), np.asarray(c2)
+        height = np.asarray(c0 + 0.5 * c1 * place)
+    return np.asarray(middle + place), height, np.asarray(c2)
 
 
 def vertex_of_three(left: ArrayLike, middle: ArrayLike, right: ArrayLike) -> Array:

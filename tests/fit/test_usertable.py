@@ -32,7 +32,7 @@ def rows(path: Path, **options: object) -> list[list[float]]:
 
 @pytest.mark.parametrize("header", [
     "N,D,loss", "params,tokens,val_loss", "n,d,Loss", "Model Size,Training-Tokens,VAL_LOSS",
-    "parameter_count,train_tokens,eval/loss", "params_active,tokens_seen,validation/loss",
+    "parameter_count,train_tokens,eval/loss", "params_active,tokens_seen,validation/loss", "params_active_exact,tokens,final_loss",
     "config.n_params,config.train_tokens,metrics.eval/loss", "#params,numTokens,val ce", "model_size,D,cross-entropy",
     "N,tokens,loss_c4", "N (non-emb.),n_toks,L", "numel,data,Validation CE Loss", "model.n_params,data.train_tokens,eval/loss"])
 def test_names_are_recognised(tmp_path: Path, header: str) -> None:
