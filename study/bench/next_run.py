@@ -16,7 +16,7 @@ from study.inference.spec import HEADLINE
 from study.published import entries, load_entry
 from study.record import COMMITTED
 
-OWN = ("cpu", "quick")
+OWN = ("cpu", "cpu2", "cpu3", "quick")
 # the open tables of runs with the most cells (N, D), one a laboratory; then smaller ones
 OPEN = ("chinchilla", "misfitting", "llama-3", "marin-comma", "porian-refinedweb-decay", "gadre-c4", "olmo-ladder")
 

@@ -105,16 +105,19 @@ def _report(found: "Following", console: "Console") -> None:
 
 
 def report_replay(body: "dict[str, Any]", console: "Console") -> None:
-    """What a replay found: FLOP to each width as a share of the own order's, medians over starts."""
+    """What a replay found: FLOP to each interval score as a share of the own order's, medians over starts."""
     from rich.table import Table
 
     names = [f"{slack:g}" for slack in body["slack"]]
-    view = Table("rule", *(f"{name} x width" for name in names), "holds", title_justify="left",
-                 title=f"FLOP to a width over the own order's, {body['rows']} runs, medians over starts")
+    view = Table("rule", *(f"{name} x width" for name in names), "width alone", "holds", title_justify="left",
+                 title=f"FLOP to an interval score over the own order's, {body['rows']} runs, medians over starts",
+                 caption="score: the interval's width, and 40 times its distance from the answer of all runs; width alone: FLOP to "
+                         "the width of all runs; holds: the answer is inside at that width", caption_justify="left")
     for rule, found in body["rules"].items():
         shares = (found["to"][name]["median_share_of_own_order"] for name in names)
-        view.add_row(f"{rule} ({found['starts']})", *("never" if share is None else f"{share:.2f}" for share in shares),
-                     f"{found['final_interval_holds_the_answer']:.0%}")
+        alone, held = found["to_width"]["1"]["median_share_of_own_order"], found["held_at_width"]
+        view.add_row(f"{rule} ({found['starts']})", *("never" if share is None else f"{share:.2f}" for share in (*shares, alone)),
+                     "" if held is None else f"{held:.0%}")
     known = (body["known_law"].get(name) for name in names)
-    view.add_row("with the law known", *("" if share is None else f"{share:.2f}" for share in known), "")
+    view.add_row("with the law known", *("" if share is None else f"{share:.2f}" for share in known), "", "")
     console.print(view)

@@ -128,11 +128,12 @@ def write(found: Following, out: Path, grid: Grid | None = None) -> tuple[str, .
 
 def prove(job: Job, target: float | None, starts: int, out: Path, say: Callable[[str], None] = lambda _: None, *,
           file: str = "replay.json", rules: Sequence[str] = RULES) -> dict[str, Any]:
-    """Replay the finished table by every rule from so many starts, to the width of all rows; `file` is written after each.
+    """Replay the finished table by every rule from so many starts, to the score of all rows; `file` is written after each.
 
-    Returns what it holds. For each rule and each of `SLACK`, times the width of all rows: the share of starts that reach it,
-    the median FLOP to it, and the median over starts of FLOP to it over those of the own order; the share of final intervals
-    that hold the answer of all rows; and the trajectories. What the file holds of the same question is not done again.
+    Returns what it holds. For each rule and each of `SLACK`, times the width of all rows: the share of starts whose interval
+    score falls to it, the median FLOP to it, and the median over starts of FLOP to it over those of the own order; the same for
+    the width alone, and the share of intervals that hold the answer of all rows when they are first so narrow; and the
+    trajectories. What the file holds of the same question is not done again.
     """
     field = ground(job.frame, job.spec, target, job.bytes_per_token)
     low, _, high = field.answer(range(len(field.rows)))
@@ -147,7 +148,7 @@ def prove(job: Job, target: float | None, starts: int, out: Path, say: Callable[
             say(f"{rule}, start {start + 1} of {starts}")
             found = replay(field, rule, start, until=body["width_of_all"] * EQUAL)
             paths[rule].append({"start": start, "flops": found.flops.tolist(), "width": found.width.tolist(),
-                                "error": found.error.tolist(), "inside": bool(found.inside[-1])})
+                                "score": found.score.tolist(), "error": found.error.tolist()})
             body["rules"] = {name: _summary(paths[name], paths["own order"], body["width_of_all"]) for name in RULES if paths[name]}
             _put(out, {file: lambda path: write_json(path, body)})
     return body
@@ -165,23 +166,30 @@ def _recorded(path: Path, body: dict[str, Any]) -> dict[str, list[dict[str, Any]
 
 
 def _summary(paths: list[dict[str, Any]], own: list[dict[str, Any]], whole: float) -> dict[str, Any]:
-    base = {path["start"]: path for path in own}
-    to = {f"{slack:g}": _to(paths, base, slack * whole) for slack in SLACK}
-    return {"starts": len(paths), "to": to, "final_interval_holds_the_answer": float(np.mean([path["inside"] for path in paths])),
+    by = {measure: {f"{slack:g}": _to(paths, own, measure, slack * whole * EQUAL) for slack in SLACK}
+          for measure in ("score", "width")}
+    return {"starts": len(paths), "to": by["score"], "to_width": by["width"], "held_at_width": _held(paths, whole * EQUAL),
             "median_final_error": float(np.median([abs(path["error"][-1]) for path in paths])), "paths": paths}
 
 
-def _to(paths: list[dict[str, Any]], base: dict[int, dict[str, Any]], width: float) -> dict[str, Any]:
-    def spent(path: dict[str, Any]) -> float:
-        return flops_to(path["flops"], path["width"], width * EQUAL)
-
-    flops = np.array([spent(path) for path in paths])
-    own = np.array([spent(base[path["start"]]) if path["start"] in base else np.inf for path in paths])
-    both = np.isfinite(flops) & np.isfinite(own)
-    shares = flops[both] / own[both]
+def _to(paths: list[dict[str, Any]], own: list[dict[str, Any]], measure: str, least: float) -> dict[str, Any]:
+    """FLOP until a measure of the paths, "score" or "width", falls to `least`, and over those of the own order from that start."""
+    base = {path["start"]: flops_to(path["flops"], path[measure], least) for path in own}
+    flops = np.array([flops_to(path["flops"], path[measure], least) for path in paths])
+    others = np.array([base.get(path["start"], np.inf) for path in paths])
+    both = np.isfinite(flops) & np.isfinite(others)
+    shares = flops[both] / others[both]
     return {"reached": float(np.isfinite(flops).mean()), "median_flops": float(np.median(flops)),
             "median_share_of_own_order": float(np.median(shares)) if len(shares) else None,
             "quartiles_of_share": np.quantile(shares, [0.25, 0.75]).tolist() if len(shares) else None}
+
+
+def _held(paths: list[dict[str, Any]], whole: float) -> float | None:
+    """The share of the paths whose interval holds the answer when it is first as narrow as `whole`, of those that come to it."""
+    first = [next((score <= width for width, score in zip(path["width"], path["score"], strict=True) if width <= whole), None)
+             for path in paths]
+    came = [held for held in first if held is not None]
+    return float(np.mean(came)) if came else None
 
 
 def _labels(posterior: Posterior, N: Array, D: Array) -> list[str]:

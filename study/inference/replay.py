@@ -1,7 +1,9 @@
 """The proof of `next_run`: replay a finished table, letting a rule choose the next runs among its rows.
 
-From a few runs, add one batch after another by each rule, refit, and record the width of the 95 % interval of ln D_opt and its
-error against the answer of all rows, by cumulative FLOP. The rules:
+From a few runs, add one batch after another by each rule, refit, and record the 95 % interval of ln D_opt by cumulative FLOP: its
+width, and its interval score (`scores.interval_score`) against the answer of all rows, which is the width where the interval holds
+that answer. An interval may be narrow by chance, or because cheap runs hide a law's misfit; the score is small only for one that is
+narrow and right. The rules:
 
     information    `next_run.plan` for each batch: information about ln D_opt for its FLOP
     own order      the table's, which for a grid is by budget, cheapest first
@@ -24,6 +26,7 @@ from study.inference.next_run import Candidates, group_index, plan, variance_gai
 from study.inference.observations import Observations, PriorDominatedWarning, group_labels, observations, reference
 from study.inference.parameters import Array
 from study.inference.posterior import Posterior
+from study.inference.scores import interval_score
 from study.inference.spec import ModelSpec
 
 RULES = ("information", "own order", "D-optimal", "random")
@@ -40,14 +43,14 @@ class Replay:
     start: int
     flops: Array  # of all runs up to the step, the start's included
     width: Array  # 95 % width of ln D_opt
+    score: Array  # its interval score against the median of all rows
     error: Array  # median of ln D_opt less that of all rows
-    inside: NDArray[np.bool_]  # whether the interval holds the median of all rows
     rows: tuple[tuple[int, ...], ...]  # added at each step
 
 
-def flops_to(flops: Iterable[float], width: Iterable[float], least: float) -> float:
-    """FLOP at which a width first falls to `least`; inf where it never does."""
-    return next((float(spent) for spent, now in zip(flops, width, strict=True) if now <= least), float("inf"))
+def flops_to(flops: Iterable[float], score: Iterable[float], least: float) -> float:
+    """FLOP at which a score or a width first falls to `least`; inf where it never does."""
+    return next((float(spent) for spent, now in zip(flops, score, strict=True) if now <= least), float("inf"))
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,7 @@ def ground(table: pd.DataFrame, spec: ModelSpec, target: float | None = None, by
 
 def replay(field: Ground, rule: str, start: int, *, first: int = 6, batch: int = 6, until: float | None = None,
            most: int | None = None) -> Replay:
-    """Replay one rule from one start until all rows are used, the width is `until`, or after `most` batches.
+    """Replay one rule from one start until all rows are used, the interval score is `until`, or after `most` batches.
 
     The first runs are random rows of the cheaper half, of at least two N and two D. `start` is the seed of the first runs and
     of the rule.
@@ -106,21 +109,21 @@ def replay(field: Ground, rule: str, start: int, *, first: int = 6, batch: int =
     truth = float(field.answer(everything)[1]) if most is None else float("nan")  # the fit of all rows is not needed
     rng = np.random.default_rng(start)
     chosen = first_rows(rows.N, rows.D, rows.C, first, rng) if first < len(rows) else list(everything)
-    flops, width, error, inside, added = [], [], [], [], [tuple(chosen)]
+    flops, width, scores, error, added = [], [], [], [], [tuple(chosen)]
     while True:
         low, middle, high = field.answer(chosen)
         flops.append(float(rows.C[chosen].sum()))
         width.append(float(high - low))
+        scores.append(interval_score(low, high, truth))
         error.append(float(middle) - truth)
-        inside.append(bool(low <= truth <= high))
         left = [index for index in everything if index not in set(chosen)]
-        if not left or (until is not None and width[-1] <= until) or len(added) - 1 == most:
+        if not left or (until is not None and scores[-1] <= until) or len(added) - 1 == most:
             break
         size = max(batch, int(GROWTH * len(chosen)))
         found = _choose(rule, field, chosen, left, size, rng, seed=start + len(chosen))
         added.append(tuple(found))
         chosen = [*chosen, *found]
-    return Replay(rule, start, np.array(flops), np.array(width), np.array(error), np.array(inside), tuple(added))
+    return Replay(rule, start, np.array(flops), np.array(width), np.array(scores), np.array(error), tuple(added))
 
 
 def first_rows(N: Array, D: Array, C: Array, count: int, rng: np.random.Generator) -> list[int]:

@@ -43,6 +43,14 @@ def score(predicted: Array, measured: ArrayLike) -> Scores:
                   min(1.0, 2 * min(tail, 1 - tail)), float(np.mean(within <= counts[0.95])))
 
 
+def interval_score(low: float, high: float, at: float, level: float = 0.95) -> float:
+    """Width of an interval and 2 / (1 - level) times how far the value lies outside it: least, in the mean, for the true one.
+
+    Source: Gneiting and Raftery (2007), doi:10.1198/016214506000001437, eq. 43.
+    """
+    return (high - low) + 2 / (1 - level) * (max(0.0, low - at) + max(0.0, at - high))
+
+
 def rms(values: Array) -> float:
     """Root of the mean square."""
     return float(np.sqrt(np.mean(values**2)))

@@ -134,7 +134,7 @@ def test_a_replay_starts_cheap_uses_every_row_once_and_ends_with_all(field: Grou
         found = replay(field, rule, 0, batch=5)
         added = [index for step in found.rows for index in step]
         assert sorted(added) == list(range(16)) and (np.diff(found.flops) > 0).all()
-        assert found.flops[-1] == pytest.approx(6 * float((rows.N * rows.D).sum())) and found.inside[-1]
+        assert found.flops[-1] == pytest.approx(6 * float((rows.N * rows.D).sum())) and found.score[-1] == found.width[-1]
         assert flops_to(found.flops, found.width, found.width[-1]) <= found.flops[-1] and flops_to([1.0], [2.0], 1.0) == np.inf
     own = replay(field, "own order", 1, batch=5)
     assert [index for step in own.rows[1:] for index in step] == [index for index in range(16) if index not in own.rows[0]]

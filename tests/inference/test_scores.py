@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from study.inference.intervals import central, inside
-from study.inference.scores import score
+from study.inference.scores import interval_score, score
 
 
 def predictions(runs: int = 6, draws: int = 4000, shared: float = 0.01, own: float = 0.01, seed: int = 0) -> np.ndarray:
@@ -53,3 +53,11 @@ def test_a_central_interval_is_nan_with_a_nan_unless_it_is_left_out() -> None:
     low, high = central(np.stack([draws[:-1], 2 * draws[:-1]]), 0.5, axis=1)
     assert low == pytest.approx([0.25, 0.5]) and high == pytest.approx([0.75, 1.5])
     assert inside(np.column_stack([draws[:-1], draws[:-1]]), [0.02, 0.3], levels=(0.5, 0.95, 0.99)) == {0.5: 1, 0.95: 1, 0.99: 2}
+
+
+def test_an_interval_score_is_the_width_inside_and_least_for_the_true_quantiles() -> None:
+    assert interval_score(1.0, 3.0, 3.0) == 2.0 and interval_score(1.0, 3.0, 0.5) == pytest.approx(interval_score(1.0, 3.0, 3.5))
+    assert interval_score(1.0, 3.0, 3.5) == pytest.approx(22.0) and interval_score(1.0, 3.0, 4.0, level=0.5) == 6.0
+    values = stats.norm.ppf((np.arange(2000) + 0.5) / 2000)
+    means = {half: np.mean([interval_score(-half, half, float(x)) for x in values]) for half in (0.98, 1.96, 3.92)}
+    assert min(means, key=lambda half: means[half]) == 1.96
