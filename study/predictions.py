@@ -74,7 +74,8 @@ def predict(grid: Grid, runs: Path, *, seed: int, source: Grid | None = None, bu
     """Fit the grid's fit split under each law of `LAWS` and write what each says of the held-out cells.
 
     With a `source`, that grid's fit split is fitted, and all cells of `grid` are predicted. With a `budget`, the cells of that
-    budget that are not trained yet are predicted from the fitted ones of less: two grids may share runs.
+    budget that are not trained yet are predicted from the fitted ones of less, of the source or the grid itself: two grids may
+    share runs.
 
     Raises:
         PredictionError: a fitted run is missing, a predicted one is there already, the prediction is written, or it cannot be.
@@ -86,7 +87,8 @@ def predict(grid: Grid, runs: Path, *, seed: int, source: Grid | None = None, bu
         raise PredictionError(f"{path} is written already: a prediction is made once")
     of, cells = source or grid, grid.planned if source else grid.of("held-out")
     if budget is not None:
-        of, cells = replace(of, cells=tuple(cell for cell in of.of("fit") if cell.budget < budget)), at_budget(grid, budget)
+        cells = at_budget(grid, of, budget)
+        of = replace(of, cells=tuple(cell for cell in of.of("fit") if cell.budget < budget))
     if not cells:
         raise PredictionError(f"the grid {grid.name} has no held-out run to predict: name another, or a smaller one to fit with "
                               "--from")
@@ -113,16 +115,17 @@ def predict(grid: Grid, runs: Path, *, seed: int, source: Grid | None = None, bu
     return path
 
 
-def at_budget(grid: Grid, budget: float) -> tuple[Cell, ...]:
-    """The cells of one budget.
+def at_budget(grid: Grid, source: Grid, budget: float) -> tuple[Cell, ...]:
+    """The cells of one budget, the source having fitted ones of less.
 
     Raises:
-        PredictionError: the grid has none there, or no smaller budget to fit.
+        PredictionError: the grid has none there, or there is no smaller budget to fit.
     """
-    budgets = sorted({cell.budget for cell in grid.planned if not math.isnan(cell.budget)})
-    if budget not in budgets[1:]:
+    least = min((cell.budget for cell in source.of("fit")), default=float("inf"))
+    budgets = sorted({cell.budget for cell in grid.planned if cell.budget > least})
+    if budget not in budgets:
         raise PredictionError(f"the grid {grid.name} has no budget of {budget:g} FLOP with a smaller one to fit: one of "
-                              f"{', '.join(f'{one:g}' for one in budgets[1:]) or 'none'}")
+                              f"{', '.join(f'{one:g}' for one in budgets) or 'none'}")
     return tuple(cell for cell in grid.planned if cell.budget == budget)
 
 

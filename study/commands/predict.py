@@ -21,8 +21,8 @@ def command(
 
     Commit the file, then train the held-out runs: a prediction is refused when one of them is there already. With --from,
     the runs of a larger grid are predicted from those of a smaller one: `study predict --grid gpu-mini --from cpu3`.
-    With --at, those runs of one budget that are not trained yet are predicted from the runs of less, to
-    runs/predictions/GRID-BUDGET.json.
+    With --at, those runs of one budget that are not trained yet are predicted from the runs of less, of --from or of the grid
+    itself, to runs/predictions/GRID-BUDGET.json.
 
     Example: `study predict --grid cpu2`
     """
@@ -30,10 +30,8 @@ def command(
     from rich.table import Table
 
     from study.grids import grid as named
-    from study.predictions import MIXTURE, PredictionError, predict, read_prediction
+    from study.predictions import MIXTURE, predict, read_prediction
 
-    if source and budget:
-        raise PredictionError("give --from or --at, not both")
     chosen = named(grid)
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"fitting the runs of {source or grid} under every law: a minute or two")

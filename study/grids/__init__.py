@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from study.grids.allocation import allocation
 from study.grids.copying import copying
 from study.grids.cpu2 import cpu2
 from study.grids.cpu3 import check, cpu3, quick
@@ -21,7 +22,7 @@ from study.grids.sweep import sweep
 GRIDS: dict[str, Callable[[], Grid]] = {
     "smoke": smoke, "quick": quick, "quick1": quick1, "sweep": sweep, "cpu": cpu, "seeds": seeds,
     "probes": probes, "tuning": tuning, "cpu2": cpu2, "check": check, "parts": parts, "parts-source": parts_source,
-    "kink": kink, "copying": copying, "cpu3": cpu3, "markov-2": markov_2, "markov-3": markov_3,
+    "kink": kink, "copying": copying, "cpu3": cpu3, "allocation": allocation, "markov-2": markov_2, "markov-3": markov_3,
     "factors": factors, "epochs": epochs, "shapes": shapes, "batches": batches,
     "lab01": lab01, "gpu": gpu, "gpu-mini": gpu_mini, "go": go, "go-gpu": go_gpu,
     **{f"factors-{corpus}": partial(factors_on, corpus) for corpus in HUB},

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from study.analysis import answers, approaches, entropy, stages, training
+from study.analysis import allocations, answers, approaches, entropy, stages, training
 from study.analysis.study import Study
 from study.articles.claims import claims_of
 from study.articles.main import limits
@@ -99,6 +99,16 @@ def three_methods(study: Study) -> Verdict:
     return Verdict("three-methods", "they agree", measured, word, spread, f"`{study.grid.name}`")
 
 
+def gopher(study: Study) -> Verdict:
+    """At the same compute, is a smaller model on more tokens better than the one by Kaplan's exponent?"""
+    claimed, found = "smaller, more tokens, better", allocations.gain(study)
+    if found is None:
+        return absent("gopher", claimed, allocations.GRID)
+    word: Word = "reproduced" if found.low > 0 else "contradicted" if found.high < 0 else "undecided"
+    measured = f"{text.two(found.middle)} {text.interval(found.low, found.high, text.two)} nats better"
+    return Verdict("gopher", claimed, measured, word, found.middle, f"`{allocations.GRID}`")
+
+
 def downstream(study: Study) -> Verdict:
     """Downstream tasks: no model of this size leaves chance."""
     return Verdict("downstream", "tables of scores", f"a word of English has probability {limits.word_chance(study)}",
@@ -113,7 +123,7 @@ VERDICTS: Mapping[str, Callable[[Study], Verdict]] = MappingProxyType({
     "lab-throughput": throughput,
     "six-n": six_n,
     "three-methods": three_methods,
-    "gopher": lambda _: absent("gopher", "smaller, more tokens, better", "cpu2"),
+    "gopher": gopher,
     "downstream": downstream,
 })
 
