@@ -1,19 +1,22 @@
 """CPU-seconds to a given validation loss, beside a GPT-2 as nanoGPT trains it, on the same tokens and the same cores.
 
-Both train runs of growing D, each with its own whole schedule, until the loss is below the target; between the two runs about it
-ln(CPU-seconds) is linear in the loss. Seconds are those of training: compilation and evaluation are reported apart.
+Each arm's tokens at the target are found by runs with whole schedules (`race`). They do not depend on how busy a machine is: these
+runs are kept in a file and trained once. CPU-seconds a token do: they are measured last, both arms by turns, and want an idle
+machine. They are those of training; compilation and evaluation are left out.
 
 The study: its third recipe at its tuned rate and batch. The peer: transformers' GPT-2 of the same shape with tied embeddings;
 AdamW (0.9, 0.95), weight decay 0.1 on matrices, clipping at 1, a warm-up of 5 % and a cosine to a tenth of the peak (nanoGPT's
-train.py); its context, learning rate and batch are swept first at `TUNE_TOKENS`, and the best of them race.
+train.py); its context, learning rate and batch are swept at `TUNE_TOKENS`, and half and twice the rate where it meets the target.
 """
 
 import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
+from functools import partial
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from study.bench.machine import machine
+from study.bench.race import LEAST_GROWTH, Trained, at_target, kept, race
 from study.bench.train import gpt2
 from study.config import RunConfig, whole_batches
 from study.data.stream import TokenSet, batch, train_order, windows
@@ -35,90 +39,97 @@ from study.training.optim import clip_gradients
 
 TUNE_TOKENS = 1_500_000
 CONTEXTS, BATCHES, RATES = (64, 256), (1024, 4096), (1e-3, 2e-3, 4e-3, 8e-3)
-GROWTH = 1.5  # of D from one run to the next
-MOST_RUNS = 14  # of an arm's seed: D grows 200 times
+SPEED_TOKENS, SPEED_EVALUATED = 300_000, 2**13  # of a turn
+
+Recipe = Callable[[int, int], RunConfig]  # of tokens and seed
+Train = Callable[[RunConfig], Trained]
 
 
-@dataclass(frozen=True)
-class Trained:
-    """One run: its tokens, the CPU-seconds of its training and of everything, its validation loss (nats a token)."""
-
-    tokens: int
-    cpu_seconds: float
-    total_cpu_seconds: float
-    loss: float
-
-
-Run = Callable[[int, int], Trained]  # of tokens and seed
-
-
-def bench_loss(tokens: TokenSet, device: torch.device, *, width: int = 64, target: float = 3.0, seeds: Sequence[int] = (0, 1, 2),
-               start_tokens: int = 2_000_000, eval_tokens: int = 2**19, tune_tokens: int = TUNE_TOKENS,
+def bench_loss(tokens: TokenSet, device: torch.device, notes: Path, *, width: int = 64, target: float = 3.0,
+               seeds: Sequence[int] = (0, 1, 2), start_tokens: int = 2_000_000, eval_tokens: int = 2**19,
+               tune_tokens: int = TUNE_TOKENS, speed_tokens: int = SPEED_TOKENS, turns: int = 5,
                progress: Callable[[str], None] = print) -> dict[str, Any]:
-    """CPU-seconds of both arms to `target`, a seed each, and their ratio."""
+    """CPU-seconds of both arms to `target`, by seed, and their ratio. Runs that the file `notes` holds are not trained again."""
     torch.set_num_threads(1)
-    facts = machine("torch", "transformers", "numpy")
     base = replace(COPYING, corpus=tokens.name, vocabulary=tokens.vocabulary, ood_corpus="", width=width, layers=LADDER[width],
                    heads=heads(width), eval_tokens=eval_tokens, curve_tokens=2**13, curve_points=2)
-    tuning = []
-    for context, batch_tokens, rate in product(CONTEXTS, BATCHES, RATES):
-        config = replace(base, context=context, batch_tokens=batch_tokens, learning_rate=rate,
-                         tokens=whole_batches(tune_tokens, batch_tokens))
-        progress(f"tuning the peer: context {context}, batch {batch_tokens}, rate {rate:g}")
-        tuning.append({"context": context, "batch_tokens": batch_tokens, "learning_rate": rate,
-                       **asdict(train_peer(config, tokens, device))})
-    best = min((row for row in tuning if math.isfinite(row["loss"])), key=lambda row: row["loss"])
-    peer = replace(base, **{name: best[name] for name in ("context", "batch_tokens", "learning_rate")})
+    arms: dict[str, Train] = {"study": partial(train_study, tokens=tokens, device=device),
+                              "peer": partial(train_peer, tokens=tokens, device=device)}
 
-    def of_study(count: int, seed: int) -> Trained:
-        size = TUNED.batch_tokens(count)
-        return train_study(replace(base, batch_tokens=size, learning_rate=TUNED.learning_rate(width, size), seed=seed,
-                                   tokens=whole_batches(count, size)), tokens, device)
+    def trained(name: str, config: RunConfig) -> Trained:
+        key = f"{name} {config.run_id} context {config.context} batch {config.batch_tokens} rate {config.learning_rate:g}"
+        progress(key)
+        return kept(notes, key, lambda: arms[name](config))
 
-    def of_peer(count: int, seed: int) -> Trained:
-        return train_peer(replace(peer, tokens=whole_batches(count, peer.batch_tokens), seed=seed), tokens, device)
+    def run(name: str, recipe: Recipe, seed: int, count: int) -> Trained:
+        return trained(name, recipe(count, seed))
 
-    arms = {name: [race(run, seed, target, start_tokens, lambda line, name=name: progress(f"{name}: {line}"))  # type: ignore[misc]
-                   for seed in seeds] for name, run in (("study", of_study), ("peer", of_peer))}
-    seconds = {name: [to_target(runs, target) for runs in races] for name, races in arms.items()}
-    ratios = [theirs / ours for ours, theirs in zip(seconds["study"], seconds["peer"], strict=True)]
-    return {"ratio": statistics.median(ratios), "ratios": ratios, "target": target, "cpu_seconds": seconds,
-            "runs": {name: [[asdict(run) for run in runs] for runs in races] for name, races in arms.items()},
-            "peer": {name: best[name] for name in ("context", "batch_tokens", "learning_rate")}, "tuning": tuning,
+    def meet(name: str, recipe: Recipe, start: float, seeds: Sequence[int] = seeds) -> list[float]:
+        found: list[float] = []
+        for seed in seeds:
+            begin = found[0] / LEAST_GROWTH if found and math.isfinite(found[0]) else start
+            found.append(at_target(race(partial(run, name, recipe, seed), target, begin), target))
+        return found
+
+    swept = sweep(base, partial(trained, "peer"), tune_tokens)
+    first = meet("peer", partial(_sized, swept), start_tokens, seeds[:1])[0]
+    best = swept if math.isnan(first) else best_rate(swept, partial(trained, "peer"), int(first), seeds[0])
+    recipes: dict[str, Recipe] = {"study": partial(_by_rule, base), "peer": partial(_sized, best)}
+    met = {name: meet(name, recipe, start_tokens) for name, recipe in recipes.items()}
+    facts = machine("torch", "transformers", "numpy")  # before the seconds: how busy others keep the machine
+    seconds: dict[str, list[float]] = {name: [] for name in arms}
+    for turn in range(turns):
+        for name in list(arms)[:: 1 if turn % 2 else -1]:  # nobody is always first
+            progress(f"speed of {name}: turn {turn + 1} of {turns}")
+            long = recipes[name](int(np.nanmedian([*met[name], start_tokens] if np.isnan(met[name]).all() else met[name])), 0)
+            short = replace(long, tokens=whole_batches(speed_tokens, long.batch_tokens), eval_tokens=SPEED_EVALUATED)
+            found = arms[name](short)
+            seconds[name].append(found.cpu_seconds / found.tokens)
+    cost = {name: [count * statistics.median(seconds[name]) for count in met[name]] for name in arms}
+    ratios = [theirs / ours for ours, theirs in zip(cost["study"], cost["peer"], strict=True)]
+    return {"ratio": statistics.median(ratios), "ratios": ratios, "target": target, "cpu_seconds": cost, "tokens": met,
+            "cpu_seconds_a_token": seconds,
+            "peer": {name: getattr(best, name) for name in ("context", "batch_tokens", "learning_rate")},
             "width": width, "corpus": tokens.name, "device": describe(device), "machine": facts,
             "about": " ".join((__doc__ or "").split())}
 
 
-def race(run: Run, seed: int, target: float, start_tokens: int, progress: Callable[[str], None]) -> list[Trained]:
-    """Runs of growing D until one is below the target: at least two, so that there is one on each side or a line through two."""
-    runs: list[Trained] = []
-    count = float(start_tokens)
-    while len(runs) < MOST_RUNS and (len(runs) < 2 or runs[-1].loss > target):
-        progress(f"seed {seed}, {count / 1e6:.1f} M tokens")
-        runs.append(run(int(count), seed))
-        count *= GROWTH
-    return runs
+def sweep(base: RunConfig, trained: Train, count: int) -> RunConfig:
+    """The context, batch and rate of the lowest loss at `count` tokens."""
+    configs = [_sized(replace(base, context=context, batch_tokens=size, learning_rate=rate), count, 0)
+               for context, size, rate in product(CONTEXTS, BATCHES, RATES)]
+    return _lowest(configs, trained)
 
 
-def to_target(runs: Sequence[Trained], target: float) -> float:
-    """CPU-seconds at the target by ln(seconds) linear in the loss, between the last two runs; nan when it was never reached."""
-    before, after = runs[-2], runs[-1]
-    if after.loss > target:
-        return math.nan
-    share = (before.loss - target) / (before.loss - after.loss)
-    return math.exp((1 - share) * math.log(before.cpu_seconds) + share * math.log(after.cpu_seconds))
+def best_rate(config: RunConfig, trained: Train, count: int, seed: int) -> RunConfig:
+    """The rate, half of it or twice it, by the loss at `count` tokens: the best of short runs need not be that of long ones."""
+    rates = [config.learning_rate * factor for factor in (1.0, 0.5, 2.0)]
+    return _lowest([_sized(replace(config, learning_rate=rate), count, seed) for rate in rates], trained)
+
+
+def _lowest(configs: Sequence[RunConfig], trained: Train) -> RunConfig:
+    losses = [trained(config).loss for config in configs]
+    return configs[int(np.argmin([loss if math.isfinite(loss) else math.inf for loss in losses]))]
+
+
+def _sized(config: RunConfig, count: int, seed: int) -> RunConfig:
+    return replace(config, tokens=whole_batches(count, config.batch_tokens), seed=seed)
+
+
+def _by_rule(base: RunConfig, count: int, seed: int) -> RunConfig:
+    size = TUNED.batch_tokens(count)
+    return _sized(replace(base, batch_tokens=size, learning_rate=TUNED.learning_rate(base.width, size)), count, seed)
 
 
 def train_study(config: RunConfig, tokens: TokenSet, device: torch.device) -> Trained:
     """The study's own loop."""
     record = train(config, language(tokens), device)
-    return Trained(config.tokens, record.timing.train_cpu, record.timing.total_cpu,
-                   record.losses["validation"].nats_per_token if record.losses else math.inf)
+    loss = record.losses["validation"].nats_per_token if record.losses else math.inf
+    return Trained(config.tokens, record.timing.train_cpu, loss)
 
 
 def train_peer(config: RunConfig, tokens: TokenSet, device: torch.device) -> Trained:
     """GPT-2 as nanoGPT trains it: see the module's docstring. The shape, context, batch, peak rate and seed are the config's."""
-    begun = time.process_time()
     torch.compiler.reset()
     model = gpt2(config, tied=True, seed=config.seed).to(device)
     parameters = list(model.parameters())
@@ -146,13 +157,13 @@ def train_peer(config: RunConfig, tokens: TokenSet, device: torch.device) -> Tra
         optimiser.step()
         seconds += time.process_time() - started if step else 0.0  # the first step compiles
         if step % 100 == 0 and not math.isfinite(float(mean.detach())):
-            return Trained(config.tokens, seconds, time.process_time() - begun, math.inf)
+            return Trained(config.tokens, seconds, math.inf)
     seconds *= config.steps / max(1, config.steps - 1)
     model.eval()
     found = evaluate(torch.compile(token_losses, dynamic=False), tokens.validation, tokens.validation_groups,
                      context=config.context, tokens=config.eval_tokens, bytes_per_token=tokens.validation_bytes_per_token,
                      device=device)
-    return Trained(config.tokens, seconds, time.process_time() - begun, found.nats_per_token)
+    return Trained(config.tokens, seconds, found.nats_per_token)
 
 
 def nanogpt_rate(config: RunConfig, step: int) -> float:

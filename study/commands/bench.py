@@ -16,13 +16,16 @@ def command(
     threads: Annotated[int, typer.Option(min=1, help="train: threads of compute.")] = 1,
     widths: Annotated[str, typer.Option(help="train: widths, separated by commas.")] = "32,48,64,96,128,192,256",
     precision: Annotated[str, typer.Option(help="train: float32 or bfloat16.")] = "float32",
-    turns: Annotated[int, typer.Option(min=1, help="train, render: how often each arm takes its turn.")] = 5,
+    turns: Annotated[int, typer.Option(min=1, help="train, loss, render: how often each arm takes its turn.")] = 5,
     table: Annotated[str, typer.Option(help="next: the grid or the open table to replay.")] = "cpu",
     starts: Annotated[int, typer.Option(min=1, help="next: random starts of each rule.")] = 50,
     simulations: Annotated[int, typer.Option(min=1, help="coverage: simulated studies.")] = 200,
     rules: Annotated[str, typer.Option(help="next: rules to replay, separated by commas; all by default.")] = "",
 ) -> None:
     """Measure, side by side, what the report says of speed. Use an idle machine: the file says how busy it was.
+
+    loss trains for two hours, in runs that loss-runs.json keeps: a stopped command goes on where it stopped. Their losses need no
+    idle machine; its last minutes, which measure speed, do.
 
     Example: `study bench train`
     """
@@ -59,7 +62,7 @@ def command(
             from study.data.tokens import prepare
             from study.training.device import pick
 
-            body = bench_loss(prepare("python-dedup"), pick(device), progress=progress)
+            body = bench_loss(prepare("python-dedup"), pick(device), out / "loss-runs.json", turns=turns, progress=progress)
         elif what == "fit":
             from study.bench.fit import bench_fit
 

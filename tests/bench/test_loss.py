@@ -1,34 +1,54 @@
 """CPU-seconds to a loss: planted races and nanoGPT's schedule. Both arms at work: test_train_peer.py."""
 
+import json
 import math
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
-from study.bench import loss
-from study.bench.loss import Trained, nanogpt_rate, race, to_target
+from study.bench import race as racing
+from study.bench.loss import nanogpt_rate
+from study.bench.race import Trained, about, at_target, kept, race
 from tests.makers import CONFIG
 
 
-def planted(exponent: float) -> loss.Run:
-    """Loss 1 + (D / 1e6)^-exponent, a CPU-second for 1e5 tokens."""
-    def run(count: int, seed: int) -> Trained:
-        assert seed == 0
-        return Trained(count, count / 1e5, count / 1e5, 1 + (count / 1e6) ** -exponent)
-
-    return run
+def planted(exponent: float) -> Callable[[int], Trained]:
+    """Loss 1 + (D / 1e6)^-exponent."""
+    return lambda count: Trained(count, count / 1e5, 1 + (count / 1e6) ** -exponent)
 
 
-def test_the_race_ends_at_the_target_and_its_seconds_are_those_planted() -> None:
-    runs = race(planted(0.3), 0, 1.6, 1_000_000, lambda _: None)
-    assert runs[-1].loss <= 1.6 < runs[-2].loss
-    assert to_target(runs, 1.6) == pytest.approx(10 * 0.6 ** (-1 / 0.3), rel=0.01)
+@pytest.mark.parametrize("start", [1e5, 1e6, 3e7])
+def test_a_race_closes_in_on_the_target_from_either_side(start: float) -> None:
+    runs = race(planted(0.3), 1.6, start)
+    above, below = about(runs, 1.6)
+    assert above and below and above.loss > 1.6 >= below.loss and below.tokens <= racing.NEAR * above.tokens
+    assert at_target(runs, 1.6) == pytest.approx(1e6 * 0.6 ** (-1 / 0.3), rel=0.02) and len(runs) <= 8
 
 
-def test_a_first_run_below_the_target_is_extrapolated_by_the_second_and_a_hopeless_race_is_no_number() -> None:
-    runs = race(planted(0.3), 0, 2.2, 1_000_000, lambda _: None)
-    assert len(runs) == 2 and to_target(runs, 2.2) == pytest.approx(10 * 1.2 ** (-1 / 0.3), rel=0.1)
-    never = race(planted(0.3), 0, 0.9, 1_000_000, lambda _: None)
-    assert len(never) == loss.MOST_RUNS and math.isnan(to_target(never, 0.9))
+def test_a_hopeless_race_ends_and_is_no_number() -> None:
+    never = race(planted(0.3), 0.9, 1e6)
+    assert len(never) == racing.MOST_RUNS and math.isnan(at_target(never, 0.9))
+
+
+def test_a_race_goes_on_after_a_run_that_diverged_or_ended_higher_than_a_shorter_one() -> None:
+    losses = iter([2.0, math.inf, 2.1, 1.4])
+    runs = race(lambda count: Trained(count, 1.0, next(losses)), 1.5, 1e6)
+    assert [run.loss for run in runs] == [2.0, math.inf, 2.1, 1.4]
+    assert [b.tokens / a.tokens for a, b in pairwise(runs)] == pytest.approx([1.5] * 3, rel=1e-3)
+
+
+def test_a_run_is_trained_once(tmp_path: Path) -> None:
+    notes, made = tmp_path / "runs.json", []
+
+    def train() -> Trained:
+        made.append(1)
+        return Trained(5, 1.0, 2.5)
+
+    assert kept(notes, "a", train) == kept(notes, "a", train) == Trained(5, 1.0, 2.5) and len(made) == 1
+    kept(notes, "b", train)
+    assert set(json.loads(notes.read_text())) == {"a", "b"} and len(made) == 2
 
 
 def test_nanogpt_s_rate_warms_up_and_ends_at_a_tenth() -> None:

@@ -1,5 +1,6 @@
 """The training bench beside transformers, at a small size. Needs the extra `bench`: `make test-extras`."""
 
+import json
 import math
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import torch
 
 from study.bench import loss, train
 from study.bench.loss import bench_loss
+from study.bench.race import Trained
 from study.config import RunConfig
 from study.counts import config_counts
 from study.data.stream import TokenSet
@@ -64,8 +66,17 @@ def test_both_arms_learn_and_the_ratio_is_that_of_their_seconds(tmp_path: Path, 
     tokens = TokenSet("sotu", tmp_path, 64, 2.0, 2.0, "", token_stream(600_000, 64, 0), token_stream(20_000, 64, 1), groups, groups)
     for name, value in (("CONTEXTS", (64,)), ("BATCHES", (1024,)), ("RATES", (4e-3, 1e-2))):
         monkeypatch.setattr(loss, name, value)
-    body = bench_loss(tokens, torch.device("cpu"), width=16, target=1.2, seeds=(0,), start_tokens=60_000, eval_tokens=8192,
-                      tune_tokens=60_000, progress=lambda _: None)
+    notes, said = tmp_path / "runs.json", []
+    sizes = {"width": 16, "target": 1.2, "seeds": (0,), "start_tokens": 60_000, "eval_tokens": 8192, "tune_tokens": 60_000,
+             "speed_tokens": 20_000, "turns": 2}
+    body = bench_loss(tokens, torch.device("cpu"), notes, progress=said.append, **sizes)
     assert body["ratio"] == pytest.approx(body["cpu_seconds"]["peer"][0] / body["cpu_seconds"]["study"][0])
-    assert all(races[0][-1]["loss"] < 1.2 for races in body["runs"].values())
-    assert min(row["loss"] for row in body["tuning"]) < math.log(64) - 1
+    for name in ("study", "peer"):
+        assert body["cpu_seconds"][name][0] == pytest.approx(body["tokens"][name][0] * np.median(body["cpu_seconds_a_token"][name]))
+    trained = json.loads(notes.read_text())
+    assert set(trained) == {line for line in said if not line.startswith("speed")}
+    peers = [run for key, run in trained.items() if key.startswith("peer")]
+    assert min(run["loss"] for run in peers) < 1.2 < max(run["loss"] for run in peers) < math.log(64) + 0.5
+    monkeypatch.setattr(loss, "train_peer", lambda config, **_: Trained(config.tokens, 1.0, 0.0))
+    again = bench_loss(tokens, torch.device("cpu"), notes, progress=lambda _: None, **sizes)
+    assert again["tokens"] == body["tokens"] and json.loads(notes.read_text()) == trained  # nothing was trained again
