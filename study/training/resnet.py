@@ -46,6 +46,7 @@ class ResNet(nn.Module):
         self.pass_ = nn.Linear(2 * d, 1)  # ... and of a pass, from the mean and the maximum of each channel
         self.hidden = nn.Linear(2 * d, d)
         self.value = nn.Linear(d, 1)
+        self.to(memory_format=torch.channels_last)  # the same sums in another order of memory, a tenth faster on a CPU
         if counts(self) != config_counts(config):
             raise AssertionError(f"the model has {counts(self)}, study/counts.py says {config_counts(config)}")
 
