@@ -93,6 +93,8 @@ def _restore(model: nn.Module, optimiser: torch.optim.Optimizer, tensors: dict[s
             parameter.copy_(tensors[name])
             if id(parameter) not in held:
                 continue
-            moments = {moment: tensors[f"{moment}/{name}"].to(parameter.device) for moment in moment_names(optimiser, name)}
+            # in the parameter's order of memory, so that the next step is the same to the last bit
+            moments = {moment: torch.empty_like(parameter, dtype=saved.dtype).copy_(saved) for moment in moment_names(optimiser, name)
+                       for saved in [tensors[f"{moment}/{name}"]]}
             count = torch.tensor(float(step), device=parameter.device)
             optimiser.state[parameter] = {"step": count, **moments}
