@@ -94,7 +94,7 @@ def _restore(model: nn.Module, optimiser: torch.optim.Optimizer, tensors: dict[s
             if id(parameter) not in held:
                 continue
             # in the parameter's order of memory, so that the next step is the same to the last bit
-            moments = {moment: torch.empty_like(parameter, dtype=saved.dtype).copy_(saved) for moment in moment_names(optimiser, name)
-                       for saved in [tensors[f"{moment}/{name}"]]}
+            moments = {moment: torch.empty_like(parameter, dtype=torch.float32).copy_(tensors[f"{moment}/{name}"])
+                       for moment in moment_names(optimiser, name)}
             count = torch.tensor(float(step), device=parameter.device)
             optimiser.state[parameter] = {"step": count, **moments}
