@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import optimize
 
 from study.analysis import approaches, calibration, foretold, forms, misfit, profiles, seeds, stages, sweep, training, variants
 from study.analysis.study import IMPORTANCE, TARGET_N, USUAL_BYTES, Fitted, Study
 from study.articles.appendix import calibration as shown
 from study.articles.appendix import every_run, fit, literature, predictive, recipe, repeats, sampling, sensitivity
-from study.articles.main import answer, otherwise, runs, test, three, trend
+from study.articles.main import answer, estimators, otherwise, penalty, runs, test, three, trend
 from study.articles.shared import notices, text
 from study.atlas.three import LAB
 from study.grids.design import language_config
@@ -56,8 +57,8 @@ def test_the_exponent_is_compared_in_each_paper_s_own_count(quick: Study, bare: 
     spread = 0.01 * np.linspace(-1, 1, 50)
     study = given(quick, {(variants.variant, name): variant(name, a=a + spread)
                           for name, a in ((variants.NON_EMBEDDING, bare), (variants.TOTAL, total))})
-    assert otherwise.a_without_embedding(study).startswith(f"{bare:.2f} [") and otherwise.holds_kaplan(study) == kaplan
-    assert otherwise.a_with_all(study).startswith(f"{total:.2f} [") and otherwise.holds_hoffmann(study) == hoffmann
+    assert estimators.a_without_embedding(study).startswith(f"{bare:.2f} [") and estimators.holds_kaplan(study) == kaplan
+    assert estimators.a_with_all(study).startswith(f"{total:.2f} [") and estimators.holds_hoffmann(study) == hoffmann
 
 
 @pytest.mark.parametrize(("ratio", "where"), [(2.0, "above"), (20.0, "inside"), (200.0, "below")])
@@ -124,12 +125,23 @@ def test_the_cause_of_the_residual_is_the_larger_of_seeds_and_misfit(quick: Stud
     moved = rows.assign(loss=middle * np.exp(off * (-1.0) ** np.arange(len(rows))))
     study = given(quick, {Study.fit: moved, Study.headline: quick.headline})
     assert runs.off_below(study) == f"{100 * off:.2f} %"
-    assert runs.cause(study) == f"below it {runs.CAUSES[cause]}, at it {runs.CAUSES['open']}", "no seeds at the top"
+    assert (runs.cause_below(study), runs.cause_at_top(study)) == (runs.CAUSES[cause], runs.CAUSES["open"]), "no seeds at the top"
 
 
-def test_one_cause_at_all_budgets_is_said_once(quick: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cause_at_the_largest_budget_is_told_where_it_has_seeds(quick: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(seeds, "below_and_at_the_top", lambda _: ((1e-9, 4), (1e-9, 2)))
-    assert runs.cause(quick) == f"in both, {runs.CAUSES['misfit']}"
+    assert runs.cause_below(quick) == runs.cause_at_top(quick) == runs.CAUSES["misfit"]
+
+
+def test_what_a_wrong_size_wastes_is_compute_at_the_same_loss(quick: Study) -> None:
+    draws = quick.posterior.draws
+    i = int(np.argsort(np.asarray(draws.alpha))[len(draws.alpha) // 2])
+    C = quick.largest_C
+    law = LossSurface(*(float(np.asarray(value)[i]) for value in (draws.E, draws.A, draws.B, draws.alpha, draws.beta)))
+    less = optimize.brentq(lambda f: law.loss(law.N_opt(f * C), law.D_opt(f * C)) - law.loss(2 * law.N_opt(C), law.D_opt(C) / 2),
+                           0.1, 1.0)
+    assert float(np.asarray(penalty.shares(draws, C, 2.0))[i]) == pytest.approx(1 - less, rel=1e-6)
+    assert penalty.wasted_here(quick).endswith("%") and penalty.wasted_there(quick).endswith("%")
 
 
 def test_repeated_cells_are_counted_once(quick: Study) -> None:
@@ -224,11 +236,11 @@ def test_estimators_on_one_side_are_told(quick: Study, factor: float | None, sai
     found = tuple(approaches.Approach(name, 0.5, 0.1, tokens) for name, tokens in
                   (("2: parabolas", ours * (factor or 0.5)), ("3: Huber", ours * (factor or 2.0)), ("1: none", float("nan"))))
     study = given(quick, {approaches.approaches: found, Study.headline: quick.headline})
-    assert otherwise.estimates_lie(study) == said and otherwise.outside(study) == "none"
+    assert estimators.estimates_lie(study) == said and estimators.outside(study) == "none"
     far = tuple(approaches.Approach(name, 0.5, 0.1, 1e-3 * ours / 1e9)
                 for name in ("1: envelope of curves", "3: Huber, delta method", "3: Huber, bootstrap of rows"))
     beside = given(quick, {approaches.approaches: far, Study.headline: quick.headline})
-    assert otherwise.outside(beside) == "envelope of curves and Huber"
+    assert estimators.outside(beside) == "envelope of curves and Huber"
 
 
 def test_prices_are_added_where_every_run_has_one(quick: Study) -> None:
@@ -263,8 +275,13 @@ def test_foretold_runs_are_judged_by_their_predictions(quick: Study, shift: floa
     assert test.inside_95(study) == ("none" if shift else "four")
     assert test.error(study) == f"{100 * abs(np.log((3.0 + shift) / 3.0)):.1f} %"
     assert test.mixed(study).startswith("0 and 0 of 4" if shift else "4 and 4 of 4")
-    sides = {-0.2: "four of them below the prediction", 0.2: "none of them below the prediction", 0.0: "none"}
+    sides = {-0.2: "FLOP, below the prediction", 0.2: "FLOP, above the prediction", 0.0: "none"}
     assert test.outside(study).endswith(sides[shift]) and ("parameters at 10¹² FLOP" in test.outside(study)) is bool(shift)
+    if shift:
+        both = given(quick, {foretold.budgets: (foretold_runs([2.8, 3.2]),)})
+        alone = given(quick, {foretold.budgets: (foretold_runs([2.8, 3.0]),)})
+        assert test.outside(both).endswith(", one of them below the prediction")
+        assert test.outside(alone) == "one, of 100\u00a0k parameters at 10¹² FLOP, below the prediction"
     assert len(test.predicted(study).axes) == 1 and "2026-01-02" in test.table(study).data
     assert (test.promise(quick), test.error(quick), test.runs(quick)) == ("not tested", text.ABSENT, "no")
 
@@ -282,8 +299,9 @@ def test_when_a_prediction_was_written_is_told(quick: Study, made: tuple[str, st
 def test_a_loss_below_the_irreducible_one_is_told(quick: Study) -> None:
     best = float(quick.frame["loss"].min())
     fine, reached = planted(quick, E=0.9 * best), planted(quick, E=1.1 * best)
-    assert otherwise.floor(fine) == "" and otherwise.share_above(fine) == text.percent(0)
-    assert "has reached" in otherwise.floor(reached) and otherwise.share_above(reached) == text.percent(1)
+    assert otherwise.floor(fine) == "" and otherwise.share_above(fine) == "no draw"
+    assert "has reached" in otherwise.floor(reached)
+    assert otherwise.share_above(reached) == f"a share of {text.percent(1)} of the draws"
     assert otherwise.lowest_loss(reached) == f"{best:.2f} nats a token, by a fitted run"
     assert "may have reached" in otherwise.floor(planted(quick, E=0.9997 * best))
 
@@ -300,7 +318,7 @@ def test_opposite_trends_are_told(quick: Study, measured: tuple[float, ...], law
     assert trend.elsewhere(study) == ""
 
 
-@pytest.mark.parametrize(("shift", "below", "pace"), [(-0.1, "four", "falls faster"), (0.1, "none", "falls more slowly")])
+@pytest.mark.parametrize(("shift", "below", "pace"), [(-0.1, "four", "fell faster"), (0.1, "none", "fell more slowly")])
 def test_a_budget_on_one_side_of_the_law_is_told(quick: Study, shift: float, below: str, pace: str) -> None:
     rows = quick.fit
     middle = np.exp(np.log(rows["loss"]) - misfit.residuals(quick.posterior, rows))

@@ -11,6 +11,7 @@ from study.articles.shared import laws, style, text, words
 from study.inference.answers import SIZES
 from study.inference.digits import Estimate, estimate
 from study.inference.intervals import LEVELS
+from study.inference.parameters import Array
 from study.laws.published import RULE
 
 if TYPE_CHECKING:
@@ -112,6 +113,25 @@ def decades_beyond(study: Study) -> str:
 def monte_carlo_error(study: Study) -> str:
     """Monte Carlo error of the ends of the 95 % interval."""
     return text.percent(max(answers.asked(study).interval_errors[0.95]))
+
+
+def _parameter(draws: Array) -> str:
+    return f"{text.median(draws, text.two)} {text.ends(draws, text.two)}"
+
+
+def E(study: Study) -> str:
+    """The irreducible loss, nats a token, with its interval."""
+    return _parameter(study.posterior.parameters.E)
+
+
+def alpha(study: Study) -> str:
+    """The exponent of size."""
+    return _parameter(study.posterior.parameters.alpha)
+
+
+def beta(study: Study) -> str:
+    """The exponent of data."""
+    return _parameter(study.posterior.parameters.beta)
 
 
 def a(study: Study) -> str:

@@ -1,10 +1,7 @@
-"""What the study cannot say: how far the question lies beyond the runs."""
+"""What the study cannot say: its recipe, its context, its language."""
 
-from matplotlib.figure import Figure
-
-from study.analysis.answers import middle_tokens
-from study.analysis.study import CHINCHILLA_C, TARGET_N, Study
-from study.articles.shared import style, text, words
+from study.analysis.study import Study
+from study.articles.shared import text, words
 
 WORD = 6  # bytes of a word and its space, about as many as in English
 
@@ -49,36 +46,3 @@ def word_bytes() -> str:
 def word_chance(study: Study) -> str:
     """The probability of a word of English by that run."""
     return f"{text.two(100 * 2.0 ** (-WORD * _english(study)[0]))} %"
-
-
-@style.drawn
-def extrapolation(study: Study) -> Figure:
-    """How far each question lies beyond the runs: in N, D and C."""
-    figure, ax = style.canvas(7.0, 2.6)
-    tokens = middle_tokens(study)
-    rows = [
-        ("parameters $N$", study.fit["N"], TARGET_N),
-        ("tokens $D$", study.fit["D"], tokens),
-        ("compute $C$", study.fit["C"], 6 * TARGET_N * tokens),
-    ]
-    for y, (_, values, asked) in enumerate(rows[::-1]):
-        low, high = float(values.min()), float(values.max())
-        ax.plot([low, high], [y, y], color=style.POSTERIOR, lw=7, solid_capstyle="butt")
-        ax.plot([high, asked], [y, y], color=style.FAINT, lw=1.2, ls=":")
-        ax.plot([asked], [y], "o", color=style.INK, ms=6)
-        ax.annotate(
-            f"× {asked / high:,.0f}" if asked / high < 1e5 else f"× {style.power(asked / high)}",
-            ((high * asked) ** 0.5, y),
-            xytext=(0, 6),
-            textcoords="offset points",
-            ha="center",
-            fontsize=8,
-        )
-    ax.set_yticks(range(3), [name for name, _, _ in rows[::-1]])
-    ax.set_ylim(-0.6, 2.6)
-    ax.set_xlim(float(study.fit["N"].min()) / 3, CHINCHILLA_C)
-    style.log_axis(ax, "x", style.power)
-    ax.text(float(study.fit["N"].max()), 2.35, " fitted", color=style.POSTERIOR, fontsize=8)
-    ax.text(TARGET_N, 2.35, "asked", color=style.INK, fontsize=8, ha="center")
-    style.panel(ax, "", "count (parameters, tokens, FLOP)")
-    return figure

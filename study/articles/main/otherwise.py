@@ -1,30 +1,21 @@
-"""The same runs, read otherwise: the law's misfit, other forms of it, other estimators, other counts of N."""
-
-import re
-from typing import TYPE_CHECKING
+"""The same runs, read otherwise: the law's misfit, and other forms of it."""
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from study.analysis import answers, approaches, forms, misfit, seeds
-from study.analysis.study import TARGET_N, Study
-from study.analysis.variants import CONSTANT, NON_EMBEDDING, TOTAL, variant
+from study.analysis import answers, forms, misfit, seeds
+from study.analysis.study import Study
+from study.analysis.variants import CONSTANT, variant
 from study.articles.shared import style, text, words
-from study.grids.design import language_config
 from study.inference.digits import Estimate
-from study.inference.parameters import Array
 from study.inference.posterior import KHAT
-from study.laws.published import published_law
-
-if TYPE_CHECKING:
-    from IPython.display import Markdown
+from study.inference.spec import HEADLINE
 
 FORMS = {"hoffmann": "Hoffmann's form", "kaplan": "Kaplan's form", "nesting": "the nesting family"}
 COLOURS = {"hoffmann": style.POSTERIOR, "kaplan": style.KAPLAN, "nesting": style.REFIT}
 ONE_SIDED = 0.75  # of a budget's runs on one side of the law: with the runs there are, rarely by chance
 GROWN = 1.5  # times the seeds' s.d. of the budgets below, from which on that of the largest is said to have grown
 IMPOSSIBLE, HALF = 0.025, 0.5  # share of draws whose E lies above a measured loss, from which on that may be so, and is
-ASPECT = 64  # width over layers of a usual model of the target's size
 
 
 def misses(study: Study) -> str:
@@ -48,7 +39,7 @@ def pace(study: Study) -> str:
     below = last["below"] / last["runs"]
     if ONE_SIDED > below > 1 - ONE_SIDED:
         return ""
-    return f": there the loss falls {'faster' if below >= ONE_SIDED else 'more slowly'} than the law can follow"
+    return f", as if the loss fell {'faster' if below >= ONE_SIDED else 'more slowly'} there than the law"
 
 
 def scale_growth(study: Study) -> str:
@@ -72,7 +63,8 @@ def constant_factor(study: Study) -> str:
 
 def share_above(study: Study) -> str:
     """The share of draws whose irreducible loss lies above the lowest measured one."""
-    return text.percent(misfit.share_above(study))
+    share = misfit.share_above(study)
+    return f"a share of {text.percent(share)} of the draws" if share else "no draw"
 
 
 def lowest_loss(study: Study) -> str:
@@ -138,15 +130,24 @@ def second_form(study: Study) -> str:
     return FORMS[_ranked(study)[1]] if _ranked(study) else "any other"
 
 
-def _lead(study: Study) -> tuple[float, float]:
+def _lead(study: Study, over: int = 1) -> tuple[float, float]:
     found = forms.comparison(study)
-    return (float("nan"),) * 2 if found is None else tuple(map(float, found.iloc[1][["elpd_diff", "dse"]]))  # type: ignore[return-value]
+    return (float("nan"),) * 2 if found is None else tuple(map(float, found.iloc[over][["elpd_diff", "dse"]]))  # type: ignore[return-value]
 
 
 def lead(study: Study) -> str:
     """By how much elpd it leads, and the standard error."""
     gap, error = _lead(study)
     return f"{text.two(gap)} ± {text.two(error)}"
+
+
+def behind(study: Study) -> str:
+    """By how much the headline's form lies behind, where it is neither of the two."""
+    ranked = _ranked(study)
+    if HEADLINE.law not in ranked[2:]:
+        return ""
+    gap, error = _lead(study, ranked.index(HEADLINE.law))
+    return f", {text.two(gap)} ± {text.two(error)} ahead of {FORMS[HEADLINE.law]}"
 
 
 def lead_clear(study: Study) -> str:
@@ -165,119 +166,6 @@ def ranking(study: Study) -> str:
     """What that makes of the ranking."""
     worst = max((forms.largest_khat(study, law) for law in _ranked(study)), default=float("inf"))
     return "a hint, no measurement" if worst > KHAT else "to be trusted"
-
-
-def _estimates(study: Study) -> list[float]:
-    return [one.tokens for one in approaches.others(study)] or [float("nan")]
-
-
-def lowest_estimate(study: Study) -> str:
-    """The least answer of another estimator of the law."""
-    return text.short(min(_estimates(study)))
-
-
-def highest_estimate(study: Study) -> str:
-    """The largest."""
-    return text.short(max(_estimates(study)))
-
-
-def estimates_lie(study: Study) -> str:
-    """On which side of the headline's median they all lie, if they do."""
-    low, high, ours = min(_estimates(study)), max(_estimates(study)), answers.middle_tokens(study)
-    return ", all above its median" if low > ours else ", all below its median" if high < ours else ""
-
-
-def outside(study: Study) -> str:
-    """The approaches whose answer falls outside the posterior's interval."""
-    found = [one.name for one in approaches.others(study) if words.lies(one.tokens, answers.tokens(study)) != "inside"]
-    return words.enumeration(list(dict.fromkeys(re.sub(r"^\d: |,.*", "", name) for name in found)))
-
-
-def approach_table(study: Study) -> "Markdown":
-    """The exponent and the answer by every approach."""
-
-    def number(x: float, digits: int = 3) -> str:
-        return text.significant(x, digits) if np.isfinite(x) else text.ABSENT
-
-    return text.table([
-        {
-            "approach": found.name,
-            "a": number(found.a),
-            "s.e.": number(found.se, 2),
-            f"$D_{{opt}}$ at {text.count(TARGET_N)} (tokens)": text.count(found.tokens),
-            "95 %": text.ABSENT if found.interval is None else text.interval(*found.interval, text.count),
-        }
-        for found in approaches.approaches(study)
-    ])
-
-
-def _exponent(study: Study, name: str) -> Array:
-    found = variant(study, name)
-    return np.asarray(study.posterior.draws.a) if found is None else found.a
-
-
-def _shown(draws: Array) -> str:
-    return f"{text.median(draws, text.two)} {text.ends(draws, text.two)}"
-
-
-def _holds(key: str, draws: Array) -> str:
-    return "includes" if words.lies(published_law(key).a, draws) == "inside" else "excludes"
-
-
-def a_without_embedding(study: Study) -> str:
-    """The exponent with N counted as Kaplan et al. do."""
-    return _shown(_exponent(study, NON_EMBEDDING))
-
-
-def kaplan_a() -> str:
-    """Theirs."""
-    return f"{published_law('kaplan').a:.2f}"
-
-
-def holds_kaplan(study: Study) -> str:
-    """Whether the interval includes it."""
-    return _holds("kaplan", _exponent(study, NON_EMBEDDING))
-
-
-def a_with_all(study: Study) -> str:
-    """The exponent with all parameters counted, as Hoffmann et al. do."""
-    return _shown(_exponent(study, TOTAL))
-
-
-def hoffmann_a() -> str:
-    """Theirs, by approach 1."""
-    return f"{published_law('hoffmann-1').a:.2f}"
-
-
-def holds_hoffmann(study: Study) -> str:
-    """Whether the interval includes it."""
-    return _holds("hoffmann-1", _exponent(study, TOTAL))
-
-
-def _by_count(study: Study) -> list[float]:
-    found = [variant(study, name) for name in (NON_EMBEDDING, TOTAL)]
-    return [answers.middle_tokens(study), *(float(np.median(one.tokens)) for one in found if one)]
-
-
-def lowest_count(study: Study) -> str:
-    """The least answer over three ways of counting N."""
-    return text.short(min(_by_count(study)))
-
-
-def highest_count(study: Study) -> str:
-    """The largest."""
-    return text.short(max(_by_count(study)))
-
-
-def count_factor(study: Study) -> str:
-    """The factor between them."""
-    return text.two(max(_by_count(study)) / min(_by_count(study)))
-
-
-def counts_differ(study: Study) -> str:
-    """By how much the counts of one usual model of the target's size differ."""
-    width = (TARGET_N * ASPECT / 12) ** (1 / 3)  # N = 12 L d^2 with d / L = ASPECT
-    return f"{text.significant(200 * language_config(study.grid.cells[0].config).vocabulary * width / TARGET_N, 1)} %"
 
 
 @style.drawn

@@ -9,6 +9,7 @@ from study.analysis.answers import target_compute
 from study.analysis.study import Study
 from study.articles.shared import style, text
 from study.inference.answers import expected_loss_allocation, penalty
+from study.inference.parameters import Array, Surface
 from study.laws.published import RULE
 
 if TYPE_CHECKING:
@@ -27,6 +28,30 @@ def lost_here(study: Study) -> str:
 def lost_there(study: Study) -> str:
     """And at the target's."""
     return _lost(study, target_compute(study))
+
+
+def shares(law: Surface, C: float, factor: float) -> Array:
+    """The share of C that the optimum would save at the loss of a model `factor` times N_opt(C), (S,).
+
+    The optimum's reducible loss is K C^-g with g = alpha beta / (alpha + beta): solved for its C.
+    """
+    steepness = law.alpha * law.beta / (law.alpha + law.beta)
+    reducible = law.loss(law.N_opt(C), law.D_opt(C)) - law.E
+    return np.asarray(1 - (1 + penalty(law, C, factor) / reducible) ** (-1 / steepness))
+
+
+def _wasted(study: Study, C: float) -> str:
+    return text.percent(max(float(np.median(shares(study.posterior.draws, C, factor))) for factor in (0.5, 2.0)))
+
+
+def wasted_here(study: Study) -> str:
+    """The share of the largest fitted compute that could be saved at the same loss: the larger median."""
+    return _wasted(study, study.largest_C)
+
+
+def wasted_there(study: Study) -> str:
+    """And of the target's."""
+    return _wasted(study, target_compute(study))
 
 
 @style.drawn

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.figure import Figure
 
-from study.analysis import foretold, seeds
+from study.analysis import foretold, recipes, seeds
 from study.analysis.study import Study
+from study.analysis.tables import groups
 from study.articles.shared import style, text, words
 from study.articles.shared.page import callout
 from study.inference.parameters import Array
@@ -58,6 +59,14 @@ def times_beyond(study: Study) -> str:
     return text.two(foretold.times_beyond(study)) if foretold.budgets(study) else text.ABSENT
 
 
+def earlier(study: Study) -> str:
+    """By grid of an earlier recipe, how many predicted runs fell inside their 95 % interval."""
+    found = recipes.tests(study)
+    other = found[found["grid"] != study.grid.name]
+    return words.enumeration([f"in `{name}` {words.none_or(int(rows['inside_95'].sum()))} of {words.number_word(len(rows))}"
+                              for name, rows in groups(other, "grid")])
+
+
 def written(study: Study) -> str:
     """When the predictions were made."""
     found = foretold.budgets(study)
@@ -83,11 +92,11 @@ def outside(study: Study) -> str:
     missed = found[~found["inside_95"].astype(bool)]
     if not len(missed):
         return "none"
-    low, high = text.count(float(missed["N"].min())), text.count(float(missed["N"].max()))
+    sizes = list(dict.fromkeys(text.count(float(missed["N"].agg(end))) for end in ("min", "max")))
     budgets = words.enumeration([text.power(float(budget)) for budget in sorted(set(missed["budget"]))])
     below = int((missed["error"] < 0).sum())
-    count, below_it = words.number_word(len(missed)), words.none_or(below)
-    return f"{count}, of {low} to {high} parameters at {budgets} FLOP, {below_it} of them below the prediction"
+    side = ("below" if below else "above") if below in (0, len(missed)) else f"{words.none_or(below)} of them below"
+    return f"{words.number_word(len(missed))}, of {' to '.join(sizes)} parameters at {budgets} FLOP, {side} the prediction"
 
 
 def error(study: Study) -> str:

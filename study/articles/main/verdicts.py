@@ -41,7 +41,8 @@ def isoflop() -> Verdict:
     """Do the lab's three runs cost the same?"""
     costs = [run.exact for run in LAB_RUNS]
     spread = max(costs) / min(costs)
-    return Verdict("lab-isoflop", "one budget", f"exact costs within a factor of {text.two(spread)}", _word(spread < EQUAL), spread,
+    measured = f"exact costs of its runs differ by up to a factor of {text.two(spread)}"
+    return Verdict("lab-isoflop", "one budget", measured, _word(spread < EQUAL), spread,
                    text.ABSENT)
 
 
@@ -73,7 +74,11 @@ def throughput(study: Study) -> Verdict:
     small, large = float(share.iloc[0]), float(share.iloc[-1])
     ends = stages.exact_ends(study)
     by_start = len(ends) < 2 or float(ends.max() / ends.min()) > DECADE
-    measured = f"{text.percent(small)} of the peak at the smallest width, {text.percent(large)} at the largest"
+    measured = f"{text.percent(small)} of the peak at the smallest width, {text.percent(large)} at the largest; "
+    if len(ends) > 1:
+        measured += f"answers of curve_fit by start differ {text.power(float(ends.max() / ends.min()))} times"
+    else:
+        measured += f"{words.none_or(len(ends))} of the starts of curve_fit ends on the runs"
     return Verdict("lab-throughput", "slower; by the start", measured, _word(small < large and by_start), small / large,
                    f"`{study.grid.name}`")
 
@@ -95,7 +100,7 @@ def three_methods(study: Study) -> Verdict:
     spread = max(*found, answers.middle_tokens(study)) / min(*found, answers.middle_tokens(study))
     outside = any(words.lies(one, ours) != "inside" for one in found)
     word: Word = "reproduced" if spread < CLOSE else "contradicted" if outside else "undecided"
-    measured = f"{text.count(min(found))} to {text.count(max(found))}, posterior {text.ends(ours, text.count)}"
+    measured = f"{text.count(min(found))} to {text.count(max(found))}, posterior {text.held_ends(answers.asked(study))}"
     return Verdict("three-methods", "they agree", measured, word, spread, f"`{study.grid.name}`")
 
 
