@@ -191,8 +191,8 @@ def shrinkage(study: Study) -> Figure:
     for y, stage in zip(range(len(found) - 1, -1, -1), found, strict=True):
         style.bar(ax, y, stage.tokens, style.POSTERIOR)
     ax.set_yticks(range(len(found), -1, -1), ["prior", *(stage.name for stage in found)])
-    low, high = text.central(stages.prior_tokens(study))
-    ax.set_xlim(low / 2, high * 2)
+    ends = [text.central(draws) for draws in (stages.prior_tokens(study), *(stage.tokens for stage in found))]
+    ax.set_xlim(min(low for low, _ in ends) / 2, max(high for _, high in ends) * 2)
     ax.set_ylim(-0.6, len(found) + 0.6)
     style.log_axis(ax, "x")
     style.panel(ax, "", f"$D_{{opt}}$ at {style.short(TARGET_N)} parameters (tokens)")
