@@ -1,6 +1,6 @@
 """Predictions of runs before they are trained: written once below runs/predictions/ and committed before them.
 
-<grid>.json is of the held-out runs; <grid>-<budget>.json, as cpu2-1e13.json, of one budget's runs from those of less.
+<grid>.json is of the held-out runs; <grid>-<budget>.json, as cpu3-1e13.json, of one budget's runs from those of less.
 
     {"grid", "made", "git_commit", "seed", "response", "fitted": {"grid", "runs", "sha256", "N0", "D0"},
      "models": {law: diagnostics or "unconverged"},

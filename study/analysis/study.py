@@ -248,7 +248,7 @@ def by_nuts(rows: pd.DataFrame, spec: ModelSpec, design: Grid) -> Posterior:
 
 def load(name: str | None = None, runs: Path | None = None, *, nuts: bool = True,
          ahead: Sequence[ModelSpec] = ()) -> Study:
-    """The study of a grid's records: $STUDY_GRID (default cpu2) under `record.runs_folder` where not given.
+    """The study of a grid's records: $STUDY_GRID (default `grids.MAIN`) under `record.runs_folder` where not given.
 
     What is recorded beside the runs (calibrations, corpora, published fits) is looked for there, then among the committed records.
 

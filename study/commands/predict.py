@@ -24,7 +24,7 @@ def command(
     With --at, those runs of one budget that are not trained yet are predicted from the runs of less, of --from or of the grid
     itself, to runs/predictions/GRID-BUDGET.json.
 
-    Example: `study predict --grid cpu2`
+    Example: `study predict --grid cpu3`
     """
     from rich.console import Console
     from rich.table import Table

@@ -36,7 +36,7 @@ def command(
 ) -> None:
     """Train every run of a grid that has no record yet. Resuming is the default: run the same command again.
 
-    Example: `study run --grid quick --workers 2`; the fitted runs alone: `study run --grid cpu2 --split fit`
+    Example: `study run --grid quick --workers 2`; the fitted runs alone: `study run --grid cpu3 --split fit`
     """
     from rich.console import Console
 

@@ -28,7 +28,7 @@ GRIDS: dict[str, Callable[[], Grid]] = {
     **{f"factors-{corpus}": partial(factors_on, corpus) for corpus in HUB},
 }
 
-MAIN = "cpu2"  # the study's own grid: what articles show where $STUDY_GRID names no other
+MAIN = "cpu3"  # the study's own grid: what articles show where $STUDY_GRID names no other
 
 
 def grid(name: str) -> Grid:
