@@ -69,16 +69,18 @@ def gain(study: Study) -> Gain | None:
     return Gain(middle, middle - half, middle + half)
 
 
+def said(study: Study) -> dict[int, dict[str, Any]]:
+    """What the law said of the first run of each width, trained or not: {"median", "95", ...}; empty where it said nothing."""
+    runs = (_prediction(study) or {"runs": {}})["runs"]
+    cells = [cell for cell in grid(GRID).cells if not cell.config.seed and cell.config.run_id in runs]
+    return {cell.config.width: runs[cell.config.run_id][LAWS[0]] for cell in cells}
+
+
 def foretold_gain(study: Study) -> float:
     """The same between the medians of what was predicted; nan where that is not there."""
-    found = predicted(study)
-    if not len(found):
-        return float("nan")
-    by_run = dict(zip(found["run_id"], found["predicted"].astype(float), strict=True))
-    width = dict(zip(runs(study)["run_id"], runs(study)["width"], strict=True))
-    means = [np.mean([median for run_id, median in by_run.items() if width[run_id] == WIDTHS[name]] or [np.nan])
-             for name in (LAW, KAPLAN)]
-    return float(means[1] - means[0])
+    found = said(study)
+    chosen, other = (found.get(WIDTHS[name], {"median": float("nan")})["median"] for name in (LAW, KAPLAN))
+    return float(other - chosen)
 
 
 def _losses(found: pd.DataFrame, name: str) -> Array:

@@ -88,7 +88,12 @@ def test_what_was_predicted_after_a_run_began_is_no_prediction(quick: Study, tmp
     assert gopher(study).word == "reproduced"
 
 
-def test_nothing_recorded_is_said(quick: Study) -> None:
+def test_what_is_not_recorded_is_said(quick: Study, tmp_path: Path) -> None:
+    (tmp_path / "predictions").mkdir()
+    plant(tmp_path, 0.3, count=0)
+    before = given(quick, {}, folders=(tmp_path,))
+    assert section.foretold(before) == "0.10" and section.gain(before) == section.inside(before) == section.PENDING
+    assert "2.500 [2.300, 2.500]" in section.table(before).data.replace("\u00a0", " ")
     study = given(quick, {}, folders=(Path("nowhere"),))
     assert gopher(study).word == "not tested yet" and section.gain(study) == section.inside(study) == section.PENDING
     assert section.PENDING in section.table(study).data

@@ -277,6 +277,8 @@ def test_foretold_runs_are_judged_by_their_predictions(quick: Study, shift: floa
     assert test.mixed(study).startswith("0 and 0 of 4" if shift else "4 and 4 of 4")
     sides = {-0.2: "FLOP, below the prediction", 0.2: "FLOP, above the prediction", 0.0: "none"}
     assert test.outside(study).endswith(sides[shift]) and ("parameters at 10¹² FLOP" in test.outside(study)) is bool(shift)
+    most = given(quick, {foretold.budgets: (foretold_runs([3.0] * 17 + [3.2] * 3),)})
+    assert test.promise(most) == "nearly kept"
     if shift:
         both = given(quick, {foretold.budgets: (foretold_runs([2.8, 3.2]),)})
         alone = given(quick, {foretold.budgets: (foretold_runs([2.8, 3.0]),)})

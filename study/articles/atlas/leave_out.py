@@ -9,6 +9,7 @@ from study.articles.atlas import shown
 from study.articles.shared import style, text, words
 from study.atlas.leave_out import COUNTS, FACTORS, HELD
 from study.atlas.read import Atlas
+from study.atlas.tables import MAIN
 from study.atlas.three import LAB, TARGET_N
 from study.atlas.verdicts import HALF, calibrated, narrower
 from study.inference.posterior import KHAT
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 LEVELS = ("50", "80", "95")
 WANTED = 1 / 3  # of the default prior's median width from three runs
-OWN = "own-cpu"  # this study's table in the population
+OWN = "own-cpu"  # this study's table in the population: its first grid
 
 
 def _named(prior: str) -> str:
@@ -129,12 +130,12 @@ def inner_ten(atlas: Atlas) -> str:
 
 
 def own() -> str:
-    """This study's table."""
+    """This study's table in the population."""
     return OWN
 
 
 def own_lies(atlas: Atlas) -> Literal["inside", "outside"]:
-    """Where this study's own answer at its largest budget lies beside the interval from its three runs, the prior in use."""
+    """Where that table's own answer at its largest budget lies beside the interval from its three runs, the prior in use."""
     return "outside" if OWN in {row["study"] for row in atlas.missed(prior=atlas.prior)} else "inside"
 
 
@@ -196,7 +197,7 @@ def _err(atlas: Atlas, prior: str, runs: int) -> str:
 def three(atlas: Atlas) -> "Markdown":
     """Tokens for the target size from three runs, by runs and prior."""
     rows = []
-    for runs, name in ((OWN, "this study"), (LAB, LAB)):
+    for runs, name in ((MAIN[0], "this study"), (LAB, LAB)):
         for prior in dict.fromkeys(("default", "atlas", atlas.prior)):
             found = atlas.three(runs, prior)
             rows.append({"runs": name, "prior": _named(prior), "largest C": text.power(found["C"]),
@@ -206,14 +207,14 @@ def three(atlas: Atlas) -> "Markdown":
 
 def three_reach(atlas: Atlas) -> str:
     """The largest compute of this study's three runs, and how far below the target's that is."""
-    found = atlas.three(OWN, atlas.prior)
+    found = atlas.three(MAIN[0], atlas.prior)
     wanted = 6 * TARGET_N * found["tokens"]["point"]
     return f"{text.power(found['C'])} FLOP, {text.two(float(np.log10(wanted / found['C'])))} decades below the answer"
 
 
 def three_default(atlas: Atlas) -> str:
     """Decades of the interval from this study's three runs, default prior."""
-    return text.two(atlas.three(OWN, "default")["decades"])
+    return text.two(atlas.three(MAIN[0], "default")["decades"])
 
 
 def three_default_lab(atlas: Atlas) -> str:
@@ -223,7 +224,7 @@ def three_default_lab(atlas: Atlas) -> str:
 
 def three_atlas(atlas: Atlas) -> str:
     """Decades of the interval from this study's three runs, the prior in use."""
-    return text.two(atlas.three(OWN, atlas.prior)["decades"])
+    return text.two(atlas.three(MAIN[0], atlas.prior)["decades"])
 
 
 def three_atlas_lab(atlas: Atlas) -> str:

@@ -7,7 +7,6 @@ import numpy as np
 from study.analysis import allocations
 from study.analysis.allocations import KAPLAN, LAW, RULE
 from study.analysis.study import Study
-from study.analysis.tables import each
 from study.articles.shared import text, words
 from study.counts import config_counts
 from study.grids import grid
@@ -76,7 +75,7 @@ def inside(study: Study) -> str:
 
 def table(study: Study) -> "Markdown":
     """A row a size: which rule asks for it, its data, the mean loss of its runs and what was predicted."""
-    runs, predicted = allocations.runs(study), allocations.predicted(study)
+    runs, said = allocations.runs(study), allocations.said(study)
     cells, rows = grid(allocations.GRID).cells, []
     for cell in cells:
         if cell.config.seed:
@@ -84,12 +83,12 @@ def table(study: Study) -> "Markdown":
         width, N = cell.config.width, config_counts(cell.config).multiplying
         losses = list(runs.loc[runs["width"] == width, "loss"]) if len(runs) else []
         planned = sum(other.config.width == width for other in cells)
-        said = [one for one in each(predicted) if one.N == N]
+        low, high = said[width]["95"] if width in said else (float("nan"),) * 2
         rows.append({"asked for by": cell.factor, "N": text.count(N), "D": text.count(cell.config.tokens),
                      "D/N": text.two(cell.config.tokens / N), "runs": f"{len(losses)} of {planned}",
                      "loss": f"{np.mean(losses):.4f}" if len(losses) else PENDING,
-                     "predicted, 95 %": f"{said[0].predicted:.3f} {text.interval(said[0].low_95, said[0].high_95, _three)}"
-                                        if said else PENDING})
+                     "predicted, 95 %": f"{said[width]['median']:.3f} {text.interval(low, high, _three)}"
+                                        if width in said else PENDING})
     return text.table(rows, left=("asked for by",))
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from IPython.display import Markdown
 
-KEPT = 0.8  # of the foretold runs inside the 95 % interval, from which on the law's promise is said to be kept
+KEPT, NEARLY = 0.9, 0.8  # of the foretold runs inside the 95 % interval, from which on its promise is called kept, and nearly so
 NONE = "No run of a held-out budget is recorded."
 NOTHING = "No run that is recorded was foretold."
 
@@ -83,7 +83,8 @@ def promise(study: Study) -> str:
     found = foretold.rows(study)
     if not len(found):
         return "not tested"
-    return "kept" if foretold.coverage(study)[0.95] >= KEPT * len(found) else "**already broken**"
+    share = foretold.coverage(study)[0.95] / len(found)
+    return "kept" if share >= KEPT else "nearly kept" if share >= NEARLY else "**already broken**"
 
 
 def outside(study: Study) -> str:
