@@ -1,6 +1,5 @@
 """The three grids of the study side by side: is there a step in the range, where is it, and what does it do to a prediction?"""
 
-from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -45,12 +44,13 @@ class Frontier:
 
 @once
 def frontiers(study: Study) -> list[Frontier]:
-    """Of each grid: the lowest mean loss over seeds of each budget whose runs are all recorded."""
+    """Of each grid: the lowest mean loss over seeds of each budget of which every size is recorded."""
     out = []
     for name in GRIDS:
         rows = study.frame_of(name)
-        planned = Counter(cell.budget for cell in grid(name).planned)
-        whole = [budget for budget, count in planned.items() if len(rows) and (rows["budget"] == budget).sum() == count]
+        recorded = set(rows["run_id"]) if len(rows) else set()
+        path = [cell for cell in grid(name).planned if cell.role in ("isoflop", "held-out") and not cell.config.seed]
+        whole = {cell.budget for cell in path} - {cell.budget for cell in path if cell.config.run_id not in recorded}
         if not whole:
             continue
         rows = complete(rows)

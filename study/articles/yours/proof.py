@@ -70,15 +70,21 @@ def comparison(runs: YourRuns) -> "Markdown":
     rows = []
     for name, body in runs.replays.items():
         for rule, found in body["rules"].items():
-            held = found["held_at_width"]
+            if rule == OWN:
+                continue
             rows.append({"table": name, "rule": rule, "starts": str(found["starts"]),
                          **{f"× {slack}": _two(_of(body, rule, slack=slack)["median_share_of_own_order"]) for slack in SHOWN},
                          "width alone": _two(_of(body, rule, "to_width")["median_share_of_own_order"]),
-                         "holds": text.ABSENT if held is None else text.percent(held)})
+                         "holds": _held(found), "own order": _held(body["rules"].get(OWN, {}))})
         rows.append({"table": name, "rule": "law known", "starts": text.ABSENT,
                      **{f"× {slack}": _two(body["known_law"].get(slack)) for slack in SHOWN}, "width alone": text.ABSENT,
-                     "holds": text.ABSENT})
+                     "holds": text.ABSENT, "own order": text.ABSENT})
     return text.table(rows, left=("table", "rule"))
+
+
+def _held(found: dict[str, Any]) -> str:
+    share = found.get("held_at_width")
+    return text.ABSENT if share is None else text.percent(share)
 
 
 def _two(share: float | None) -> str:
