@@ -25,7 +25,7 @@ from study.inference.posterior import Posterior
 from study.inference.priors import draw_prior, priors
 from study.inference.trends import Trend, residual_trends
 
-THINNED = 1000  # random rows that the forecast and other forms are tried on, at the most
+THINNED = 500  # random rows that the forecast and other forms are tried on, at the most
 BETTER = 4.0  # elpd by which another form must predict better to be held against this one
 AS_WELL = 10.0  # elpd within which a form is part of the widened interval
 FAR = 3.0  # prior s.d. of ln E
