@@ -46,8 +46,7 @@ def asked(study: Study) -> dict[str, float]:
 @once
 def runs(study: Study) -> pd.DataFrame:
     """The complete runs of the grid `allocation`, as `study.table.table` has them; without rows where none is."""
-    frame = study.frame_of(GRID)
-    return complete(frame) if len(frame) else frame
+    return complete(study.frame_of(GRID))
 
 
 @once

@@ -76,14 +76,16 @@ def bench_loss(tokens: TokenSet, device: torch.device, notes: Path, *, width: in
     best = swept if math.isnan(first) else best_rate(swept, partial(trained, "peer"), int(first), seeds[0])
     recipes: dict[str, Recipe] = {"study": partial(_by_rule, base), "peer": partial(_sized, best)}
     met = {name: meet(name, recipe, start_tokens) for name, recipe in recipes.items()}
+    short: dict[str, RunConfig] = {}
+    for name, counts in met.items():
+        long = recipes[name](int(np.nanmedian([start_tokens] if np.isnan(counts).all() else counts)), 0)
+        short[name] = replace(long, tokens=whole_batches(speed_tokens, long.batch_tokens), eval_tokens=SPEED_EVALUATED)
     facts = machine("torch", "transformers", "numpy")  # before the seconds: how busy others keep the machine
     seconds: dict[str, list[float]] = {name: [] for name in arms}
     for turn in range(turns):
         for name in list(arms)[:: 1 if turn % 2 else -1]:  # nobody is always first
             progress(f"speed of {name}: turn {turn + 1} of {turns}")
-            long = recipes[name](int(np.nanmedian([*met[name], start_tokens] if np.isnan(met[name]).all() else met[name])), 0)
-            short = replace(long, tokens=whole_batches(speed_tokens, long.batch_tokens), eval_tokens=SPEED_EVALUATED)
-            found = arms[name](short)
+            found = arms[name](short[name])
             seconds[name].append(found.cpu_seconds / found.tokens)
     cost = {name: [count * statistics.median(seconds[name]) for count in met[name]] for name in arms}
     ratios = [theirs / ours for ours, theirs in zip(cost["study"], cost["peer"], strict=True)]

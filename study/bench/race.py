@@ -26,8 +26,8 @@ def kept(notes: Path, key: str, run: Callable[[], Trained]) -> Trained:
     """The run that `notes` holds under `key`; else it is trained, and written there."""
     seen = json.loads(notes.read_text()) if notes.is_file() else {}
     if key not in seen:
-        write(notes, {**seen, key: asdict(run())})
-        seen = json.loads(notes.read_text())
+        seen[key] = asdict(run())
+        write(notes, seen)
     return Trained(**seen[key])
 
 

@@ -10,6 +10,7 @@ from study.analysis.allocations import KAPLAN, LAW, RULE
 from study.analysis.study import Study, load
 from study.articles.main import allocations as section
 from study.articles.main.verdicts import gopher
+from study.articles.shared.text import PENDING
 from study.counts import config_counts
 from study.grids import grid
 from study.grids.allocation import BUDGET, WIDTHS, allocation
@@ -75,7 +76,7 @@ def test_one_seed_alone_gives_no_error_and_no_verdict(quick: Study, tmp_path: Pa
     plant(tmp_path, 0.3, count=1)
     study = given(quick, {}, folders=(tmp_path,))
     assert allocations.gain(study) is None and gopher(study).word == "not tested yet"
-    assert section.gain(study) == section.PENDING and "1 of 3" in section.table(study).data
+    assert section.gain(study) == PENDING and "1 of 3" in section.table(study).data
 
 
 def test_what_was_predicted_after_a_run_began_is_no_prediction(quick: Study, tmp_path: Path) -> None:
@@ -84,7 +85,7 @@ def test_what_was_predicted_after_a_run_began_is_no_prediction(quick: Study, tmp
     path = path_of(tmp_path, "allocation", BUDGET)
     path.write_text(path.read_text().replace("2020-01-01", "2099-01-01"))
     study = given(quick, {}, folders=(tmp_path,))
-    assert section.foretold(study) == section.inside(study) == section.by_law(study) == section.PENDING
+    assert section.foretold(study) == section.inside(study) == section.by_law(study) == PENDING
     assert gopher(study).word == "reproduced"
 
 
@@ -92,8 +93,8 @@ def test_what_is_not_recorded_is_said(quick: Study, tmp_path: Path) -> None:
     (tmp_path / "predictions").mkdir()
     plant(tmp_path, 0.3, count=0)
     before = given(quick, {}, folders=(tmp_path,))
-    assert section.foretold(before) == "0.10" and section.gain(before) == section.inside(before) == section.PENDING
+    assert section.foretold(before) == "0.10" and section.gain(before) == section.inside(before) == PENDING
     assert "2.500 [2.300, 2.500]" in section.table(before).data.replace("\u00a0", " ")
     study = given(quick, {}, folders=(Path("nowhere"),))
-    assert gopher(study).word == "not tested yet" and section.gain(study) == section.inside(study) == section.PENDING
-    assert section.PENDING in section.table(study).data
+    assert gopher(study).word == "not tested yet" and section.gain(study) == section.inside(study) == PENDING
+    assert PENDING in section.table(study).data

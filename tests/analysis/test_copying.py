@@ -7,8 +7,8 @@ import numpy as np
 from study.analysis import copying
 from study.analysis.recipes import SECOND, THIRD
 from study.analysis.study import Study
-from study.articles.appendix import PENDING
 from study.articles.appendix import copying as section
+from study.articles.shared.text import PENDING
 from study.grids import grid
 from study.grids.copying import CELLS, SCALE
 from study.grids.cpu2 import tuned

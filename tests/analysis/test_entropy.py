@@ -8,9 +8,9 @@ import pytest
 
 from study.analysis import entropy
 from study.analysis.study import Study
-from study.articles.appendix import PENDING
 from study.articles.appendix import entropy as section
 from study.articles.main import verdicts
+from study.articles.shared.text import PENDING
 from study.counts import config_counts
 from study.grids import grid
 from study.inference.observations import grid_reference

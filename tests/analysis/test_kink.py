@@ -6,7 +6,8 @@ import pytest
 
 from study.analysis import kink
 from study.analysis.study import Study
-from study.articles.appendix import PENDING, recipes
+from study.articles.appendix import recipes
+from study.articles.shared.text import PENDING
 from study.grids import grid
 from study.grids.cpu2 import tuned
 from study.grids.recipe import KINK_BUDGET

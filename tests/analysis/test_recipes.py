@@ -8,8 +8,8 @@ import pytest
 
 from study.analysis import recipes
 from study.analysis.study import Study
-from study.articles.appendix import PENDING
 from study.articles.appendix import recipes as section
+from study.articles.shared.text import PENDING
 from study.counts import config_counts
 from study.grids import grid
 from study.laws.hoffmann import LossSurface

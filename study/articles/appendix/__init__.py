@@ -1,3 +1,1 @@
 """The appendix, report/appendix.qmd."""
-
-PENDING = "not recorded yet"

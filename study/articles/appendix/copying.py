@@ -6,7 +6,6 @@ import numpy as np
 
 from study.analysis import copying
 from study.analysis.study import Study
-from study.articles.appendix import PENDING
 from study.articles.shared import text
 from study.grids import grid
 from study.grids.copying import CELLS, SCALE
@@ -22,7 +21,7 @@ def scale() -> str:
 
 def _gain(study: Study, cell: int) -> str:
     found = copying.gain(study, CELLS[cell][1])
-    return text.two(found) if np.isfinite(found) else PENDING
+    return text.two(found) if np.isfinite(found) else text.PENDING
 
 
 def small_gain(study: Study) -> str:
@@ -56,6 +55,6 @@ def table(study: Study) -> "Markdown":
     def cell(one: copying.Variant, width: int) -> str:
         if width in one.loss:
             return f"{one.loss[width]:.4f}"
-        return PENDING if (one.name, width) in planned or one.name in ("second", "third") else "—"
+        return text.PENDING if (one.name, width) in planned or one.name in ("second", "third") else text.ABSENT
 
     return text.table([{"recipe": one.name, **{head: cell(one, width) for width, head in heads.items()}} for one in found])

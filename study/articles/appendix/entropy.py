@@ -7,7 +7,6 @@ from matplotlib.figure import Figure
 
 from study.analysis import entropy
 from study.analysis.study import Study
-from study.articles.appendix import PENDING
 from study.articles.shared import style, text, words
 from study.articles.shared.page import callout
 
@@ -36,7 +35,7 @@ def held(study: Study) -> str:
     """In how many of the texts the 95 % interval of E from all budgets holds the entropy."""
     found = entropy.last(study)
     if not found:
-        return PENDING
+        return text.PENDING
     inside = sum(floor.low <= source.entropy <= floor.high for source, floor in found)
     return f"{words.none_or(inside)} of {words.number_word(len(found))}"
 
@@ -45,21 +44,21 @@ def off(study: Study) -> str:
     """By how much the median of E from all budgets misses, percent of the entropy, a text each."""
     found = entropy.last(study)
     return words.enumeration([f"{text.signed(100 * (floor.E / source.entropy - 1), 0)}{text.NBSP}% on `{source.name}`"
-                              for source, floor in found]) if found else PENDING
+                              for source, floor in found]) if found else text.PENDING
 
 
 def worth(study: Study) -> str:
     """The answer with E held at the entropy over that with E free, a text each."""
     found = [(source.name, entropy.worth(source)) for source in entropy.sources(study)]
     factors = [f"{text.two(value.factor)} on `{name}`" for name, value in found if value]
-    return words.enumeration(factors) if factors else PENDING
+    return words.enumeration(factors) if factors else text.PENDING
 
 
 def inside(study: Study) -> str:
     """Held-out runs inside their 95 % predictive interval, of how many."""
     scored = [source.scores for source in entropy.sources(study) if len(source.scores)]
     if not scored:
-        return PENDING
+        return text.PENDING
     hits = sum(int(frame["inside_95"].sum()) for frame in scored)
     return f"{words.none_or(hits)} of {words.number_word(sum(map(len, scored)))}"
 

@@ -9,7 +9,6 @@ from study.analysis import kink, recipes
 from study.analysis.recipes import FIRST, GRIDS, KINDS, PARTS, SECOND, THIRD
 from study.analysis.study import Study
 from study.analysis.tables import groups
-from study.articles.appendix import PENDING
 from study.articles.shared import style, text, words
 from study.articles.shared.page import callout
 from study.grids import grid
@@ -49,7 +48,7 @@ def window_second() -> str:
 
 def _beyond(study: Study, name: str) -> str:
     found = [one.beyond for one in recipes.frontiers(study) if one.grid == name]
-    return f"{text.signed(100 * found[0], 1)}{text.NBSP}%" if found and np.isfinite(found[0]) else PENDING
+    return f"{text.signed(100 * found[0], 1)}{text.NBSP}%" if found and np.isfinite(found[0]) else text.PENDING
 
 
 def beyond_first(study: Study) -> str:
@@ -70,7 +69,7 @@ def beyond_third(study: Study) -> str:
 def _error(study: Study, name: str) -> str:
     rows = recipes.tests(study)
     rows = rows[(rows["grid"] == name) & rows["held_out"].astype(bool)]
-    return f"{100 * rms(rows['error'].to_numpy(dtype=float)):.1f}{text.NBSP}%" if len(rows) else PENDING
+    return f"{100 * rms(rows['error'].to_numpy(dtype=float)):.1f}{text.NBSP}%" if len(rows) else text.PENDING
 
 
 def error_first(study: Study) -> str:
@@ -91,7 +90,7 @@ def error_third(study: Study) -> str:
 def _fall(study: Study, name: str, kind: str) -> str:
     rows = recipes.parts(study)
     rows = rows[(rows["grid"] == name) & (rows["part"] == kind)].sort_values("budget")
-    return text.two(float(rows["loss"].iloc[-2] - rows["loss"].iloc[-1])) if len(rows) > 1 else PENDING
+    return text.two(float(rows["loss"].iloc[-2] - rows["loss"].iloc[-1])) if len(rows) > 1 else text.PENDING
 
 
 def fall_window(study: Study) -> str:
@@ -202,7 +201,7 @@ def kink_before(study: Study) -> str:
 def _cause(study: Study, width: int) -> str:
     found = kink.causes(study, width)
     names = {"heads": "the number of heads", "batch": "the batch"}
-    return PENDING if found is None else words.enumeration([names[factor] for factor in found]) if found else "neither"
+    return text.PENDING if found is None else words.enumeration([names[factor] for factor in found]) if found else "neither"
 
 
 def kink_given(study: Study) -> str:

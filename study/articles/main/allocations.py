@@ -15,8 +15,6 @@ from study.grids.allocation import BUDGET, FIRST, TOKENS_A_PARAMETER
 if TYPE_CHECKING:
     from IPython.display import Markdown
 
-PENDING = "not recorded yet"
-
 
 def budget() -> str:
     """FLOP of every run."""
@@ -35,7 +33,7 @@ def ratio() -> str:
 
 def _asked(study: Study, name: str) -> str:
     found = allocations.asked(study)[name]
-    return text.count(found, 2) if np.isfinite(found) else PENDING
+    return text.count(found, 2) if np.isfinite(found) else text.PENDING
 
 
 def by_rule(study: Study) -> str:
@@ -56,20 +54,20 @@ def by_kaplan(study: Study) -> str:
 def gain(study: Study) -> str:
     """Mean loss of Kaplan's size above that of the law's, nats, with its 95 % interval."""
     found = allocations.gain(study)
-    return PENDING if found is None else f"{text.two(found.middle)} {text.interval(found.low, found.high, text.two)}"
+    return text.PENDING if found is None else f"{text.two(found.middle)} {text.interval(found.low, found.high, text.two)}"
 
 
 def foretold(study: Study) -> str:
     """The same between the medians of what was predicted."""
     found = allocations.foretold_gain(study)
-    return text.two(found) if np.isfinite(found) else PENDING
+    return text.two(found) if np.isfinite(found) else text.PENDING
 
 
 def inside(study: Study) -> str:
     """How many of the runs fell inside their predicted 95 % interval, of how many."""
     found = allocations.predicted(study)
     if not len(found):
-        return PENDING
+        return text.PENDING
     return f"{words.none_or(int(found['inside_95'].sum()))} of {words.number_word(len(found))}"
 
 
@@ -86,9 +84,9 @@ def table(study: Study) -> "Markdown":
         low, high = said[width]["95"] if width in said else (float("nan"),) * 2
         rows.append({"asked for by": cell.factor, "N": text.count(N), "D": text.count(cell.config.tokens),
                      "D/N": text.two(cell.config.tokens / N), "runs": f"{len(losses)} of {planned}",
-                     "loss": f"{np.mean(losses):.4f}" if len(losses) else PENDING,
+                     "loss": f"{np.mean(losses):.4f}" if len(losses) else text.PENDING,
                      "predicted, 95 %": f"{said[width]['median']:.3f} {text.interval(low, high, _three)}"
-                                        if width in said else PENDING})
+                                        if width in said else text.PENDING})
     return text.table(rows, left=("asked for by",))
 
 

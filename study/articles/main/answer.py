@@ -8,10 +8,10 @@ from matplotlib.figure import Figure
 from study.analysis import answers
 from study.analysis.study import CHINCHILLA_C, TARGET_N, USUAL_BYTES, Study
 from study.articles.shared import laws, style, text, words
+from study.articles.verdict import with_interval
 from study.inference.answers import SIZES
 from study.inference.digits import Estimate, estimate
 from study.inference.intervals import LEVELS
-from study.inference.parameters import Array
 from study.laws.published import RULE
 
 if TYPE_CHECKING:
@@ -115,23 +115,19 @@ def monte_carlo_error(study: Study) -> str:
     return text.percent(max(answers.asked(study).interval_errors[0.95]))
 
 
-def _parameter(draws: Array) -> str:
-    return f"{text.median(draws, text.two)} {text.ends(draws, text.two)}"
-
-
 def E(study: Study) -> str:
     """The irreducible loss, nats a token, with its interval."""
-    return _parameter(study.posterior.parameters.E)
+    return with_interval(study.posterior.parameters.E, text.two)
 
 
 def alpha(study: Study) -> str:
     """The exponent of size."""
-    return _parameter(study.posterior.parameters.alpha)
+    return with_interval(study.posterior.parameters.alpha, text.two)
 
 
 def beta(study: Study) -> str:
     """The exponent of data."""
-    return _parameter(study.posterior.parameters.beta)
+    return with_interval(study.posterior.parameters.beta, text.two)
 
 
 def a(study: Study) -> str:

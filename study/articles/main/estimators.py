@@ -9,6 +9,7 @@ from study.analysis import answers, approaches
 from study.analysis.study import TARGET_N, Study
 from study.analysis.variants import NON_EMBEDDING, TOTAL, variant
 from study.articles.shared import text, words
+from study.articles.verdict import with_interval
 from study.grids.design import language_config
 from study.inference.parameters import Array
 from study.laws.published import published_law
@@ -72,17 +73,13 @@ def _exponent(study: Study, name: str) -> Array:
     return np.asarray(study.posterior.draws.a) if found is None else found.a
 
 
-def _shown(draws: Array) -> str:
-    return f"{text.median(draws, text.two)} {text.ends(draws, text.two)}"
-
-
 def _holds(key: str, draws: Array) -> str:
     return "includes" if words.lies(published_law(key).a, draws) == "inside" else "excludes"
 
 
 def a_without_embedding(study: Study) -> str:
     """The exponent with N counted as Kaplan et al. do."""
-    return _shown(_exponent(study, NON_EMBEDDING))
+    return with_interval(_exponent(study, NON_EMBEDDING), text.two)
 
 
 def kaplan_a() -> str:
@@ -97,7 +94,7 @@ def holds_kaplan(study: Study) -> str:
 
 def a_with_all(study: Study) -> str:
     """The exponent with all parameters counted, as Hoffmann et al. do."""
-    return _shown(_exponent(study, TOTAL))
+    return with_interval(_exponent(study, TOTAL), text.two)
 
 
 def hoffmann_a() -> str:

@@ -1,5 +1,6 @@
 """What a wrong size costs: the flat minimum, and what to train when the law itself is uncertain."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,18 +17,19 @@ if TYPE_CHECKING:
     from IPython.display import Markdown
 
 
-def _lost(study: Study, C: float) -> str:
-    return text.two(max(float(np.median(penalty(study.posterior.draws, C, factor))) for factor in (0.5, 2.0)))
+def _worse(of: Callable[[Surface, float, float], Array], study: Study, C: float) -> float:
+    """The larger median at half and at twice the optimal size."""
+    return max(float(np.median(of(study.posterior.draws, C, factor))) for factor in (0.5, 2.0))
 
 
 def lost_here(study: Study) -> str:
     """What half or twice the optimal size costs at the largest fitted compute: the larger median, nats a token."""
-    return _lost(study, study.largest_C)
+    return text.two(_worse(penalty, study, study.largest_C))
 
 
 def lost_there(study: Study) -> str:
     """And at the target's."""
-    return _lost(study, target_compute(study))
+    return text.two(_worse(penalty, study, target_compute(study)))
 
 
 def shares(law: Surface, C: float, factor: float) -> Array:
@@ -40,18 +42,14 @@ def shares(law: Surface, C: float, factor: float) -> Array:
     return np.asarray(1 - (1 + penalty(law, C, factor) / reducible) ** (-1 / steepness))
 
 
-def _wasted(study: Study, C: float) -> str:
-    return text.percent(max(float(np.median(shares(study.posterior.draws, C, factor))) for factor in (0.5, 2.0)))
-
-
 def wasted_here(study: Study) -> str:
     """The share of the largest fitted compute that could be saved at the same loss: the larger median."""
-    return _wasted(study, study.largest_C)
+    return text.percent(_worse(shares, study, study.largest_C))
 
 
 def wasted_there(study: Study) -> str:
     """And of the target's."""
-    return _wasted(study, target_compute(study))
+    return text.percent(_worse(shares, study, target_compute(study)))
 
 
 @style.drawn

@@ -9,6 +9,7 @@ import numpy as np
 from study.analysis import allocations, answers, approaches, entropy, stages, training
 from study.analysis.study import Study
 from study.articles.claims import claims_of
+from study.articles.main import allocations as one_budget
 from study.articles.main import limits
 from study.articles.shared import text, words
 from study.articles.verdict import Verdict, Word, absent, with_interval
@@ -110,8 +111,7 @@ def gopher(study: Study) -> Verdict:
     if found is None:
         return absent("gopher", claimed, allocations.GRID)
     word: Word = "reproduced" if found.low > 0 else "contradicted" if found.high < 0 else "undecided"
-    measured = f"{text.two(found.middle)} {text.interval(found.low, found.high, text.two)} nats better"
-    return Verdict("gopher", claimed, measured, word, found.middle, f"`{allocations.GRID}`")
+    return Verdict("gopher", claimed, f"{one_budget.gain(study)} nats better", word, found.middle, f"`{allocations.GRID}`")
 
 
 def downstream(study: Study) -> Verdict:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 UNITS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
-ABSENT, NBSP = "—", "\u00a0"
+ABSENT, PENDING, NBSP = "—", "not recorded yet", "\u00a0"
 LINE = 96  # characters of a table across a page of the PDF
 
 
