@@ -14,7 +14,8 @@ import pandas as pd
 
 from study.errors import StudyError
 from study.fit.doubts import Doubt
-from study.fit.fits import HUGE, Fits
+from study.fit.draws import HUGE
+from study.fit.fits import Fits
 from study.fit.words import FORMS as FORM_NAMES
 from study.fit.words import roughly
 from study.inference.forecast import Forecast, forecast_test

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from study.errors import StudyError
-from study.fit.fits import Drawn, draw_posterior
+from study.fit.draws import Drawn, draw_posterior
 from study.fit.job import Job
 from study.grids.design import Grid
 from study.grids.files import written

@@ -10,7 +10,7 @@ import pandas as pd
 
 from study.errors import StudyError
 from study.fit.doubts import Doubt, doubts, refuse_no_loss
-from study.fit.fits import check_size
+from study.fit.draws import check_size
 from study.fit.headers import parse_columns
 from study.fit.rows import CHOICES, arrange
 from study.fit.usertable import drop_highest_losses, read_table

@@ -10,7 +10,8 @@ import pandas as pd
 
 import study
 from study.fit.argument import Argument
-from study.fit.fits import CLASSICAL_ROWS, HUGE, Answers, Fits, Optimum
+from study.fit.draws import HUGE
+from study.fit.fits import CLASSICAL_ROWS, Answers, Fits, Optimum
 from study.inference.answers import summarise
 from study.inference.classical.bootstrap import Bootstrap
 from study.inference.digits import estimate

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from study.articles.shared import laws, style
-from study.fit.fits import HUGE
+from study.fit.draws import HUGE
 from study.inference.answers import Summary, summarise
 from study.inference.intervals import central
 from study.inference.observations import budget_bins

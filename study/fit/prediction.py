@@ -3,7 +3,8 @@
 import numpy as np
 
 from study.fit.argument import Argument
-from study.fit.fits import HUGE, Answers, Fits
+from study.fit.draws import HUGE
+from study.fit.fits import Answers, Fits
 from study.fit.words import FORMS, count, decimals, plain, roughly, scientific, short, with_interval
 from study.inference.answers import summarise
 from study.inference.digits import Estimate, estimate

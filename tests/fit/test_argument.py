@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from study.fit import fits as fitting
+from study.fit import draws as drawing
 from study.fit.argument import Argument, argue
 from study.fit.doubts import Doubt
-from study.fit.fits import Fits, draw_posterior
+from study.fit.draws import draw_posterior
+from study.fit.fits import Fits
 from study.inference.fast.fit import fit_fast
 from study.inference.posterior import Posterior, UnconvergedError
 from study.inference.spec import ModelSpec
@@ -83,7 +84,7 @@ def test_a_fit_that_fails_every_gate_stands_in_rough_and_says_why(monkeypatch: p
     def stuck(*_: object, **__: object) -> Posterior:
         raise UnconvergedError("NUTS did not converge on 25 runs (R-hat 1.530)")
 
-    monkeypatch.setattr(fitting, "fit_posterior", stuck)
+    monkeypatch.setattr(drawing, "fit_posterior", stuck)
     drawn = draw_posterior(runs(), SPEC, seed=0)
     assert drawn.method == "importance sampling" and "R-hat 1.530" in drawn.gate and "stands in" in drawn.gate and not drawn.rough
     monkeypatch.setattr("study.inference.fast.adapt.smoothed", lambda log_weight: (log_weight, 0.8))
@@ -95,21 +96,21 @@ def test_a_fit_that_fails_every_gate_stands_in_rough_and_says_why(monkeypatch: p
 
 
 def test_chains_that_converge_only_with_care_give_way_where_digits_need_more_draws(monkeypatch: pytest.MonkeyPatch) -> None:
-    found, asked = fit_fast(runs(), SPEC, seed=1, draws=2 * fitting.FIRST_DRAWS), []
+    found, asked = fit_fast(runs(), SPEC, seed=1, draws=2 * drawing.FIRST_DRAWS), []
 
     def careful(*_: object, draws: int, **__: object) -> Posterior:
         asked.append(draws)
         return found
 
-    monkeypatch.setattr(fitting, "fit_posterior", careful)
-    monkeypatch.setattr(fitting, "hold", lambda drawn, _: len(drawn.parameters) > 2 * fitting.FIRST_DRAWS)
+    monkeypatch.setattr(drawing, "fit_posterior", careful)
+    monkeypatch.setattr(drawing, "hold", lambda drawn, _: len(drawn.parameters) > 2 * drawing.FIRST_DRAWS)
     drawn = draw_posterior(runs(), SPEC, seed=0)
     assert drawn.method == "importance sampling" and "only with care" in drawn.gate and len(asked) == 1
     monkeypatch.setattr("study.inference.fast.adapt.smoothed", lambda log_weight: (log_weight, 0.8))
     kept = draw_posterior(runs(), SPEC, seed=0)
-    assert kept.method == "NUTS" and not kept.rough and len(kept.posterior.parameters) == 2 * fitting.FIRST_DRAWS
+    assert kept.method == "NUTS" and not kept.rough and len(kept.posterior.parameters) == 2 * drawing.FIRST_DRAWS
 
 
 def test_more_rows_than_any_table_of_runs_are_refused_at_once() -> None:
-    with warnings.catch_warnings(), pytest.raises(fitting.TooManyRunsError, match=r"30,000 runs to fit.*one row a run"):
+    with warnings.catch_warnings(), pytest.raises(drawing.TooManyRunsError, match=r"30,000 runs to fit.*one row a run"):
         draw_posterior(pd.concat([runs()] * 1200), SPEC, seed=0)
