@@ -19,7 +19,7 @@ def command(
 ) -> None:
     """Run every cell of the articles and write `_site/report/ARTICLE.html` and `.pdf`.
 
-    Quarto renders where it is on PATH, else the embedded renderer does, two articles at a time. STUDY_GRID (default cpu)
+    Quarto renders where it is on PATH, else the embedded renderer does, two articles at a time. STUDY_GRID (default cpu3)
     and STUDY_RUNS (default runs) choose whose records the report reads. Exit code 1 when an article does not render;
     nothing of this render is then left in the output folder.
 

@@ -10,10 +10,10 @@ import pytest
 from matplotlib.figure import Figure
 
 from study.analysis.your_runs import UserRecordError, YourRuns
-from study.articles.yours import doubts, fitted, following, proof
+from study.articles.yours import doubts, fitted, following, proof, serving
 from tests.conftest import ROOT
 
-SECTIONS = (doubts, fitted, following, proof)
+SECTIONS = (doubts, fitted, following, proof, serving)
 PAGES = [ROOT / "report" / "your-runs.qmd", *sorted((ROOT / "report" / "your-runs").glob("_*.qmd"))]
 
 
