@@ -48,6 +48,9 @@ def test_the_grid_spans_the_document_s_range_of_sizes() -> None:
         ("data", "quarter", "fit"): 4, ("data", "half", "fit"): 4, ("data", "double", "held-out"): 4}
     assert {(cell.factor, cell.config.positions, cell.config.epochs) for cell in of.cells if cell.arm == "epochs"} == {
         ("all, one epoch", 65_536, 1), ("a quarter, sixteen epochs", 16_384, 16)}
+    often = [cell.config for cell in of.cells if cell.arm == "overfitting"]
+    assert len(often) == 12 and {(config.positions, config.epochs, config.symmetries) for config in often} == {(16_384, 16, False)}
+    assert 16_384 / counts[-1] == pytest.approx(6.6e6 / 472e6, rel=0.02)  # own positions a parameter, of the document's third model
     assert [cell.split for cell in of.cells] == sorted(cell.split for cell in of.cells)  # the held-out runs come last
     assert sorted({cell.config.positions for cell in of.cells}) == [16_384, 32_768, 65_536, 131_072]
 
