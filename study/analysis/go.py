@@ -14,10 +14,11 @@ from study.inference.parameters import Array
 from study.record import RunRecord, clustered_mean
 
 SEED, DRAWS = 0, 4000
-SIZE, DATA, SYMMETRIES = "size", "data", "symmetries"  # arms
+SIZE, DATA, SYMMETRIES, OVERFITTING = "size", "data", "symmetries", "overfitting"  # arms
 BUDGETS = 60
 EPOCHS = 4  # of the arms of sizes and of data
 SUMMARIES = ("min", "max", "last")
+ACCURACIES = ("validation_policy_accuracy", "validation_value_accuracy")
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,8 @@ class Means:
     N: Array  # (K,)
     mean: Array  # (K,)
     draws: Array  # (S, K)
-    sd: float  # between seeds, pooled over sizes
-    freedom: int
+    sd: Array  # (K,) between seeds
+    freedom: Array  # (K,) of each s.d.
 
     @property
     def last_less_first(self) -> Array:
@@ -42,21 +43,24 @@ class Means:
         return np.asarray(self.draws @ x / (x @ x))
 
 
-def means(runs: pd.DataFrame, column: str) -> Means | None:
-    """Means of a column over the seeds of each size: sigma^2 ~ nu s^2 / chi2_nu, mean_k ~ N(mean of the runs, sigma^2 / n_k).
+def means(runs: pd.DataFrame, column: str, arm: str = SIZE) -> Means | None:
+    """Means of a column over the seeds of each size of an arm, and draws of them.
 
-    s is pooled over sizes, with nu degrees of freedom. None where there are fewer than two sizes or no size has two seeds.
+    sigma_k^2 ~ nu_k s_k^2 / chi2(nu_k), mean_k ~ N(mean of its n_k runs, sigma_k^2 / n_k)
+
+    Each size has its own s.d.: that of the smallest networks, some of which never learn the winner, is many times that of the
+    others. Sizes of one seed are left out; None where there are fewer than two others.
     """
-    by = [(float(N), rows[column].to_numpy(dtype=float)) for N, rows in groups(runs[runs["arm"] == SIZE], "N")]
-    freedom = sum(len(values) - 1 for _, values in by)
-    if len(by) < 2 or not freedom:
+    by = [(float(N), rows[column].to_numpy(dtype=float)) for N, rows in groups(runs[runs["arm"] == arm], "N")]
+    by = [(N, values) for N, values in by if len(values) > 1]
+    if len(by) < 2:
         return None
     mean, count = np.array([values.mean() for _, values in by]), np.array([len(values) for _, values in by])
-    square = sum(float(((values - values.mean()) ** 2).sum()) for _, values in by)
+    sd, freedom = np.array([values.std(ddof=1) for _, values in by]), count - 1.0
     rng = np.random.default_rng(SEED)
-    sigma = np.sqrt(square / rng.chisquare(freedom, DRAWS))
-    draws = mean + sigma[:, None] / np.sqrt(count) * rng.standard_normal((DRAWS, len(by)))
-    return Means(np.array([N for N, _ in by]), mean, draws, float(np.sqrt(square / freedom)), freedom)
+    sigma = sd * np.sqrt(freedom / rng.chisquare(freedom, (DRAWS, len(by))))
+    draws = mean + sigma / np.sqrt(count) * rng.standard_normal((DRAWS, len(by)))
+    return Means(np.array([N for N, _ in by]), mean, draws, sd, freedom)
 
 
 def with_overfitting(runs: pd.DataFrame) -> pd.DataFrame:
@@ -66,20 +70,24 @@ def with_overfitting(runs: pd.DataFrame) -> pd.DataFrame:
                        best_flops=runs["C_exact"] * runs["best_tokens"] / runs["D"])
 
 
-def on_all_positions(log: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """The log of the runs (`analysis.runs.log_of`) with its validation loss on the scale of the final evaluation.
+def on_all_positions(log: pd.DataFrame, runs: pd.DataFrame, records: Mapping[str, RunRecord]) -> pd.DataFrame:
+    """The log of the runs (`analysis.runs.log_of`) with its loss and accuracies on the scale of the final evaluation.
 
     A curve is read on the first test positions, the end of a run on all: the difference of the two at the end, a matter of which
     positions, is added to the whole curve.
     """
-    end = log.sort_values("step").groupby("run_id")["validation_loss"].last()
-    shift = runs.set_index("run_id")["loss"] - end
-    return log.assign(validation_loss=log["validation_loss"] + log["run_id"].map(shift))
+    ends = log.sort_values("step").groupby("run_id").last()
+    finals = {"validation_loss": runs.set_index("run_id")["loss"]}
+    for name in ACCURACIES:
+        finals[name] = pd.Series({run_id: records[run_id].metrics[name].value for run_id in runs["run_id"]}, dtype=float)
+    for name, final in finals.items():
+        log = log.assign(**{name: log[name] + log["run_id"].map(final - ends[name])}) if name in log else log
+    return log
 
 
-def over_seeds(log: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
-    """Means over the seeds of the arm of sizes at each step: N, step, flops, epoch and the columns."""
-    rows = log[log["arm"] == SIZE]
+def over_seeds(log: pd.DataFrame, columns: list[str], arm: str = SIZE) -> pd.DataFrame:
+    """Means over the seeds of an arm at each step: N, step, flops, epoch and the columns."""
+    rows = log[log["arm"] == arm]
     keys = ["N", "step", "epoch", "flops"]
     return rows.groupby(keys, as_index=False)[columns].mean().sort_values(["N", "step"]).reset_index(drop=True)
 
@@ -160,7 +168,7 @@ def amounts(runs: pd.DataFrame) -> pd.DataFrame:
 def falls(runs: pd.DataFrame, noise: Means, less: float, more: float) -> Array:
     """(S, K) by how much the early-stopped loss falls from one amount of data to another, at the sizes that have both.
 
-    Each of the two is known as its number of runs says, with the pooled s.d. between seeds.
+    Each of the two is known as its number of runs says, with the s.d. between seeds of the size.
     """
     table, rng = amounts(runs), np.random.default_rng(SEED)
     rows = runs[runs["arm"].isin([SIZE, DATA])]
@@ -169,9 +177,11 @@ def falls(runs: pd.DataFrame, noise: Means, less: float, more: float) -> Array:
     if less not in wide or more not in wide:
         return np.empty((DRAWS, 0))
     both = wide[[less, more]].dropna()
-    sigma = noise.sd * np.sqrt(noise.freedom / rng.chisquare(noise.freedom, DRAWS))
+    both = both[both.index.isin(noise.N)]
+    at = np.searchsorted(noise.N, both.index.to_numpy(dtype=float))
+    sigma = noise.sd[at] * np.sqrt(noise.freedom[at] / rng.chisquare(noise.freedom[at], (DRAWS, len(at))))
     spread = np.array([np.sqrt(1 / count[(N, less)] + 1 / count[(N, more)]) for N in both.index])
-    return np.asarray((both[less] - both[more]).to_numpy() + sigma[:, None] * spread * rng.standard_normal((DRAWS, len(both))))
+    return np.asarray((both[less] - both[more]).to_numpy() + sigma * spread * rng.standard_normal((DRAWS, len(at))))
 
 
 def symmetries(runs: pd.DataFrame) -> pd.DataFrame:

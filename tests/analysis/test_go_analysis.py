@@ -19,20 +19,22 @@ def sizes(values: dict[float, list[float]]) -> pd.DataFrame:
     return pd.DataFrame([{"arm": "size", "N": N, "x": x, "seed": seed} for N, xs in values.items() for seed, x in enumerate(xs)])
 
 
-def test_means_have_the_pooled_noise_between_seeds() -> None:
-    rng = np.random.default_rng(0)
-    found = go.means(sizes({10.0**k: (k + 0.1 * rng.standard_normal(50)).tolist() for k in (3, 4, 5)}), "x")
-    assert found is not None and found.freedom == 147 and found.sd == pytest.approx(0.1, rel=0.15)
-    assert found.draws.std(axis=0) == pytest.approx([found.sd / np.sqrt(50)] * 3, rel=0.1)
+def test_means_have_the_noise_between_the_seeds_of_a_size() -> None:
+    rng, noise = np.random.default_rng(0), {3: 0.3, 4: 0.1, 5: 0.02}
+    found = go.means(sizes({10.0**k: (k + sd * rng.standard_normal(50)).tolist() for k, sd in noise.items()}), "x")
+    assert found is not None and found.freedom.tolist() == [49] * 3 and found.sd == pytest.approx([*noise.values()], rel=0.25)
+    assert found.draws.std(axis=0) == pytest.approx(found.sd / np.sqrt(50), rel=0.1)
     assert np.median(found.slope) == pytest.approx(1, abs=0.05) and np.median(found.last_less_first) == pytest.approx(2, abs=0.1)
     assert go.means(sizes({1e3: [1.0], 1e4: [2.0]}), "x") is None and go.means(sizes({1e3: [1.0, 2.0]}), "x") is None
+    some = go.means(sizes({1e3: [1.0, 2.0], 1e4: [1.0], 1e5: [3.0, 4.0]}), "x")
+    assert some is not None and some.N.tolist() == [1e3, 1e5]
 
 
 def test_intervals_of_three_seeds_hold_the_truth() -> None:
     held = 0
     for seed in range(200):
         rng = np.random.default_rng(seed)
-        found = go.means(sizes({10.0**k: rng.standard_normal(3).tolist() for k in (3, 4, 5, 6)}), "x")
+        found = go.means(sizes({10.0**k: (k**2 * rng.standard_normal(3)).tolist() for k in (3, 4, 5, 6)}), "x")
         assert found is not None
         low, high = np.quantile(found.draws, [0.025, 0.975], axis=0)
         held += int(((low < 0) & (high > 0)).sum())
@@ -49,11 +51,14 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[pd.DataFrame, pd.Da
 
 
 def test_curves_end_where_the_final_evaluation_is(study: tuple[pd.DataFrame, pd.DataFrame, dict]) -> None:
-    runs, log, _ = study
-    shown = go.on_all_positions(log, runs)
+    runs, log, records = study
+    shown = go.on_all_positions(log, runs, records)
     ends = shown.sort_values("step").groupby("run_id")["validation_loss"].last()
     assert ends.to_numpy() == pytest.approx(runs.set_index("run_id")["loss"].loc[ends.index].to_numpy())
     assert (log["validation_loss"] - shown["validation_loss"]).to_numpy() == pytest.approx(planted_go.OFFSET)
+    last = shown.sort_values("step").groupby("run_id").last()
+    for name in go.ACCURACIES:
+        assert last[name].to_dict() == pytest.approx({run_id: records[run_id].metrics[name].value for run_id in last.index})
     epochs = go.by_epoch(shown)
     assert list(epochs.columns) == [1, 2, 3, 4] and len(epochs) == 4
     final = runs[runs["arm"] == "size"].groupby("N")["loss"].mean()

@@ -16,7 +16,19 @@ import pytest
 from matplotlib.figure import Figure
 
 from study.articles.claims import claims_of
-from study.articles.limited import accuracy, best, data, frontier, labels, more, overfitting, question, repeated, verdicts
+from study.articles.limited import (
+    accuracy,
+    best,
+    data,
+    frontier,
+    labels,
+    memorised,
+    more,
+    overfitting,
+    question,
+    repeated,
+    verdicts,
+)
 from study.config import Config
 from study.counts import config_counts
 from study.grids import grid
@@ -24,7 +36,7 @@ from study.predictions import MIXTURE
 from tests import planted_go
 from tests.conftest import ROOT
 
-SECTIONS = (accuracy, best, frontier, labels, more, overfitting, question, repeated, verdicts)
+SECTIONS = (accuracy, best, frontier, labels, memorised, more, overfitting, question, repeated, verdicts)
 PAGES = [ROOT / "report" / "data-limited.qmd", *sorted((ROOT / "report" / "data-limited").glob("_*.qmd"))]
 LAWS = ("repeated data", "early-stopped L(N, D)")
 TEXT_RISE = 0.02
@@ -134,10 +146,24 @@ def test_no_accuracy_of_the_winner_is_no_gain(flat: data.Limited, monkeypatch: p
     assert accuracy.verdict(flat).word == "undecided"  # both gains are about nought
 
 
+def test_runs_that_never_learn_the_winner_are_counted(study: data.Limited, empty: data.Limited) -> None:
+    smallest = study.runs.sort_values("N").iloc[0]["run_id"]
+    metrics = study.records[smallest].metrics
+    guess = {**metrics, "validation_value_loss": replace(metrics["validation_value_loss"], value=math.log(2))}
+    known = {run_id: replace(record, metrics={**record.metrics, "validation_value_loss": replace(
+        record.metrics["validation_value_loss"], value=0.4)}) for run_id, record in study.records.items()}
+    told = best.never_learned(replace(study, records={**known, smallest: replace(study.records[smallest], metrics=guess)}))
+    assert told == "one of twelve"  # seeds, amounts, epochs, symmetries, often, doubled
+    assert best.never_learned(replace(study, records=known)).startswith("none of") and best.never_learned(empty) == "—"
+
+
 def test_planted_numbers_come_back(study: data.Limited) -> None:
     found = data.means(study, "gap")
     assert found is not None
     assert found.mean == pytest.approx([planted_go.gap(cell.config) for cell in grid("go").cells[:4]], abs=0.01)
+    often = data.means(study, "gap", "overfitting")
+    assert often is not None and often.mean == pytest.approx([planted_go.gap(cell.config) for cell in grid("go").cells
+                                                              if cell.arm == "overfitting" and cell.config.seed == 0], abs=0.02)
     law = data.law(study)
     assert law is not None and len(law.rows) == 28
     low, high = (float(x) for x in law.posterior.mean({"N": 3e5, "D": 262_144, "unique": 65_536})[:, 0][:2])
@@ -166,7 +192,7 @@ def test_the_prediction_is_scored(study: data.Limited, empty: data.Limited) -> N
 def test_what_is_missing_is_said(study: data.Limited, empty: data.Limited, capsys: pytest.CaptureFixture[str]) -> None:
     question.missing(empty)
     said = capsys.readouterr().out
-    for grid_missing in ("36 of 36 runs of `go`", "64 of 64 runs of `factors`", "28 of 28 runs of `epochs`", "the prediction"):
+    for grid_missing in ("48 of 48 runs of `go`", "64 of 64 runs of `factors`", "28 of 28 runs of `epochs`", "the prediction"):
         assert grid_missing in said
     question.missing(study)
     assert "runs of" not in capsys.readouterr().out

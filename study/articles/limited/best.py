@@ -1,5 +1,6 @@
 """Best loss by size: the document's figures of loss against FLOPs and against steps, and its table of best losses."""
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,12 +10,13 @@ from study.analysis.tables import each
 from study.articles.limited import show
 from study.articles.limited.data import GO, MISSING, Limited, means
 from study.articles.limited.document import MODELS
-from study.articles.shared import style, text
+from study.articles.shared import style, text, words
 from study.articles.verdict import Verdict, absent, decided, with_interval
 
 if TYPE_CHECKING:
     from IPython.display import Markdown
 
+UNKNOWN = 0.01  # nats below ln 2, the loss of a guess, up to which the winner is not known
 SAME = 0.01  # of the loss: two best losses within this share are called the same
 
 
@@ -70,9 +72,18 @@ def lowest(study: Limited) -> str:
 
 
 def between_seeds(study: Limited) -> str:
-    """The standard deviation of a best loss between seeds, nats."""
+    """The standard deviation of a best loss between seeds, nats, by size."""
     found = means(study, "best_loss")
-    return text.ABSENT if found is None else text.two(found.sd)
+    return text.ABSENT if found is None else ", ".join(text.two(float(sd)) for sd in found.sd)
+
+
+def never_learned(study: Limited) -> str:
+    """Runs of the smallest size that end where they do not know the winner."""
+    if study.runs.empty:
+        return text.ABSENT
+    smallest = study.runs[study.runs["N"] == study.runs["N"].min()]["run_id"]
+    losses = [study.records[run_id].metrics["validation_value_loss"].value for run_id in smallest]
+    return f"{words.none_or(sum(loss > math.log(2) - UNKNOWN for loss in losses))} of {words.number_word(len(losses))}"
 
 
 def printed() -> str:

@@ -59,14 +59,14 @@ def load(folder: Path | None = None) -> Limited:
     records = records_of(grid(GO), where)
     runs = go.with_overfitting(with_best_loss(grid(GO), records))
     text = pd.concat([with_best_loss(grid(name), records_of(grid(name), where)) for name in TEXTS], ignore_index=True)
-    return Limited(where, records, runs, go.on_all_positions(log_of(grid(GO), records), runs), text, read_prediction(where, GO),
-                   repeated.recorded(holding(repeated.PATH, where)))
+    log = go.on_all_positions(log_of(grid(GO), records), runs, records)
+    return Limited(where, records, runs, log, text, read_prediction(where, GO), repeated.recorded(holding(repeated.PATH, where)))
 
 
 @lru_cache(maxsize=64)
-def means(study: Limited, column: str) -> go.Means | None:
-    """`analysis.go.means` of the arm of sizes."""
-    return go.means(study.runs, column)
+def means(study: Limited, column: str, arm: str = go.SIZE) -> go.Means | None:
+    """`analysis.go.means` of an arm."""
+    return go.means(study.runs, column, arm)
 
 
 @lru_cache(maxsize=8)

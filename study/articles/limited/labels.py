@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from study.analysis import go
 from study.analysis.labels import Floor
 from study.articles.limited.data import GO, Limited, means, positions
@@ -70,7 +72,7 @@ def above(study: Limited) -> str:
 
 
 def fall(study: Limited) -> str:
-    """By how much more positions lower the best loss, in the mean over sizes: half to all, or all to double where recorded."""
+    """By how much more positions lower the best loss of the best size: half to all, or all to double where recorded."""
     found = _falls(study)
     return text.ABSENT if found is None else f"{with_interval(found[1], lambda x: text.signed(x, 3))} ({found[0]})"
 
@@ -79,10 +81,11 @@ def _falls(study: Limited) -> tuple[str, object] | None:
     noise = means(study, "best_loss")
     if noise is None:
         return None
+    best = study.runs[study.runs["N"] == noise.N[int(np.argmin(noise.mean))]]
     for name, less, more in (("all to double", 1.0, DATA["double"]), ("half to all", DATA["half"], 1.0)):
-        draws = go.falls(study.runs, noise, less * BASE.positions, more * BASE.positions)
+        draws = go.falls(best, noise, less * BASE.positions, more * BASE.positions)
         if draws.shape[1]:
-            return name, draws.mean(axis=1)
+            return name, draws[:, 0]
     return None
 
 

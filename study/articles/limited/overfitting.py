@@ -46,7 +46,7 @@ def table(study: Limited) -> "Markdown":
     epochs = go.by_epoch(study.log)
     return text.table([
         {"N": text.count(N), **{f"epoch {epoch}": f"{epochs.loc[N, epoch]:.3f}" for epoch in epochs.columns},
-         "final − best": text.signed(found.mean[k], 3), "95 %": text.ends(found.draws[:, k], lambda x: text.signed(x, 3))}
+         "final − best": show.gain(found.mean[k]), "95 %": text.ends(found.draws[:, k], show.gain)}
         for k, N in enumerate(found.N)])
 
 
@@ -83,7 +83,7 @@ def largest_gap(study: Limited) -> str:
 
 def _gap(study: Limited, index: int) -> str:
     found = means(study, "gap")
-    return text.ABSENT if found is None else with_interval(found.draws[:, index], lambda x: text.signed(x, 3))
+    return text.ABSENT if found is None else with_interval(found.draws[:, index], show.gain)
 
 
 def stops(study: Limited) -> str:
@@ -94,16 +94,18 @@ def stops(study: Limited) -> str:
 
 
 def verdict(study: Limited) -> Verdict:
-    """Overfitting grows with size, and larger models are at their best earlier: both slopes on ln N."""
-    gap, step = means(study, "gap"), means(study, "best_step")
+    """Overfitting grows with size, and larger models are at their best earlier: both slopes on ln N.
+
+    Of the runs that are never turned, as the document's are not said to be: where nothing overfits, nothing can grow.
+    """
+    gap, step = (means(study, column, go.OVERFITTING) for column in ("gap", "best_step"))
     claimed = f"{printed()}; earlier with size"
     if gap is None or step is None:
         return absent("go-overfitting", claimed, GO)
     word = decided((gap.slope > 0) & (step.slope < 0), lambda both: both)
-    grows = with_interval(gap.slope, lambda x: text.signed(x, 3))
-    return Verdict("go-overfitting", claimed, f"gap {grows} nats and peak {_steps(step)} steps a decade of size", word,
-                   float(np.median(gap.slope)), f"`{GO}`")
+    measured = f"never turned: gap {with_interval(gap.slope, show.gain)} nats and peak {_steps(step)} steps a decade of size"
+    return Verdict("go-overfitting", claimed, measured, word, float(np.median(gap.slope)), f"`{GO}`")
 
 
 def _steps(step: go.Means) -> str:
-    return with_interval(step.slope, lambda x: f"{x:+,.0f}".replace("-", "−"))
+    return with_interval(step.slope, lambda x: f"{x:+,.0f}".replace("-", "−") if abs(x) >= 0.5 else "0")

@@ -9,15 +9,21 @@ from matplotlib.axes import Axes
 from study.analysis import go
 from study.analysis.tables import groups
 from study.articles.limited.data import Limited
-from study.articles.shared import style
+from study.articles.shared import style, text
 
 NATS = "nats/position"
 FIRST = 0.03  # epochs: before that the loss only falls from that of a uniform guess
 
 
-def lines(ax: Axes, study: Limited, x: str, y: str, form: Callable[[Any], Any] = lambda values: values) -> None:
-    """The mean over seeds of a column of the log along the runs, a line a size, named at its end."""
-    rows = go.over_seeds(study.log, [y])
+def gain(x: float) -> str:
+    """A difference of losses, nats."""
+    return text.signed(x, 3) if abs(x) >= 5e-4 else "0"
+
+
+def lines(ax: Axes, study: Limited, x: str, y: str, form: Callable[[Any], Any] = lambda values: values,
+          arm: str = go.SIZE) -> None:
+    """The mean over seeds of a column of the log along the runs of an arm, a line a size, named at its end."""
+    rows = go.over_seeds(study.log, [y], arm)
     rows = rows[rows["epoch"] >= FIRST]
     palette = style.size_colours(rows["N"])
     for N, group in groups(rows, "N"):
@@ -28,9 +34,9 @@ def lines(ax: Axes, study: Limited, x: str, y: str, form: Callable[[Any], Any] =
         style.log_axis(ax, "x", style.power, most=6)
 
 
-def from_loss(ax: Axes, log: pd.DataFrame, column: str = "validation_loss") -> None:
+def from_loss(ax: Axes, log: pd.DataFrame, column: str = "validation_loss", arm: str = go.SIZE) -> None:
     """Leave the first losses of the runs out of the picture: the axis ends where a tenth of the runs is done."""
-    rows = log[(log["arm"] == go.SIZE) & (log["tokens"] >= 0.1 * log["D"])]
+    rows = log[(log["arm"] == arm) & (log["tokens"] >= 0.1 * log["D"])]
     low, high = float(rows[column].min()), float(rows[column].max())
     ax.set_ylim(low - 0.08 * (high - low), high + 0.12 * (high - low))
 
