@@ -97,15 +97,16 @@ def predict(grid: Grid, runs: Path, *, seed: int, source: Grid | None = None, bu
         cells = tuple(cell for cell in cells if cell.config.run_id not in trained) or cells
     if early := [cell.config.run_id for cell in cells if cell.config.run_id in trained]:
         raise PredictionError(f"{early[0]} is trained already: a prediction is made before its runs")
-    missing = [cell for cell in of.of("fit") if cell.config.run_id not in records]
+    ahead = planned(cells)
+    repeats = bool((ahead["D"] > ahead["unique"]).all())
+    missing = [cell for cell in of.of("fit") if cell.config.run_id not in records and (cell.arm in repeated.ARMS or not repeats)]
     if missing:
         raise PredictionError(f"{len(missing)} of the fitted runs are missing: `study run --grid {of.source}` first")
     try:
         scratch(path).rmdir()
     except OSError as error:
         raise PredictionError(f"cannot write {path}: {error.strerror or error}; choose another folder with --runs") from None
-    ahead = planned(cells)
-    if (ahead["D"] > ahead["unique"]).all():
+    if repeats:
         rows = repeated.of_the_law(with_best_loss(of, records))
         body = _body(grid, of, rows, ahead, *_of_repeated(rows, ahead, seed), seed, repeated.RESPONSE)
     else:
