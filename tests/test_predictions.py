@@ -236,7 +236,11 @@ def test_the_committed_predictions_were_made_and_committed_before_their_runs() -
 
 def test_what_doubling_the_positions_gives_is_predicted_by_the_law_of_repeated_data(tmp_path: Path) -> None:
     grid = named("go")
-    planted_go.write(grid, tmp_path, grid.of("fit"))
+    needed = [cell for cell in grid.of("fit") if cell.arm in repeated.ARMS]
+    planted_go.write(grid, tmp_path, needed[1:])
+    with pytest.raises(PredictionError, match="1 of the fitted runs are missing"):
+        predict(grid, tmp_path, seed=0)
+    planted_go.write(grid, tmp_path, needed[:1])
     predict(grid, tmp_path, seed=0)
     said = read_prediction(tmp_path, "go")
     assert said is not None and said["response"] == "best_loss" and said["optima"] == {}
