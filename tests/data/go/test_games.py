@@ -8,9 +8,10 @@ import pytest
 
 from study.cli import main
 from study.data.go import engine
+from study.data.go.floor import SECOND_MOVES, SECOND_SHA256
 from study.data.go.games import Game, GoError, pack, read_games, read_lines, write_games, write_line
 from study.data.go.make import AGAIN, first_label, made, second_label
-from study.data.go.positions import MOVES, SHA256, replay
+from study.data.go.positions import MOVES, SHA256, TEST_GAMES, replay
 
 GAMES = [Game(1, 2, -9, (40, 41, 30, 81, 81)), Game(2, 1, 15, (0, 1, 9, 81, 81))]
 
@@ -32,6 +33,8 @@ def test_ten_games_are_made_again_to_the_move() -> None:
 def test_a_second_label_goes_on_from_a_position_of_its_game() -> None:
     games = read_games(MOVES, SHA256)
     some = [second_label(games, index) for index in range(2 * AGAIN)]
+    committed = read_games(SECOND_MOVES, SECOND_SHA256)
+    assert some == [committed.game(index) for index in range(2 * AGAIN)] and len(committed) == AGAIN * TEST_GAMES
     for index, game in enumerate(some):
         first = games.game(index // AGAIN)
         assert first.opening <= game.opening < len(first.moves) and game.moves[:game.opening] == first.moves[:game.opening]
