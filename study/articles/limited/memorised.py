@@ -58,9 +58,13 @@ def times() -> str:
 
 
 def a_parameter() -> str:
-    """Of their own positions a parameter at the largest size, and of the document's largest model that finished."""
-    largest = max(config_counts(cell.config).total for cell in grid(GO).cells)
-    return f"{text.two(SHARE * BASE.positions / largest)}, as {text.two(POSITIONS / WHOLE[-1].N)}"
+    """Of their own positions a parameter at the largest size."""
+    return text.two(SHARE * BASE.positions / max(config_counts(cell.config).total for cell in grid(GO).cells))
+
+
+def document_a_parameter() -> str:
+    """And of the document's at its largest model that finished."""
+    return text.two(POSITIONS / WHOLE[-1].N)
 
 
 def smallest_gap(study: Limited) -> str:
@@ -76,6 +80,18 @@ def largest_gap(study: Limited) -> str:
 def _gap(study: Limited, index: int) -> str:
     found = means(study, "gap", go.OVERFITTING)
     return text.ABSENT if found is None else with_interval(found.draws[:, index], show.gain)
+
+
+def grows(study: Limited) -> str:
+    """By how much the gap grows a decade of size, nats."""
+    found = means(study, "gap", go.OVERFITTING)
+    return text.ABSENT if found is None else with_interval(found.slope, show.gain)
+
+
+def moves(study: Limited) -> str:
+    """Steps by which the best one is later a decade of size."""
+    found = means(study, "best_step", go.OVERFITTING)
+    return text.ABSENT if found is None else with_interval(found.slope, show.steps)
 
 
 def spread(study: Limited) -> str:

@@ -103,9 +103,6 @@ def verdict(study: Limited) -> Verdict:
     if gap is None or step is None:
         return absent("go-overfitting", claimed, GO)
     word = decided((gap.slope > 0) & (step.slope < 0), lambda both: both)
-    measured = f"never turned: gap {with_interval(gap.slope, show.gain)} nats and peak {_steps(step)} steps a decade of size"
+    grows, moves = with_interval(gap.slope, show.gain), with_interval(step.slope, show.steps)
+    measured = f"never turned: gap {grows} nats and peak {moves} steps a decade of size"
     return Verdict("go-overfitting", claimed, measured, word, float(np.median(gap.slope)), f"`{GO}`")
-
-
-def _steps(step: go.Means) -> str:
-    return with_interval(step.slope, lambda x: f"{x:+,.0f}".replace("-", "−") if abs(x) >= 0.5 else "0")

@@ -21,7 +21,7 @@ def missing(study: Limited) -> None:
     if positions().labelled_again is None:
         parts.append("second labels of test positions")
     if parts:
-        callout("warning", "Not recorded yet", "\n".join(f"- {part}" for part in parts))
+        callout("warning", "Not recorded yet: a dash stands for it", "\n".join(f"- {part}" for part in parts))
 
 
 def recorded(study: Limited) -> str:

@@ -20,6 +20,11 @@ def gain(x: float) -> str:
     return text.signed(x, 3) if abs(x) >= 5e-4 else "0"
 
 
+def steps(x: float) -> str:
+    """A difference of steps."""
+    return f"{x:+,.0f}".replace("-", "−") if abs(x) >= 0.5 else "0"
+
+
 def lines(ax: Axes, study: Limited, x: str, y: str, form: Callable[[Any], Any] = lambda values: values,
           arm: str = go.SIZE) -> None:
     """The mean over seeds of a column of the log along the runs of an arm, a line a size, named at its end."""
