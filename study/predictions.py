@@ -99,7 +99,8 @@ def predict(grid: Grid, runs: Path, *, seed: int, source: Grid | None = None, bu
         raise PredictionError(f"{early[0]} is trained already: a prediction is made before its runs")
     ahead = planned(cells)
     repeats = bool((ahead["D"] > ahead["unique"]).all())
-    missing = [cell for cell in of.of("fit") if cell.config.run_id not in records and (cell.arm in repeated.ARMS or not repeats)]
+    asked = planned(of.of("fit"))
+    missing = set((repeated.of_the_law(asked) if repeats else asked)["run_id"]) - set(records)
     if missing:
         raise PredictionError(f"{len(missing)} of the fitted runs are missing: `study run --grid {of.source}` first")
     try:

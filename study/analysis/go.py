@@ -80,9 +80,8 @@ def on_all_positions(log: pd.DataFrame, runs: pd.DataFrame, records: Mapping[str
     finals = {"validation_loss": runs.set_index("run_id")["loss"]}
     for name in ACCURACIES:
         finals[name] = pd.Series({run_id: records[run_id].metrics[name].value for run_id in runs["run_id"]}, dtype=float)
-    for name, final in finals.items():
-        log = log.assign(**{name: log[name] + log["run_id"].map(final - ends[name])}) if name in log else log
-    return log
+    shifted = {name: log[name] + log["run_id"].map(final - ends[name]) for name, final in finals.items() if name in log}
+    return log.assign(**shifted)
 
 
 def over_seeds(log: pd.DataFrame, columns: list[str], arm: str = SIZE) -> pd.DataFrame:

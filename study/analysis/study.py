@@ -22,7 +22,7 @@ from study.inference.fast.fit import fit_fast
 from study.inference.fast.target import supported
 from study.inference.observations import PriorDominatedWarning, grid_reference
 from study.inference.parameters import Parameters
-from study.inference.posterior import Posterior, UnconvergedError, fit_posterior
+from study.inference.posterior import IMPORTANCE, NUTS, Posterior, UnconvergedError, fit_posterior
 from study.inference.priors import draw_prior
 from study.inference.spec import BYTES_PER_TOKEN, HEADLINE, ModelSpec
 from study.pool import pool
@@ -38,7 +38,6 @@ MANY_DRAWS = 40_000  # of the answer's numbers
 REPLICATE = "replicate"  # folder of runs trained again, laid out like `runs`
 TUNINGS = ("sweep", "tuning", "check")  # grids that tuned the recipe of their corpus, or check the rule
 FEWEST = 7  # complete runs that an article can be made of
-NUTS, IMPORTANCE = "NUTS", "importance sampling"
 P = ParamSpec("P")
 T = TypeVar("T")
 

@@ -15,7 +15,7 @@ from study.errors import StudyError
 from study.inference.digits import hold
 from study.inference.fast.fit import fit_fast
 from study.inference.fast.target import supported
-from study.inference.posterior import CHAINS, ImportanceDiagnostics, Posterior, UnconvergedError, fit_posterior
+from study.inference.posterior import CHAINS, IMPORTANCE, NUTS, ImportanceDiagnostics, Posterior, UnconvergedError, fit_posterior
 from study.inference.spec import ModelSpec
 
 FEW_CELLS = 8  # with so few the scale of the noise is hardly known: a funnel that NUTS explores badly, importance draws well
@@ -27,7 +27,6 @@ FIRST_DRAWS, MOST_DRAWS = 4000, 40_000
 ATTEMPTS = 3  # at importance draws: the last has sixteen times the proposals
 MOST_WORK = 8_000_000  # draws x rows: half a minute of a core
 HUGE = 1e120  # answers beyond it are as good as infinite, and larger ones overflow
-NUTS, IMPORTANCE = "NUTS", "importance sampling"
 
 
 class TooManyRunsError(StudyError):

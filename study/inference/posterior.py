@@ -26,6 +26,7 @@ from study.inference.shared import digest, shared
 from study.inference.spec import HEADLINE, ModelSpec
 from study.inference.start import starting_point
 
+NUTS, IMPORTANCE = "NUTS", "importance sampling"  # the ways to draw a posterior
 CHAINS = 4
 RHAT, ESS = 1.01, 400  # Vehtari et al. 2021 (arXiv 1903.08008)
 KHAT = 0.7  # Vehtari et al. 2024 (arXiv 1507.02646)

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from study.analysis import approaches, stages
-from study.analysis.study import IMPORTANCE, TARGET_N, Fitted, Study
+from study.analysis.study import TARGET_N, Fitted, Study
 from study.articles.claims import claims_of
 from study.articles.main import verdicts
+from study.inference.posterior import IMPORTANCE
 from study.laws.hoffmann import LossSurface
 from tests.given import given
 

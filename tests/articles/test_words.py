@@ -11,7 +11,7 @@ import pytest
 from scipy import optimize
 
 from study.analysis import approaches, calibration, foretold, forms, misfit, profiles, seeds, stages, sweep, training, variants
-from study.analysis.study import IMPORTANCE, TARGET_N, USUAL_BYTES, Fitted, Study
+from study.analysis.study import TARGET_N, USUAL_BYTES, Fitted, Study
 from study.articles.appendix import calibration as shown
 from study.articles.appendix import every_run, fit, literature, predictive, recipe, repeats, sampling, sensitivity
 from study.articles.main import answer, estimators, otherwise, penalty, runs, test, three, trend
@@ -19,6 +19,7 @@ from study.articles.shared import notices, text
 from study.atlas.three import LAB
 from study.grids.design import language_config
 from study.inference.digits import estimate
+from study.inference.posterior import IMPORTANCE
 from study.inference.priors import distributions
 from study.inference.spec import HEADLINE
 from study.laws.hoffmann import LossSurface

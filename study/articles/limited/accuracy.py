@@ -49,7 +49,7 @@ def table(study: Limited) -> "Markdown":
     policy, value = found(study, POLICY), found(study, VALUE)
     if policy is None or value is None:
         return text.absent(MISSING)
-    peak = go.over_seeds(study.log, [f"validation_{POLICY}", f"validation_{VALUE}"]).groupby("N").max()
+    peak = go.over_seeds(study.log, list(go.ACCURACIES)).groupby("N").max()
     rows = []
     for k, N in enumerate(policy.N):
         row = {"N": text.count(N)}

@@ -11,6 +11,7 @@ import pandas as pd
 from study.analysis import go, labels, repeated
 from study.analysis.runs import log_of
 from study.analysis.runs import runs as with_best_loss
+from study.counts import config_counts
 from study.data.go.floor import open_second_labels, repeats
 from study.data.go.games import GoError, read_games
 from study.data.go.positions import MOVES, SHA256, TEST_GAMES, replay
@@ -93,6 +94,11 @@ def _fitted(rows: pd.DataFrame, bytes_per_token: float) -> repeated.Repeated | N
         return repeated.fit_repeated(rows, bytes_per_token=bytes_per_token) if len(rows) else None
     except LawError:
         return None
+
+
+def parameters() -> list[int]:
+    """Parameters of the sizes on Go, smallest first."""
+    return sorted({config_counts(cell.config).total for cell in grid(GO).cells})
 
 
 @dataclass(frozen=True)

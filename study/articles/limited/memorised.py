@@ -6,13 +6,11 @@ from matplotlib.figure import Figure
 
 from study.analysis import go
 from study.articles.limited import show
-from study.articles.limited.data import GO, MISSING, Limited, means
+from study.articles.limited.data import MISSING, Limited, means, parameters
 from study.articles.limited.document import POSITIONS, WHOLE
 from study.articles.shared import style, text
 from study.articles.shared.words import number_word
 from study.articles.verdict import with_interval
-from study.counts import config_counts
-from study.grids import grid
 from study.grids.go import BASE, MEMORISED
 
 if TYPE_CHECKING:
@@ -59,7 +57,7 @@ def times() -> str:
 
 def a_parameter() -> str:
     """Of their own positions a parameter at the largest size."""
-    return text.two(SHARE * BASE.positions / max(config_counts(cell.config).total for cell in grid(GO).cells))
+    return text.two(SHARE * BASE.positions / parameters()[-1])
 
 
 def document_a_parameter() -> str:
@@ -69,17 +67,12 @@ def document_a_parameter() -> str:
 
 def smallest_gap(study: Limited) -> str:
     """Final less best loss of the smallest size."""
-    return _gap(study, 0)
+    return show.gap(study, 0, go.OVERFITTING)
 
 
 def largest_gap(study: Limited) -> str:
     """And of the largest."""
-    return _gap(study, -1)
-
-
-def _gap(study: Limited, index: int) -> str:
-    found = means(study, "gap", go.OVERFITTING)
-    return text.ABSENT if found is None else with_interval(found.draws[:, index], show.gain)
+    return show.gap(study, -1, go.OVERFITTING)
 
 
 def grows(study: Limited) -> str:

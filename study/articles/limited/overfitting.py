@@ -6,11 +6,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from study.analysis import go
-from study.articles.limited import show
+from study.articles.limited import memorised, show
 from study.articles.limited.data import GO, MISSING, Limited, means
 from study.articles.limited.document import MODELS, WHOLE
 from study.articles.shared import style, text
-from study.articles.verdict import Verdict, absent, decided, with_interval
+from study.articles.verdict import Verdict, absent, decided
 
 if TYPE_CHECKING:
     from IPython.display import Markdown
@@ -73,17 +73,12 @@ def peaks() -> str:
 
 def smallest_gap(study: Limited) -> str:
     """Final less best loss of the smallest size."""
-    return _gap(study, 0)
+    return show.gap(study, 0)
 
 
 def largest_gap(study: Limited) -> str:
     """And of the largest."""
-    return _gap(study, -1)
-
-
-def _gap(study: Limited, index: int) -> str:
-    found = means(study, "gap")
-    return text.ABSENT if found is None else with_interval(found.draws[:, index], show.gain)
+    return show.gap(study, -1)
 
 
 def stops(study: Limited) -> str:
@@ -103,6 +98,5 @@ def verdict(study: Limited) -> Verdict:
     if gap is None or step is None:
         return absent("go-overfitting", claimed, GO)
     word = decided((gap.slope > 0) & (step.slope < 0), lambda both: both)
-    grows, moves = with_interval(gap.slope, show.gain), with_interval(step.slope, show.steps)
-    measured = f"never turned: gap {grows} nats and peak {moves} steps a decade of size"
+    measured = f"never turned: gap {memorised.grows(study)} nats and peak {memorised.moves(study)} steps a decade of size"
     return Verdict("go-overfitting", claimed, measured, word, float(np.median(gap.slope)), f"`{GO}`")

@@ -1,10 +1,9 @@
 """The question, the positions, the runs, and what is not recorded yet."""
 
-from study.articles.limited.data import GO, TEXTS, Limited, positions
+from study.articles.limited.data import GO, TEXTS, Limited, parameters, positions
 from study.articles.limited.document import MODELS, POSITIONS
 from study.articles.shared import text, words
 from study.articles.shared.page import callout
-from study.counts import config_counts
 from study.data.go.engine import KOMI, OPENINGS, VERSION
 from study.data.go.rules import SIZE
 from study.grids import grid
@@ -61,16 +60,12 @@ def epochs() -> str:
 
 def sizes() -> str:
     """Parameters of the sizes."""
-    return ", ".join(text.count(N) for N in _counts())
+    return ", ".join(text.count(N) for N in parameters())
 
 
 def times() -> str:
     """The largest over the smallest."""
-    return text.significant(max(_counts()) / min(_counts()))
-
-
-def _counts() -> list[int]:
-    return sorted({config_counts(cell.config).total for cell in grid(GO).cells})
+    return text.significant(max(parameters()) / min(parameters()))
 
 
 def document_sizes() -> str:
@@ -85,7 +80,7 @@ def document_positions() -> str:
 
 def a_parameter() -> str:
     """Positions seen a parameter, over all epochs: here at the smallest and the largest size, and in the document."""
-    own = [BASE.tokens / N for N in _counts()]
+    own = [BASE.tokens / N for N in parameters()]
     theirs = [BASE.epochs * POSITIONS / model.N for model in MODELS]
     return f"{text.two(max(own))} to {text.two(min(own))}, against {text.two(max(theirs))} to {text.two(min(theirs))}"
 

@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 
 from study.analysis import go
 from study.analysis.tables import groups
-from study.articles.limited.data import Limited
+from study.articles.limited.data import Limited, means
 from study.articles.shared import style, text
+from study.articles.verdict import with_interval
 
 NATS = "nats/position"
 FIRST = 0.03  # epochs: before that the loss only falls from that of a uniform guess
@@ -18,6 +19,12 @@ FIRST = 0.03  # epochs: before that the loss only falls from that of a uniform g
 def gain(x: float) -> str:
     """A difference of losses, nats."""
     return text.signed(x, 3) if abs(x) >= 5e-4 else "0"
+
+
+def gap(study: Limited, index: int, arm: str = go.SIZE) -> str:
+    """Final less best loss of a size of an arm."""
+    found = means(study, "gap", arm)
+    return text.ABSENT if found is None else with_interval(found.draws[:, index], gain)
 
 
 def steps(x: float) -> str:
