@@ -33,7 +33,7 @@ def command(
     bytes_per_token: Annotated[float | None, typer.Option(
         help="Bytes of text a token; 4.3 where neither this nor the table says.")] = None,
     drop_highest: Annotated[int, typer.Option(help="Leave out this many of the highest losses; they are listed.")] = 0,
-    columns: Annotated[str, typer.Option(help="Which column is which: N=size,loss=c4_loss.")] = "",
+    columns: Annotated[str, typer.Option(help="Which column is which: N=size,loss=c4_loss; a product too, D=steps*0.5M.")] = "",
     loss_unit: Annotated[str, typer.Option(help="nats or bits (a token), bits-per-byte, nats-per-byte or perplexity. By default "
                                                 "what the header says, else nats.", show_default=False)] = "",
     rows: Annotated[str, typer.Option(

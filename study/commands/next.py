@@ -26,7 +26,7 @@ def command(
     replay: Annotated[int, typer.Option(
         min=0, help="Instead of choosing: replay the finished runs from this many random starts, and compare rules of choice.",
         )] = 0,
-    columns: Annotated[str, typer.Option(help="Which column is which: N=size,loss=c4_loss.")] = "",
+    columns: Annotated[str, typer.Option(help="Which column is which: N=size,loss=c4_loss; a product too, D=steps*0.5M.")] = "",
     group: Annotated[str, typer.Option(help="As for `study fit`: auto, width, budget, run or none.")] = "auto",
     runs: Annotated[Path, typer.Option(help="Where the grid's records are.")] = Path("runs"),
     out: Annotated[Path | None, typer.Option(

@@ -24,12 +24,13 @@ from study.inference.intervals import central
 from study.inference.parameters import Array
 from study.inference.posterior import Posterior
 from study.inference.priors import draw_prior, priors
-from study.inference.trends import Trend, residual_trends
+from study.inference.trends import Trend, residual_trends, residuals
 
 THINNED = 500  # random rows that the forecast and other forms are tried on, at the most
 BETTER = 4.0  # elpd by which another form must predict better to be held against this one
 AS_WELL = 10.0  # elpd within which a form is part of the widened interval
 FAR = 3.0  # prior s.d. of ln E
+ASTRAY = (10.0, 0.05)  # scales of the noise, and ln L, that a run off the law is further away than
 UNLEARNED = 0.5  # share of the prior variance of ln E left, above which E is the prior's
 UNSEEN_TOKENS = ("checkpoints", "repeated text")  # doubts that leave the term in D without evidence
 MIXED = 4000  # draws of a mixture
@@ -71,7 +72,7 @@ def argue(table: pd.DataFrame, fits: Fits, N: float, known: tuple[Doubt, ...], *
         except StudyError as error:
             forms[form] = str(error)
     sampling = [Doubt("sampling", fits.rough, True)] if fits.rough else []
-    found = [*known, *sampling, *(_drifts(trends)), *_floor(posterior), *_better(forms, own, N)]
+    found = [*known, *sampling, *_drifts(trends), *_astray(table, posterior), *_floor(posterior), *_better(forms, own, N)]
     others = [fit for name in ("kaplan", "nesting") if isinstance(fit := forms[name], FormFit)]
     mixture = _mixed([own, *(_tokens(fit.draws.D_opt_at(N)) for fit in others)], seed)
     verdict, trusted = _verdict(forecast, no_forecast, found)
@@ -100,6 +101,23 @@ def _verdict(forecast: Forecast | None, no_forecast: str, found: list[Doubt]) ->
 def _drifts(trends: tuple[Trend, ...]) -> list[Doubt]:
     return [Doubt("trend", f"the residuals drift with ln {trend.axis}: {100 * trend.slope:+.2g} % of the loss a decade "
                   f"[{100 * trend.ci95[0]:+.2g}, {100 * trend.ci95[1]:+.2g}]", True) for trend in trends if trend.drifts]
+
+
+def _astray(table: pd.DataFrame, posterior: Posterior) -> list[Doubt]:
+    """Runs so far off the law that another cause is likelier than noise: diverged, or a slip of the pen."""
+    residual, scale = residuals(posterior)
+    far = np.flatnonzero((np.abs(residual) > ASTRAY[0] * scale) & (np.abs(residual) > ASTRAY[1]))
+    if not len(far):
+        return []
+    worst = int(far[np.argmax(np.abs(residual[far]))])
+    loss = posterior.rows.loss
+    line = f"line {int(table['line'].iloc[worst])}: " if "line" in table.columns and len(table) == len(residual) else ""
+    said = f"{line}{loss[worst]:.3g} nats where it says {loss[worst] / np.exp(residual[worst]):.3g}"
+    lie = "run lies" if len(far) == 1 else "runs lie"
+    highest = set(np.argsort(-loss, kind="stable")[: len(far)]) == set(far)
+    remedy = f"--drop-highest {len(far)} leaves out the highest" if highest else "remove what is no run of this law"
+    return [Doubt("astray", f"{len(far)} {lie} more than {ASTRAY[0]:g} noise scales off the law ({said}): diverged, or mistyped? "
+                  f"The noise has heavy tails, so the fit hardly follows; {remedy}")]
 
 
 def _floor(posterior: Posterior) -> list[Doubt]:

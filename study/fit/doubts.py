@@ -22,6 +22,9 @@ SIZES = (3e2, 1e14)  # parameters of any model that was trained
 SLIPS = ((1e3, "thousands"), (1e6, "millions"), (1e9, "billions"), (1e12, "trillions"))
 USUAL_N, USUAL_D = (1e6, 1e12), (1e7, 1e14)
 GAP = 1e3  # between neighbours in D/N: two units in one table
+COMPUTE = {"TFLOP": 1e12, "PFLOP": 1e15, "EFLOP": 1e18, "PF-days": 8.64e19, "ZFLOP": 1e21}  # FLOP of what C may be written in
+LOGARITHMS = {"log10": 10.0, "ln": float(np.e)}
+LOGGED_N, LOGGED_D = (1e5, 1e13), (1e6, 1e15)  # parameters and tokens whose logarithms may stand for them
 USUAL = 20.0  # tokens a parameter that a slip is measured against
 NARROW = 3.0  # largest over smallest D/N below which a design hardly tells the two terms apart
 SIGNIFICANT = 4.0  # standard errors
@@ -60,15 +63,20 @@ def refuse_no_loss(frame: pd.DataFrame) -> None:
     raise NotALossError(f"the loss grows {grows}: an accuracy or a score is no loss; name the loss with --columns loss=...")
 
 
-def doubts(frame: pd.DataFrame, vocabulary: Array | None = None) -> tuple[Doubt, ...]:
-    """All doubts about a table of N, D, loss (nats a token) and perhaps C, in the order of their weight."""
+def doubts(frame: pd.DataFrame, vocabulary: Array | None = None, derived: str = "") -> tuple[Doubt, ...]:
+    """All doubts about a table of N, D, loss (nats a token) and perhaps C, in the order of their weight.
+
+    Args:
+        vocabulary: entries, one a row.
+        derived: "N" or "D", where it was made from C and the other.
+    """
     loss = frame["loss"].to_numpy()
-    found = [_sizes(frame), _loss_is_high(loss, vocabulary), _loss_is_late(frame), _loss_is_low(loss),
+    found = [_sizes(frame, derived), _loss_is_high(loss, vocabulary), _loss_is_late(frame), _loss_is_low(loss),
              _grows_with_tokens(frame), _compute(frame), _one_ratio(frame)]
     return tuple(doubt for doubt in found if doubt is not None)
 
 
-def _sizes(frame: pd.DataFrame) -> Doubt | None:
+def _sizes(frame: pd.DataFrame, derived: str) -> Doubt | None:
     N, D = frame["N"].to_numpy(), frame["D"].to_numpy()
     ratio = D / N
     low, high = float(ratio.min()), float(ratio.max())
@@ -79,12 +87,38 @@ def _sizes(frame: pd.DataFrame) -> Doubt | None:
     middle_N, middle_D = float(np.median(N)), float(np.median(D))
     best = min(((_unlikely(middle_N * n, middle_D * d, n, d), n, d) for n in scales for d in scales if n * d > 1), default=None)
     where = f"D/N is {low:.2g} to {high:.2g} in every row"
+    if derived:
+        return Doubt("units", f"{where}, with {derived} from C: {_derived_slip(middle_N, middle_D, derived)}", True)
+    logarithm = next((name for name, base in LOGARITHMS.items() if _logged(N, D, base)), "")
+    if logarithm:
+        return Doubt("units", f"{where}: {logarithm} of N and {logarithm} of D? Write the numbers themselves", True)
     if best is None or best[0] > 4:
         return Doubt("units", f"{where}, which no language model was trained at: check the units of N and D", True)
     slips = [(name, scale) for name, scale in (("N", best[1]), ("D", best[2])) if scale > 1]
     named = " and ".join(f"{name} in {dict(SLIPS)[scale]}" for name, scale in slips)
     full = " and ".join(f"{name} times 1e{round(np.log10(scale))}" for name, scale in slips)
     return Doubt("units", f"{where}: {named}? Write {full}", True)
+
+
+def _derived_slip(N: float, D: float, derived: str) -> str:
+    """Which unit C, or the one of N and D that is written, may be in: the other is C / 6 over it."""
+    given, value, usual = ("N", N, USUAL_N) if derived == "D" else ("D", D, USUAL_D)
+    above = (D / N / USUAL) ** (1 if derived == "D" else -1)  # times C's unit, over the other's squared, it should be 1
+    units = [("C", name, scale, above * scale, value) for name, scale in COMPUTE.items()]
+    units += [(given, name, scale, above / scale**2, value * scale) for scale, name in SLIPS]
+    off, what, name, scale = min((abs(float(np.log10(left))) + _away(size, usual), what, name, scale)
+                                 for what, name, scale, left, size in units)
+    if off > 2:
+        return "check the units of both"
+    return f"{what} in {name}? Write {what} times {scale:g}".replace("e+0", "e").replace("e+", "e")
+
+
+def _logged(N: Array, D: Array, base: float) -> bool:
+    """Whether N and D may be logarithms: of models and texts that exist, at tokens a parameter that exist."""
+    def within(values: Array, low: float, high: float) -> bool:
+        return bool(values.min() * np.log(base) >= np.log(low) and values.max() * np.log(base) <= np.log(high))
+
+    return within(N, *LOGGED_N) and within(D, *LOGGED_D) and within(D - N, *RATIOS)
 
 
 def _mixed(ratio: Array, out: NDArray[np.bool_]) -> Doubt | None:
@@ -103,9 +137,14 @@ def _mixed(ratio: Array, out: NDArray[np.bool_]) -> Doubt | None:
 
 def _unlikely(N: float, D: float, n: float, d: float) -> float:
     """How unlikely it is, in decades, that N and D are meant, by scales n and d above what is written."""
-    away = sum(max(np.log10(low / value), np.log10(value / high), 0.0) for value, (low, high) in ((N, USUAL_N), (D, USUAL_D)))
+    away = _away(N, USUAL_N) + _away(D, USUAL_D)
     slips = sum(0.5 * (scale > 1) + 0.7 * (scale == 1e3) for scale in (n, d))
-    return abs(float(np.log10(D / N / USUAL))) + 0.3 * float(away) + slips
+    return abs(float(np.log10(D / N / USUAL))) + 0.3 * away + slips
+
+
+def _away(value: float, usual: tuple[float, float]) -> float:
+    """By how many decades a value lies outside the usual."""
+    return max(float(np.log10(usual[0] / value)), float(np.log10(value / usual[1])), 0.0)
 
 
 def _loss_is_high(loss: Array, vocabulary: Array | None) -> Doubt | None:
@@ -172,7 +211,7 @@ def _factor(ratio: float) -> str:
     for factor, why in ((1 / 6, "C = ND"), (1 / 3, "C = 2ND, the forward pass alone"), (4 / 3, "C = 8ND, with recomputation"),
                         (1e3, "a thousand"), (1e6, "a million"), (1e9, "a billion"), (1e-3, "a thousandth"), (1e-6, "a millionth"),
                         (1e-9, "a billionth"), (86400.0, "seconds in a day"), (1 / 86400.0, "FLOP/s-days"),
-                        (1 / (86400.0 * 1e15), "PF-days")):
+                        *((1 / scale, unit) for unit, scale in COMPUTE.items())):
         if abs(np.log(ratio / factor)) < 0.05:
             return f" ({why})"
     return f" (C = {6 * ratio:.3g} ND)"

@@ -14,7 +14,9 @@ ALIASES = {
           "active_params", "active_parameters", "n_active", "params_total", "total_params", "total_parameters", "n_total",
           "params_non_embedding", "non_embedding_params", "non_embedding_parameters", "non_embedding_size", "n_non_embedding",
           "params_no_embedding", "params_no_embed", "non_emb_params", "non_emb_parameters", "params_non_emb", "n_non_emb",
-          "nonembedding_params", "trainable_params", "trainable_parameters", "numel", "model_numel", "model"),
+          "nonembedding_params", "nonembed_params", "non_embed_params", "nonemb_params", "n_nonembed", "n_nonembedding",
+          "n_nonemb", "n_non_embed", "params_nonembed", "params_nonembedding", "params_nonemb", "trainable_params",
+          "trainable_parameters", "numel", "model_numel", "model"),
     "D": ("d", "tokens", "training_tokens", "train_tokens", "n_tokens", "num_tokens", "ntokens", "total_tokens", "token_count",
           "tokens_trained", "tokens_seen", "seen_tokens", "tokens_consumed", "consumed_tokens", "n_train_tokens",
           "num_train_tokens", "training_data", "data_size", "dataset_size", "dataset_tokens", "data_tokens", "toks", "n_toks",
@@ -42,6 +44,8 @@ ROLES = {
     "seed": ("seed", "random_seed", "rng_seed", "data_seed", "init_seed", "replicate", "repeat", "rep", "trial"),
     "vocabulary": ("vocab", "vocab_size", "vocabulary", "vocabulary_size", "n_vocab"),
 }
+STEPS = ("step", "steps", "train_steps", "training_steps", "n_steps", "num_steps", "max_steps", "total_steps", "global_step",
+         "iteration", "iterations", "iters", "n_iters", "num_iters", "max_iters")  # that tokens a step make to D
 UNITS = ("nats", "bits", "bits-per-byte", "nats-per-byte", "perplexity")
 UNIT_WORDS = {"nats": "nats", "nat": "nats", "nats_token": "nats", "nats_per_token": "nats", "bits": "bits", "bit": "bits",
               "bits_token": "bits", "bits_per_token": "bits", "bpt": "bits", "bits_byte": "bits-per-byte",
@@ -68,6 +72,8 @@ class Header:
 def read_header(name: str) -> Header:
     """The plain name of a column and the unit that its header states: `Tokens (B)` is tokens, times 1e9."""
     text, scale, unit = name.strip(), 1.0, ""
+    if re.search(r"\S *\* *\S", re.sub(r"[(\[{][^)\]}]*[)\]}]", "", text)):
+        return Header(name, _plain(text), 1.0, "")  # a product of columns, each read under its own header
     for found in re.findall(r"[(\[{]([^)\]}]*)[)\]}]", text):
         word = _plain(found).removeprefix("in_")
         power = re.fullmatch(r"x?_?(?:1e|10_?)(\d{1,2})", word)
@@ -146,8 +152,10 @@ def match(path: object, names: Sequence[str], given: dict[str, str], keep: Itera
     if "D" not in found and "C" not in found:
         missing.append("D (or C)")
     if missing:
+        steps = next((header.name for header in headers if _stripped(header.plain) in STEPS), "")
+        product = f" (a product will do: D={steps}*0.5M, {steps} times tokens a step)" if steps and "D (or C)" in missing else ""
         raise TableError(f"{path} has no column for {' and '.join(missing)}: it has {listed}; "
-                         "name them with --columns N=...,D=...,loss=...")
+                         f"name them with --columns N=...,D=...,loss=...{product}")
     for ours in keep:
         if ours not in found and (at := [index for index, header in enumerate(headers) if header.plain == ours]):
             found[ours] = at[0]

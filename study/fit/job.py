@@ -62,6 +62,7 @@ def table_job(path: Path, columns: str, group: str, drop_highest: int, *, rows: 
     arranged = arrange(read.frame, read.other, rows)
     kept, dropped = drop_highest_losses(arranged.frame, drop_highest)
     vocabulary = kept["vocabulary"].to_numpy(dtype=float) if "vocabulary" in kept.columns else None
+    derived = next((name for name in ("N", "D") if name not in read.columns), "")
     along = any(doubt.kind == "checkpoints" and doubt.severe for doubt in arranged.doubts)
     if along and "run" not in kept.columns:
         kept = kept.assign(run=kept["N"].map("{:g}".format))  # a curve of each size
@@ -78,7 +79,7 @@ def table_job(path: Path, columns: str, group: str, drop_highest: int, *, rows: 
         notes.append("budget effect over nine equal bins of log C")
     source = "standard input" if str(path) == "-" else path.name
     return Job(kept, dropped, replace(HEADLINE, group=chosen), source, "stdin" if str(path) == "-" else path.name.split(".")[0],
-               (*notes, *arranged.notes, *_dropped_note(dropped)), doubts=(*doubts(kept, vocabulary), *arranged.doubts),
+               (*notes, *arranged.notes, *_dropped_note(dropped)), doubts=(*doubts(kept, vocabulary, derived), *arranged.doubts),
                aside=arranged.aside, columns=read.columns)
 
 

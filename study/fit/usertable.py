@@ -9,7 +9,7 @@ import pandas as pd
 
 from study.fit.files import RawTable, TableError, read_cells
 from study.fit.headers import KEPT, ROLES, UNITS, match, read_header
-from study.fit.sizes import numbers
+from study.fit.sizes import numbers, size
 from study.inference.parameters import Array
 from study.inference.spec import BYTES_PER_TOKEN
 
@@ -48,6 +48,7 @@ def read_table(path: Path, *, columns: dict[str, str] | None = None, keep: Seque
     raw = read_cells(path)
     if not len(raw.cells):
         raise TableError(f"{path} has no rows below its header {', '.join(raw.header)}")
+    raw = _with_products(path, raw, columns or {})
     text = [index for index in range(len(raw.header)) if np.isnan(numbers(raw.cells[index].head(20))).all()]
     found = match(path, raw.header, columns or {}, keep, text)
     checked = "C" in found and {"N", "D"} <= found.keys()  # C beside both is compared with 6ND, not read
@@ -74,6 +75,27 @@ def read_table(path: Path, *, columns: dict[str, str] | None = None, keep: Seque
     others = [index for index in range(len(raw.header)) if index not in found.values()]
     rest = raw.cells[others].set_axis([raw.header[index] for index in others], axis=1)
     return UserTable(frame, {name: raw.header[index] for name, index in found.items()}, rest, tuple(notes))
+
+
+def _with_products(path: Path, raw: RawTable, columns: dict[str, str]) -> RawTable:
+    """With a column for each product that is asked for: `steps*batch_size*seq_len`, `steps*0.5M`."""
+    cells, header = raw.cells, list(raw.header)
+    for ours, source in columns.items():
+        if "*" not in source or source in header:
+            continue
+        product = np.ones(len(cells))
+        for factor in (part.strip() for part in source.split("*")):
+            if raw.header.count(factor) == 1:
+                product = product * _scaled(raw, raw.header.index(factor))
+                continue
+            try:
+                product = product * size(factor)
+            except ValueError:
+                raise TableError(f"--columns {ours}={source}: {factor!r} is neither a number nor one column of {path}, which has "
+                                 f"{', '.join(raw.header)}") from None
+        cells = cells.assign(**{str(len(header)): product}).rename(columns={str(len(header)): len(header)})
+        header.append(source)
+    return RawTable(cells, tuple(header), raw.lines, raw.understood)
 
 
 def _finished(raw: RawTable, status: int | None) -> tuple[RawTable, list[str]]:

@@ -80,7 +80,7 @@ class _Problem:
         """ln L - ln Lhat and ln s, each (M, R)."""
         v = {name: value[:, None] for name, value in self.values(x).items()}
         kappa = v.get("kappa", np.ones((len(x), 1)))
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             a, b = np.log(v["tA"]) - v["alpha"] * self.n, np.log(v["tB"]) - v["beta"] * self.d
             terms = np.exp(a) + np.exp(b) if self.form in ("hoffmann", "no floor") else \
                 np.exp(np.minimum(kappa * np.logaddexp(a / kappa, b / kappa), 300.0))

@@ -24,7 +24,7 @@ def simulate(draws: Parameters, surface: Surface, N: Array, D: Array, C: Array, 
     """Simulated losses of single runs, nats a token. All arguments broadcast to (..., S); `effect` is u of each run."""
     mean = np.log(surface.loss(N, D)) + effect
     scale = np.broadcast_to(noise_scale(draws, C, N0, D0), mean.shape)
-    return np.asarray(np.exp(np.minimum(mean + noise(draws, scale, rng), 700.0)))  # nu near 0 draws noise beyond any float
+    return np.asarray(np.exp(np.clip(mean + noise(draws, scale, rng), -700.0, 700.0)))  # nu near 0 draws noise beyond any float
 
 
 def predict_losses(posterior: Posterior, table: pd.DataFrame, *, seed: int) -> Array:

@@ -33,20 +33,26 @@ class Trend:
 def residual_trends(posterior: Posterior) -> tuple[Trend, ...]:
     """Weighted least squares of the residuals on each axis.
 
-    The residual is ln L less the posterior mean of ln Lhat + u; its weight is the inverse square of the noise's scale times
+    The weight of a residual is the inverse square of the noise's scale times
     the Student-t's (nu + 1) / (nu + z^2), so that an outlier bends nothing. R - 6 degrees of freedom: the law
     has taken five, the slope one.
     """
+    rows, p = posterior.rows, posterior.parameters
+    residual, scale = residuals(posterior)
+    nu = float(np.median(p.nu)) if np.all(np.isfinite(p.nu)) else np.inf
+    weight = scale**-2.0 * (1.0 if np.isinf(nu) else (nu + 1) / (nu + (residual / scale) ** 2))
+    at = {"C": np.log10(rows.C), "N": np.log10(rows.N), "D/N": np.log10(rows.D / rows.N)}
+    return tuple(found for axis in AXES if (found := _slope(axis, at[axis], residual, weight)) is not None)
+
+
+def residuals(posterior: Posterior) -> tuple[Array, Array]:
+    """ln L less the posterior mean of ln Lhat + u, and the scale of the noise (the mean of its logarithm), each (R,)."""
     rows, p = posterior.rows, posterior.parameters
     take = np.linspace(0, len(p) - 1, min(DRAWS, len(p))).astype(int)
     law = p.take(take).surface(posterior.N0, posterior.D0)
     fitted = np.log(law.loss(rows.N[:, None], rows.D[:, None])) + posterior.u[take].T[rows.group]
     scale = np.exp(np.log(noise_scale(p.take(take), rows.C[:, None], posterior.N0, posterior.D0)).mean(axis=1))
-    residual = np.log(rows.loss) - fitted.mean(axis=1)
-    nu = float(np.median(p.nu)) if np.all(np.isfinite(p.nu)) else np.inf
-    weight = scale**-2.0 * (1.0 if np.isinf(nu) else (nu + 1) / (nu + (residual / scale) ** 2))
-    at = {"C": np.log10(rows.C), "N": np.log10(rows.N), "D/N": np.log10(rows.D / rows.N)}
-    return tuple(found for axis in AXES if (found := _slope(axis, at[axis], residual, weight)) is not None)
+    return np.log(rows.loss) - fitted.mean(axis=1), scale
 
 
 def _slope(axis: str, x: Array, y: Array, weight: Array) -> Trend | None:

@@ -12,6 +12,7 @@ from study.fit.doubts import Doubt
 from study.fit.draws import draw_posterior
 from study.fit.fits import Fits
 from study.inference.fast.fit import fit_fast
+from study.inference.forecast import forecast_test
 from study.inference.posterior import Posterior, UnconvergedError
 from study.inference.spec import ModelSpec
 from study.laws.hoffmann import LossSurface
@@ -43,6 +44,29 @@ def test_a_sound_table_passes_and_its_interval_is_not_widened() -> None:
     low, high = np.quantile(argument.mixture, [0.025, 0.975])
     own = np.quantile(posterior.draws.D_opt_at(N_ASKED), [0.025, 0.975])
     assert low < own[0] and high > 0.9 * own[1] and set(argument.forms) == {"hoffmann", "kaplan", "nesting", "no floor"}
+
+
+def test_a_run_far_off_the_law_is_named() -> None:
+    table = runs().assign(line=np.arange(2, 27))
+    table.loc[7, "loss"] = 9.3
+    argument, posterior = argued(table)
+    (doubt,) = [doubt for doubt in argument.doubts if doubt.kind == "astray"]
+    assert "1 run lies" in doubt.text and "(line 9: 9.3 nats where it says" in doubt.text and "--drop-highest 1" in doubt.text
+    table.loc[7, "loss"] = float(table["loss"].drop(7).min()) * 0.8
+    argument, _ = argued(table)
+    assert any(doubt.kind == "astray" and "remove what is no run" in doubt.text for doubt in argument.doubts)
+    sound, _ = argued(runs())
+    assert not any(doubt.kind == "astray" for doubt in sound.doubts)
+    assert len(posterior.rows) == 25
+
+
+def test_a_forecast_of_runs_on_one_line_warns_nobody() -> None:
+    N = np.geomspace(2e7, 4e9, 12)
+    noise = 0.003 * np.random.default_rng(1).standard_normal(12)
+    table = pd.DataFrame({"N": N, "D": 20 * N, "loss": LAW.loss(N, 20 * N) * np.exp(noise)})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        forecast_test(table, SPEC, seed=0)
 
 
 def test_a_law_that_bends_fails_its_forecast_and_is_widened() -> None:

@@ -66,6 +66,33 @@ def test_rows_in_another_unit_among_the_others() -> None:
     assert not few.severe and "3 of 16 rows have a D/N outside" in few.text
 
 
+@pytest.mark.parametrize(("unit", "name"), [(1e12, "TFLOP"), (1e15, "PFLOP"), (8.64e19, "PF-days"), (1e21, "ZFLOP")])
+def test_compute_in_another_unit_that_stands_for_tokens_or_parameters(unit: float, name: str) -> None:
+    frame = table()
+    C = 6 * frame["N"] * frame["D"] / unit
+    for made, other in (("D", "N"), ("N", "D")):
+        found = doubts(frame.assign(**{made: C / 6 / frame[other]}), derived=made)
+        assert found[0].severe and f"with {made} from C: C in {name}?" in found[0].text
+        assert doubts(frame, derived=made) == ()
+
+
+@pytest.mark.parametrize(("scale", "name"), [(1e6, "millions"), (1e9, "billions")])
+def test_a_slip_beside_compute_is_named_by_its_column(scale: float, name: str) -> None:
+    frame = table()
+    C = 6 * frame["N"] * frame["D"]
+    for given, made in (("N", "D"), ("D", "N")):
+        slipped = frame[given] / scale
+        found = doubts(frame.assign(**{given: slipped, made: C / 6 / slipped}), derived=made)
+        assert f"{given} in {name}?" in found[0].text
+
+
+def test_logarithms_are_not_sizes() -> None:
+    frame = table()
+    for logarithm, name in ((np.log10, "log10"), (np.log, "ln")):
+        found = seen(frame, N=logarithm(frame["N"]), D=logarithm(frame["D"]))
+        assert found[0].severe and f"{name} of N and {name} of D?" in found[0].text
+
+
 def test_a_low_perplexity_is_no_loss_of_a_trained_model() -> None:
     frame = table().query("D > 2e9 and N > 1e8")
     (doubt,) = doubts(frame.assign(loss=np.exp(frame["loss"] - 0.4)))

@@ -219,6 +219,23 @@ def test_columns_are_pairs() -> None:
             parse_columns(wrong)
 
 
+def test_a_product_of_columns(tmp_path: Path) -> None:
+    path = write(tmp_path, "n_params,steps (K),batch,seq_len,loss\n1e6,2,64,1024,3.5\n2e6,3,,1024,3.4\n")
+    found = read_table(path, columns={"D": "steps (K)*0.5M"})
+    assert list(found.frame["D"]) == [2000 * 5e5, 3000 * 5e5] and found.columns["D"] == "steps (K)*0.5M"
+    with pytest.raises(TableError, match=r"line 3, column steps \(K\)\*batch\*seq_len: an empty cell"):
+        read_table(path, columns={"D": "steps (K)*batch*seq_len"})
+    with pytest.raises(TableError, match="'words' is neither a number nor one column"):
+        read_table(path, columns={"D": "steps (K)*words"})
+    with pytest.raises(TableError, match=r"no column for D .*a product will do: D=steps \(K\)\*0.5M"):
+        read_table(path)
+
+
+def test_sizes_with_and_without_embeddings_are_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(TableError, match="n_params and n_nonembed could each be N"):
+        read_table(write(tmp_path, "n_params,n_nonembed,D,loss\n2e6,1e6,2e7,3.5\n"))
+
+
 def test_sizes_and_headers_as_people_write_them() -> None:
     written = ["1B", "70M", "1.4T", "7B params", "100,000,000", "5.76e23", "1.2×10^18", "3,5", "~2k"]
     assert [size(text) for text in written] == [1e9, 7e7, 1.4e12, 7e9, 1e8, 5.76e23, 1.2e18, 3.5, 2e3]
