@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy import special
 
 from study.analysis.tables import groups
 from study.inference.parameters import Array
@@ -18,6 +19,7 @@ SIZE, DATA, SYMMETRIES, OVERFITTING = "size", "data", "symmetries", "overfitting
 BUDGETS = 60
 EPOCHS = 4  # of the arms of sizes and of data
 SUMMARIES = ("min", "max", "last")
+NEVER_NEGATIVE = ("gap",)
 ACCURACIES = ("validation_policy_accuracy", "validation_value_accuracy")
 
 
@@ -46,7 +48,7 @@ class Means:
 def means(runs: pd.DataFrame, column: str, arm: str = SIZE) -> Means | None:
     """Means of a column over the seeds of each size of an arm, and draws of them.
 
-    sigma_k^2 ~ nu_k s_k^2 / chi2(nu_k), mean_k ~ N(mean of its n_k runs, sigma_k^2 / n_k)
+    sigma_k^2 ~ nu_k s_k^2 / chi2(nu_k), mean_k ~ N(mean of its n_k runs, sigma_k^2 / n_k), above 0 for a gap
 
     Each size has its own s.d.: that of the smallest networks, some of which never learn the winner, is many times that of the
     others. Sizes of one seed are left out; None where there are fewer than two others.
@@ -59,7 +61,11 @@ def means(runs: pd.DataFrame, column: str, arm: str = SIZE) -> Means | None:
     sd, freedom = np.array([values.std(ddof=1) for _, values in by]), count - 1.0
     rng = np.random.default_rng(SEED)
     sigma = sd * np.sqrt(freedom / rng.chisquare(freedom, (DRAWS, len(by))))
-    draws = mean + sigma / np.sqrt(count) * rng.standard_normal((DRAWS, len(by)))
+    scale, z = sigma / np.sqrt(count), rng.standard_normal((DRAWS, len(by)))
+    if column in NEVER_NEGATIVE:
+        below = special.ndtr(-mean / np.maximum(scale, 1e-12))  # share of the normal that lies below 0
+        z = special.ndtri(below + (1 - below) * special.ndtr(z))
+    draws = mean + scale * z
     return Means(np.array([N for N, _ in by]), mean, draws, sd, freedom)
 
 
@@ -112,6 +118,12 @@ class Frontier:
         """(B,) the size of lowest loss."""
         return np.asarray(self.N[np.nanargmin(self.loss, axis=1)])
 
+    @property
+    def up_to(self) -> float:
+        """The largest budget up to which the smallest size is the best at every one, FLOP; 0 where it is at none."""
+        lost = np.flatnonzero(self.best != self.N[0])
+        return float(self.C[-1] if not len(lost) else self.C[lost[0] - 1] if lost[0] else 0.0)
+
 
 def frontier(log: pd.DataFrame, noise: Means) -> Frontier:
     """Budgets from where a second size has a point of its curve to the largest size's last one.
@@ -139,23 +151,29 @@ class Accuracy:
     N: Array  # (K,)
     value: Array
     se: Array
-    gain: Array  # (S,) of the largest size less that of the smallest, paired by game
+    gain: Array  # (S,) of the largest size less that of the smallest, paired by game, with the noise between seeds
 
 
 def accuracy(records: Mapping[str, RunRecord], runs: pd.DataFrame, metric: str) -> Accuracy | None:
     """`metric` of the validation games, such as "policy_accuracy". None with fewer than two sizes."""
-    sizes, by_game, weights = [], [], None
+    sizes, by_game, by_seed, weights = [], [], [], None
     for N, rows in groups(runs[runs["arm"] == SIZE], "N"):
         found = [records[run_id] for run_id in rows["run_id"]]
         by_game.append(np.mean([record.metrics[f"validation_{metric}"].cluster_means for record in found], axis=0))
         weights = found[0].losses["validation"].cluster_tokens
+        by_seed.append(np.array([record.metrics[f"validation_{metric}"].value for record in found]))
         sizes.append(float(N))
     if len(sizes) < 2 or weights is None:
         return None
     value, se = zip(*(clustered_mean(games, weights) for games in by_game), strict=True)
     mean, error = clustered_mean(by_game[-1] - by_game[0], weights)
-    return Accuracy(np.array(sizes), np.array(value), np.array(se),
-                    mean + error * np.random.default_rng(SEED).standard_normal(DRAWS))
+    rng = np.random.default_rng(SEED)
+    gain = mean + error * rng.standard_normal(DRAWS)
+    for seeds in (by_seed[0], by_seed[-1]):
+        if (freedom := len(seeds) - 1) > 0:
+            sigma = seeds.std(ddof=1) * np.sqrt(freedom / rng.chisquare(freedom, DRAWS))
+            gain = gain + sigma / np.sqrt(len(seeds)) * rng.standard_normal(DRAWS)
+    return Accuracy(np.array(sizes), np.array(value), np.array(se), gain)
 
 
 def amounts(runs: pd.DataFrame) -> pd.DataFrame:

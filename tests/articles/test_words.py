@@ -1,5 +1,6 @@
 """Each word follows its condition: planted posteriors and records that must turn it."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,7 +16,7 @@ from study.analysis.study import TARGET_N, USUAL_BYTES, Fitted, Study
 from study.articles.appendix import calibration as shown
 from study.articles.appendix import every_run, fit, literature, predictive, recipe, repeats, sampling, sensitivity
 from study.articles.main import answer, estimators, otherwise, penalty, runs, test, three, trend
-from study.articles.shared import notices, text
+from study.articles.shared import notices, text, words
 from study.atlas.three import LAB
 from study.grids.design import language_config
 from study.inference.digits import estimate
@@ -126,12 +127,12 @@ def test_the_cause_of_the_residual_is_the_larger_of_seeds_and_misfit(quick: Stud
     moved = rows.assign(loss=middle * np.exp(off * (-1.0) ** np.arange(len(rows))))
     study = given(quick, {Study.fit: moved, Study.headline: quick.headline})
     assert runs.off_below(study) == f"{100 * off:.2f} %"
-    assert (runs.cause_below(study), runs.cause_at_top(study)) == (runs.CAUSES[cause], runs.CAUSES["open"]), "no seeds at the top"
+    assert runs.causes(study) == f"Below it {runs.CAUSES[cause]}; at it {runs.CAUSES['open']}.", "no seeds at the top"
 
 
 def test_the_cause_at_the_largest_budget_is_told_where_it_has_seeds(quick: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(seeds, "below_and_at_the_top", lambda _: ((1e-9, 4), (1e-9, 2)))
-    assert runs.cause_below(quick) == runs.cause_at_top(quick) == runs.CAUSES["misfit"]
+    assert runs.causes(quick) == f"In both, {runs.CAUSES['misfit']}."
 
 
 def test_what_a_wrong_size_wastes_is_compute_at_the_same_loss(quick: Study) -> None:
@@ -289,7 +290,7 @@ def test_foretold_runs_are_judged_by_their_predictions(quick: Study, shift: floa
     assert (test.promise(quick), test.error(quick), test.runs(quick)) == ("not tested", text.ABSENT, "no")
 
 
-@pytest.mark.parametrize(("made", "expected"), [(("a", "b"), "before the first run"), (("a", ""), "but for the held-out"),
+@pytest.mark.parametrize(("made", "expected"), [(("a", "b"), "before the first of their runs"), (("a", ""), "but for the held-out"),
                                                 (("", ""), "after the runs")])
 def test_when_a_prediction_was_written_is_told(quick: Study, made: tuple[str, str], expected: str) -> None:
     found = tuple(foretold_runs([3.0, 3.01], held_out=i == 1, made=when) for i, when in enumerate(made))
@@ -310,14 +311,16 @@ def test_a_loss_below_the_irreducible_one_is_told(quick: Study) -> None:
 
 
 @pytest.mark.parametrize(("measured", "law", "ways", "held"), [
-    ((10, 15, 20), (10, 8, 7), "**go opposite ways**", "one"), ((10, 15, 20), (10, 10, 10), "do not go opposite ways", "one"),
-    ((10, 15, 20), (10, 15, 20), "do not go opposite ways", "three"), ((10,), (10,), "show no trend", "one")])
+    ((10, 15, 20), (10, 8, 7), "**the measured ones rise and the law's fall**", "one"),
+    ((10, 15, 20), (10, 10, 10), "the measured ones rise and the law's stay as they are", "one"),
+    ((10, 15, 20), (10, 15, 20), "both rise", "three"), ((10,), (10,), "no trend shows", "one")])
 def test_opposite_trends_are_told(quick: Study, measured: tuple[float, ...], law: tuple[float, ...], ways: str, held: str) -> None:
     spread = np.exp(0.05 * np.random.default_rng(0).standard_normal(400))
     one = tuple(profiles.Vertex(10.0**k, False, a, a * spread, float("nan"), b * spread)
                 for k, (a, b) in enumerate(zip(measured, law, strict=True)))
     study = given(quick, {profiles.vertices: one})
     assert (trend.ways(study), trend.held(study)) == (ways, held)
+    assert trend.apart(study) == words.none_or(sum(abs(math.log(a / b)) > 0.14 for a, b in zip(measured, law, strict=True)))
     assert trend.elsewhere(study) == ""
 
 
@@ -343,7 +346,7 @@ def test_a_noise_scale_that_grows_is_set_beside_the_seeds(quick: Study, monkeypa
         variants.CONSTANT, 5.0 * np.asarray(quick.posterior.draws.D_opt_at(TARGET_N)))}).cache)
     assert otherwise.scale_growth(study) == "2.7" and otherwise.constant_factor(study) == "5.0"
     assert "unknown" in otherwise.scale_cause(study)
-    for at_top, said in ((0.03, "grows too"), (0.01, "does not grow")):
+    for at_top, said in ((0.03, "grows too"), (0.01, "stays as it is"), (0.005, "falls too")):
         monkeypatch.setattr(seeds, "below_and_at_the_top", lambda _, at_top=at_top: ((0.01, 4), (at_top, 2)))
         assert otherwise.scale_cause(study).endswith(said)
 

@@ -57,7 +57,7 @@ def test_words_follow_their_conditions(tmp_path: Path, runs: YourRuns) -> None:
     (tmp_path / "bench" / "next-run-x.json").write_text(json.dumps(replay))
     planted = YourRuns(tmp_path)
     assert (fitted.trusted(planted), doubts.forecast_word(planted), doubts.count(planted)) == ("does", "passes", "none")
-    assert doubts.drift(planted) == "do not drift"
+    assert doubts.drift(planted) == "show no clear drift"
     assert fitted.widened(planted) == fitted.tokens(planted) and "none" in doubts.listing(planted).data
     assert proof.within_half(planted) == "none of one" and proof.starts(planted) == "7"
     assert (proof.never_held(planted), proof.worse(planted)) == ("x", "none")

@@ -104,5 +104,4 @@ def verdict(study: Limited) -> Verdict:
         return absent("go-best", printed(), GO)
     range_ = np.ptp(found.draws, axis=1)
     word = decided(range_ / found.draws.mean(axis=1), lambda share: share < SAME)
-    return Verdict("go-best", printed(), f"a range of {with_interval(range_, lambda x: f'{x:.3f}')} nats", word,
-                   float(np.median(range_)), f"`{GO}`")
+    return Verdict("go-best", printed(), f"largest less smallest {spread(study)} nats", word, float(np.median(range_)), f"`{GO}`")

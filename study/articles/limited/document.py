@@ -27,6 +27,7 @@ MODELS = (
     Model("500M", 472.0e6, 2.4667, 68_000, 0.429, 0.643, (2.576, 2.576, 2.730, 3.110)),
     Model("1B", 963.7e6, 2.4667, 134_000, 0.443, 0.602, (2.563, 2.570, 2.599)),
 )
+TITLE, DATED = "Datasetv4 Scaling Laws", "2 February 2026"
 POSITIONS = 6.6e6
 TIMES = 10.0  # as many positions would help
 WHOLE = tuple(model for model in MODELS if len(model.epochs) == 4)  # the others were stopped

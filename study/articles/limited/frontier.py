@@ -45,10 +45,16 @@ def figure(study: Limited) -> Figure:
     return figure
 
 
-def won(study: Limited) -> str:
-    """Share of the budgets at which the smallest size is the best."""
+def up_to(study: Limited) -> str:
+    """Up to which budget the smallest size is the best."""
     reached = found(study)
-    return text.ABSENT if reached is None else text.percent(float(np.mean(reached.best == reached.N[0])))
+    return text.ABSENT if reached is None else text.power(reached.up_to) if reached.up_to else "none"
+
+
+def largest(study: Limited) -> str:
+    """The largest budget."""
+    reached = found(study)
+    return text.ABSENT if reached is None else text.power(float(reached.C[-1]))
 
 
 def times() -> str:
@@ -63,7 +69,6 @@ def verdict(study: Limited) -> Verdict:
     reached = found(study)
     if reached is None:
         return absent("go-frontier", "the smallest at every budget", GO)
-    share = float(np.mean(reached.best == reached.N[0]))
     word = decided(reached.won, lambda all_: all_ == 1)
-    measured = f"the smallest at {text.percent(share)} of the budgets"
-    return Verdict("go-frontier", "the smallest at every budget", measured, word, share, f"`{GO}`")
+    measured = f"the smallest up to {up_to(study)} FLOP, of {largest(study)}"
+    return Verdict("go-frontier", "the smallest at every budget", measured, word, reached.up_to, f"`{GO}`")

@@ -42,7 +42,7 @@ def table(study: Limited) -> "Markdown":
     return text.table([
         {"N": text.count(N), "best loss": f"{best.mean[k]:.3f}", "95 %": text.ends(best.draws[:, k], lambda x: f"{x:.3f}"),
          "at epoch": f"{at[N]:.1f}", "final loss": f"{final.mean[k]:.3f}",
-         "final − best, 95 %": f"{show.gain(gap.mean[k])} {text.ends(gap.draws[:, k], show.gain)}"} for k, N in enumerate(best.N)])
+         "final − best, 95 %": with_interval(gap.draws[:, k], show.gain)} for k, N in enumerate(best.N)])
 
 
 def positions() -> str:

@@ -10,6 +10,7 @@ from study.articles.limited import memorised, show
 from study.articles.limited.data import GO, MISSING, Limited, means
 from study.articles.limited.document import MODELS, WHOLE
 from study.articles.shared import style, text
+from study.articles.shared.words import none_or, number_word
 from study.articles.verdict import Verdict, absent, decided
 
 if TYPE_CHECKING:
@@ -71,32 +72,31 @@ def peaks() -> str:
     return ", ".join(f"{model.at_step:,}" for model in MODELS)
 
 
-def smallest_gap(study: Limited) -> str:
-    """Final less best loss of the smallest size."""
-    return show.gap(study, 0)
-
-
-def largest_gap(study: Limited) -> str:
-    """And of the largest."""
-    return show.gap(study, -1)
-
-
-def stops(study: Limited) -> str:
-    """Epochs at which early stopping would have ended the runs, by size."""
+def at_their_best(study: Limited) -> str:
+    """How many of the runs of all sizes end at their lowest loss."""
     if study.sizes.empty:
         return text.ABSENT
-    return ", ".join(f"{epoch:.1f}" for epoch in study.sizes.groupby("N")["best_epoch"].mean())
+    return f"{none_or(int((study.sizes['gap'] <= 0).sum()))} of {number_word(len(study.sizes))}"
 
 
 def verdict(study: Limited) -> Verdict:
-    """Overfitting grows with size, and larger models are at their best earlier: both slopes on ln N.
+    """Overfitting grows with size: the slope of the gap on ln N.
 
     Of the runs that are never turned, as the document's are not said to be: where nothing overfits, nothing can grow.
     """
-    gap, step = (means(study, column, go.OVERFITTING) for column in ("gap", "best_step"))
-    claimed = f"{printed()}; earlier with size"
-    if gap is None or step is None:
-        return absent("go-overfitting", claimed, GO)
-    word = decided((gap.slope > 0) & (step.slope < 0), lambda both: both)
-    measured = f"never turned: gap {memorised.grows(study)} nats and peak {memorised.moves(study)} steps a decade of size"
-    return Verdict("go-overfitting", claimed, measured, word, float(np.median(gap.slope)), f"`{GO}`")
+    gap = means(study, "gap", go.OVERFITTING)
+    if gap is None:
+        return absent("go-overfitting", printed(), GO)
+    word = decided(gap.slope, lambda slope: slope > 0)
+    return Verdict("go-overfitting", printed(), f"never turned: gap {memorised.grows(study)} nats a decade of size", word,
+                   float(np.median(gap.slope)), f"`{GO}`")
+
+
+def earlier(study: Limited) -> Verdict:
+    """Larger models are at their best earlier: the slope of the best step on ln N, of the same runs."""
+    step = means(study, "best_step", go.OVERFITTING)
+    if step is None:
+        return absent("go-earlier", peaks(), GO)
+    word = decided(step.slope, lambda slope: slope < 0)
+    return Verdict("go-earlier", f"steps {peaks()}", f"never turned: {memorised.moves(study)} steps a decade of size", word,
+                   float(np.median(step.slope)), f"`{GO}`")

@@ -1,7 +1,7 @@
 """The question, the positions, the runs, and what is not recorded yet."""
 
 from study.articles.limited.data import GO, TEXTS, Limited, parameters, positions
-from study.articles.limited.document import MODELS, POSITIONS
+from study.articles.limited.document import DATED, MODELS, POSITIONS, TITLE
 from study.articles.shared import text, words
 from study.articles.shared.page import callout
 from study.data.go.engine import KOMI, OPENINGS, VERSION
@@ -73,6 +73,16 @@ def document_sizes() -> str:
     return ", ".join(text.count(model.N) for model in MODELS)
 
 
+def title() -> str:
+    """The document's title."""
+    return TITLE
+
+
+def dated() -> str:
+    """And its date."""
+    return DATED
+
+
 def document_positions() -> str:
     """The document's positions."""
     return text.count(POSITIONS)
@@ -81,7 +91,7 @@ def document_positions() -> str:
 def a_parameter() -> str:
     """Positions seen a parameter, over all epochs: here at the smallest and the largest size, and in the document."""
     own = [BASE.tokens / N for N in parameters()]
-    theirs = [BASE.epochs * POSITIONS / model.N for model in MODELS]
+    theirs = [len(model.epochs) * POSITIONS / model.N for model in MODELS]
     return f"{text.two(max(own))} to {text.two(min(own))}, against {text.two(max(theirs))} to {text.two(min(theirs))}"
 
 

@@ -23,6 +23,7 @@ PUBLISHED = "C4, as published"
 SHOWN = {"E": "$E$", "alpha": r"$\alpha$", "beta": r"$\beta$", "R_D": "$R_D^*$", "R_N": "$R_N^*$"}
 EPOCHS = np.geomspace(1, 64, 60)
 FOURTH, SIXTEENTH = 4, 16
+NOTHING = 0.001  # epochs: a worth below it is an extrapolation to nought
 
 
 @style.drawn
@@ -134,6 +135,8 @@ def table(study: Limited) -> "Markdown":
 def _cell(one: Summary, name: str) -> str:
     low, mid, high = one.percentiles[name]
     mark = "" if one.learned(name) else " (prior)"
+    if high < NOTHING:
+        return f"< {NOTHING:g}"
     return f"{text.two(mid)} {text.interval(low, high, text.two)}{mark}"
 
 
@@ -170,7 +173,14 @@ def beside_the_prior(study: Limited) -> str:
     if found is None:
         return "not to be compared with"
     (low, high), (least, most) = text.central(found.theta["R_D"]), _prior()
-    return "below" if high < least else "above" if low > most else "inside" if low >= least and high <= most else "partly outside"
+    if low >= least and high <= most:
+        return "inside"
+    middle = float(np.median(found.theta["R_D"]))
+    if middle < least:
+        return "below" if high < least else "mostly below"
+    if middle > most:
+        return "above" if low > most else "mostly above"
+    return "partly outside"
 
 
 def second(study: Limited) -> str:

@@ -28,6 +28,7 @@ def tables(study: Limited) -> Verdict:
 VERDICTS: Mapping[str, Callable[[Limited], Verdict]] = MappingProxyType({
     "go-best": best.verdict,
     "go-overfitting": overfitting.verdict,
+    "go-earlier": overfitting.earlier,
     "go-frontier": frontier.verdict,
     "go-accuracy": accuracy.verdict,
     "go-floor": labels.verdict,
@@ -64,6 +65,11 @@ def contradicted(study: Limited) -> str:
     return _tally(study, "contradicted")
 
 
+def undecided(study: Limited) -> str:
+    """How many the runs leave open."""
+    return _tally(study, "undecided")
+
+
 def tested(study: Limited) -> str:
     """How many are tested."""
     return none_or(sum(found.word != "not tested yet" for found in verdicts(study)))
@@ -81,6 +87,11 @@ def best_word(study: Limited) -> str:
 def overfitting_word(study: Limited) -> str:
     """On overfitting."""
     return _word(study, "go-overfitting")
+
+
+def earlier_word(study: Limited) -> str:
+    """On when larger models are at their best."""
+    return _word(study, "go-earlier")
 
 
 def frontier_word(study: Limited) -> str:

@@ -51,6 +51,11 @@ def by_kaplan(study: Study) -> str:
     return _asked(study, KAPLAN)
 
 
+def shapes() -> str:
+    """Shapes of the planned runs, as a word."""
+    return words.number_word(len({cell.config.width for cell in grid(allocations.GRID).cells}))
+
+
 def gain(study: Study) -> str:
     """Mean loss of Kaplan's size above that of the law's, nats, with its 95 % interval."""
     found = allocations.gain(study)

@@ -48,11 +48,13 @@ def scale_growth(study: Study) -> str:
 
 
 def scale_cause(study: Study) -> str:
-    """Whether noise between seeds grows as the noise scale does."""
+    """What noise between seeds does meanwhile."""
     (below, _), (at_top, freedom) = seeds.below_and_at_the_top(study)
     if not freedom or not np.isfinite(below):
         return "noise between seeds at the largest budget is unknown"
-    return "noise between seeds grows too" if at_top > GROWN * below else "noise between seeds does not grow"
+    if at_top > GROWN * below:
+        return "noise between seeds grows too"
+    return "noise between seeds falls too" if at_top < below / GROWN else "noise between seeds stays as it is"
 
 
 def constant_factor(study: Study) -> str:

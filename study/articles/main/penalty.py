@@ -55,7 +55,7 @@ def wasted_there(study: Study) -> str:
 @style.drawn
 def penalties(study: Study) -> Figure:
     """Loss above the optimum of a model too small or too large, at the largest fitted compute and at the target's."""
-    figure, axes = style.canvas(7.2, 3.0, 1, 2, sharey=True)
+    figure, axes = style.canvas(7.2, 3.0, 1, 2)
     factors = np.geomspace(1 / 8, 8, 33)
     target = target_compute(study)
     for ax, C, name in ((axes[0], study.largest_C, "largest fitted"), (axes[1], target, "at the target")):
@@ -63,8 +63,8 @@ def penalties(study: Study) -> Figure:
         style.fan(ax, factors, worse, style.POSTERIOR)
         ax.set_xlim(factors[0], factors[-1])
         style.log_axis(ax, "x", lambda x: f"×{x:g}", most=5)
+        ax.set_ylim(0, None)
         style.panel(ax, f"{name}, {style.power(C)} FLOP", "parameters / $N_{opt}$")
-    axes[0].set_ylim(0, None)
     axes[0].set_ylabel("loss above the optimum (nats/token)")
     return figure
 

@@ -19,7 +19,7 @@ from study.inference.scores import rms
 
 MARKS = {"isoflop": "o", "off-path": "D", "seed": "o", "held-out": "s"}
 MISFIT = 1.5  # times the s.d. between seeds: from there on misfit of the law is more than half of the residual's variance
-CAUSES = {"misfit": "seeds explain little of that, the law's misfit most", "seeds": "seeds account for that",
+CAUSES = {"misfit": "most of that is the law's misfit, not seeds", "seeds": "seeds account for that",
           "open": "what explains that is open"}
 
 
@@ -146,14 +146,11 @@ def _cause(off: float, sd: seeds.Sd) -> str:
     return "misfit" if off > MISFIT * sd[0] else "seeds"
 
 
-def cause_below(study: Study) -> str:
-    """Whether seeds or misfit are most of the residual below the largest fitted budget."""
-    return CAUSES[_cause(_off(study, top=False), seeds.below_and_at_the_top(study)[0])]
-
-
-def cause_at_top(study: Study) -> str:
-    """And at it."""
-    return CAUSES[_cause(_off(study, top=True), seeds.below_and_at_the_top(study)[1])]
+def causes(study: Study) -> str:
+    """Whether seeds or misfit are most of the residual, below the largest fitted budget and at it."""
+    below, at_top = seeds.below_and_at_the_top(study)
+    first, second = CAUSES[_cause(_off(study, top=False), below)], CAUSES[_cause(_off(study, top=True), at_top)]
+    return f"In both, {first}." if first == second else f"Below it {first}; at it {second}."
 
 
 def more_seeds(study: Study) -> str:

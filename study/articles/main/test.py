@@ -49,6 +49,12 @@ def inside_50(study: Study) -> str:
     return words.none_or(foretold.coverage(study)[0.5])
 
 
+def promised(study: Study) -> str:
+    """How many of them each interval promises to hold, from the widest to the narrowest."""
+    count = len(foretold.rows(study))
+    return words.enumeration([words.none_or(round(level * count)) for level in sorted(foretold.coverage(study), reverse=True)])
+
+
 def better(study: Study) -> str:
     """How many came out better than predicted."""
     return words.none_or(foretold.better(study))
@@ -74,7 +80,7 @@ def written(study: Study) -> str:
     if not before:
         return "computed after the runs"
     if len(before) == len(found):
-        return "written down before the first run of its budget was begun"
+        return "written down before the first of their runs was begun"
     return "written down before the runs, but for the held-out budget"
 
 
@@ -167,7 +173,7 @@ def table(study: Study) -> "Markdown":
     return text.table([
         {"budget (FLOP)": text.power(one.budget) + (", held out" if one.held_out else ""),
          "written": one.made[:10] or "after the runs", "fitted": f"{one.fitted}",
-         "C": f"× {text.two(one.times)}", "runs": f"{len(one.rows)}",
+         "C, times": text.two(one.times), "runs": f"{len(one.rows)}",
          "in 95 %": f"{int(one.rows['inside_95'].sum())}", "in 50 %": f"{int(one.rows['inside_50'].sum())}",
          "r.m.s.": _percent(one.rows["error"].to_numpy(dtype=float)),
          "mean": f"{text.signed(100 * float(one.rows['error'].mean()), 1)} %",

@@ -5,9 +5,12 @@ from matplotlib.figure import Figure
 
 from study.analysis import profiles
 from study.analysis.profiles import Vertex, known
-from study.analysis.study import Study
+from study.analysis.study import SEED, Study
 from study.articles.shared import style, text, words
 from study.inference.parameters import Array
+
+WAYS = {1: "rise", -1: "fall", 0: "stay as they are"}
+PAIRS = 4000  # of a draw of the law and one of the noise
 
 
 def _ends(study: Study) -> tuple[Vertex, Vertex] | None:
@@ -40,19 +43,34 @@ def by_law(study: Study) -> str:
 
 
 def ways(study: Study) -> str:
-    """Whether the runs and the law go the same way with compute."""
+    """Which way the runs and the law go with compute."""
     found = profiles.compared(study)
     if len(found) < 2:
-        return "show no trend"
-    both = {profiles.direction([one.measured for one in found]),
-            profiles.direction([float(np.median(known(one.law))) for one in found])}
-    return "**go opposite ways**" if both == {1, -1} else "do not go opposite ways"
+        return "no trend shows"
+    measured = profiles.direction([one.measured for one in found])
+    law = profiles.direction([float(np.median(known(one.law))) for one in found])
+    if measured == law:
+        return f"both {WAYS[law]}"
+    said = f"the measured ones {WAYS[measured]} and the law's {WAYS[law]}"
+    return f"**{said}**" if {measured, law} == {1, -1} else said
 
 
 def held(study: Study) -> str:
     """How many of the measured optima the law's 95 % interval holds."""
     found = profiles.compared(study)
     return words.none_or(sum(words.lies(one.measured, known(one.law)) == "inside" for one in found))
+
+
+def apart(study: Study) -> str:
+    """At how many budgets the two differ by more than the law's uncertainty and the noise between seeds allow."""
+    found = profiles.compared(study)
+    rng, count = np.random.default_rng(SEED), 0
+    for one in found:
+        if not known(one.by_noise).size:
+            return text.ABSENT
+        law, noise = (np.log(rng.choice(known(draws), PAIRS)) for draws in (one.law, one.by_noise))
+        count += words.lies(0.0, law - noise) != "inside"
+    return words.none_or(count)
 
 
 def budgets(study: Study) -> str:
@@ -66,7 +84,8 @@ def elsewhere(study: Study) -> str:
     if len(found) < 2:
         return ""
     corpus = next(cell.config.ood_corpus for cell in study.grid.cells if cell.config.ood_corpus)
-    return f"By the loss on `{corpus}` they go from {text.two(found[0].elsewhere)} to {text.two(found[-1].elsewhere)}."
+    ends = " to ".join(text.two(one.elsewhere) for one in (found[0], found[-1]))
+    return f"By the loss on `{corpus}`, English text, they go from {ends}."
 
 
 @style.drawn
@@ -89,6 +108,7 @@ def ratios(study: Study) -> Figure:
     ax.set_xlim(C[0] / 1.6, C[-1] * 1.6)
     style.log_axis(ax, "x", style.power)
     style.log_axis(ax, "y", style.plain)
+    ax.set_ylim(top=ax.get_ylim()[1] * 1.4)  # room for the names
     box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5}
     for y, (name, colour) in zip((0.97, 0.9, 0.83), (("● measured", style.INK), ("◇ on the other corpus", style.MUTED),
                                                      ("the law, at the same cells", style.POSTERIOR)), strict=True):

@@ -66,7 +66,7 @@ def forms(runs: YourRuns) -> "Markdown":
 def drift(runs: YourRuns) -> str:
     """Along which axes the residuals drift: their 95 % intervals exclude zero."""
     axes = [f"ln {trend['axis']}" for trend in runs.fit["trends"] if not trend["ci95"][0] <= 0 <= trend["ci95"][1]]
-    return f"drift with {words.enumeration(axes)}" if axes else "do not drift"
+    return f"drift with {words.enumeration(axes)}" if axes else "show no clear drift"
 
 
 def as_well() -> str:

@@ -57,7 +57,16 @@ def known_law(runs: YourRuns) -> str:
 
 def never_held(runs: YourRuns) -> str:
     """The tables on which the rule's interval never holds the answer of all rows when it is first as narrow as theirs."""
-    return words.enumeration([name for name, body in runs.replays.items() if body["rules"][RULE]["held_at_width"] == 0])
+    return _never_held(runs, RULE)
+
+
+def own_never_held(runs: YourRuns) -> str:
+    """And in the tables' own order."""
+    return _never_held(runs, OWN)
+
+
+def _never_held(runs: YourRuns, rule: str) -> str:
+    return words.enumeration([name for name, body in runs.replays.items() if body["rules"].get(rule, {}).get("held_at_width") == 0])
 
 
 def starts(runs: YourRuns) -> str:
