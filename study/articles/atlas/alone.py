@@ -85,9 +85,11 @@ def forecasts(atlas: Atlas) -> Figure:
         share = row["forecast"]["inside"]["95"] / row["forecast"]["predicted"]
         ax.plot([0, share], [y, y], color=style.GRID, lw=1.2)
         ax.plot([share], [y], "o", color=style.POSTERIOR if forecast_holds(row) else style.KAPLAN, ms=4.5)
+        ax.annotate(f"{row['forecast']['inside']['95']}/{row['forecast']['predicted']}", (share, y), xytext=(6, 0),
+                    textcoords="offset points", va="center", fontsize=6.5, annotation_clip=False)
     ax.axvline(0.95, color=style.MUTED, lw=0.8, ls="--")
     ax.set_yticks(range(len(rows)), list(rows))
-    ax.set_xlim(-0.03, 1.03)
+    ax.set_xlim(-0.03, 1.09)
     ax.grid(visible=False, axis="y")
     style.panel(ax, "", "share of the held-out runs inside the interval")
     return figure
@@ -97,6 +99,12 @@ def forecasts_hold(atlas: Atlas) -> str:
     """Tables whose forecast holds, of those that have one."""
     found = [row for row in atlas.pooled.values() if row["forecast"]]
     return f"{sum(map(forecast_holds, found))} of {len(found)}"
+
+
+def too_high(atlas: Atlas) -> str:
+    """Tables whose forecast is too high on average."""
+    found = [row["forecast"]["mean_error"] for row in atlas.pooled.values() if row["forecast"]]
+    return f"{sum(error < 0 for error in found)} of {len(found)}"
 
 
 def forecast_share() -> str:

@@ -2,10 +2,11 @@
 
 from typing import Literal
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from study.articles.atlas import shown
-from study.articles.shared import style, text
+from study.articles.shared import style, text, words
 from study.atlas.read import Atlas
 from study.atlas.verdicts import AT, COUNTED, FACTOR, universal
 from study.laws.published import RULE
@@ -53,10 +54,21 @@ def holds_rule(atlas: Atlas) -> Literal["holds", "does not hold"]:
     return "holds" if found.low <= RULE <= found.high else "does not hold"
 
 
-def spans(atlas: Atlas) -> str:
-    """The factor between its ends."""
+def decades(atlas: Atlas) -> str:
+    """The powers of ten between its ends."""
     found = universal(atlas)
-    return text.two(found.high / found.low)
+    return text.two(float(np.log10(found.high / found.low)))
+
+
+def excluding(atlas: Atlas) -> str:
+    """Pooled tables whose own 95 % interval, at their largest compute, does not hold the rule."""
+    ends = [row["ratio_own"]["ci95"] for row in atlas.pooled.values()]
+    return words.none_or(sum(not low <= RULE <= high for low, high in ends))
+
+
+def below(atlas: Atlas) -> str:
+    """Pooled tables whose median lies below it."""
+    return words.none_or(sum(row["ratio_own"]["point"] < RULE for row in atlas.pooled.values()))
 
 
 def support(atlas: Atlas) -> str:
