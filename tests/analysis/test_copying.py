@@ -1,8 +1,10 @@
 """Recipes between the second and the third: each changes what its name says, and the table holds the losses recorded."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from study.analysis import copying
 from study.analysis.recipes import SECOND, THIRD
@@ -32,6 +34,14 @@ def test_the_gain_is_that_of_the_third_recipe_over_the_second(quick: Study, tmp_
     assert np.isnan(copying.gain(study, CELLS[0][1]))
     rows = [line for line in section.table(study).data.splitlines() if line.startswith("| third, two heads")]
     assert len(rows) == 1 and "3.5000" in rows[0] and "—" in rows[0] and PENDING not in rows[0]
+
+
+def test_the_gain_is_between_means_of_seeds(quick: Study, tmp_path: Path) -> None:
+    budget, width = CELLS[0]
+    second, third = tuned(budget, width), copied(budget, width)
+    for name, config, loss in ((SECOND, second, 3.0), (THIRD, third, 2.8), (THIRD, replace(third, seed=1), 2.7)):
+        write_record(tmp_path / name / config.run_id, record(config, loss))
+    assert copying.gain(given(quick, {}, folders=(tmp_path,)), width) == pytest.approx(0.25)
 
 
 def test_nothing_recorded_is_said(quick: Study) -> None:

@@ -12,7 +12,7 @@ from study.articles.main.otherwise import FORMS
 from study.articles.shared import style, text
 from study.inference.digits import Estimate
 from study.inference.intervals import inside
-from study.inference.posterior import Posterior
+from study.inference.posterior import KHAT, Posterior
 from study.inference.predictive import predict_losses
 from study.inference.scores import rms
 
@@ -44,7 +44,9 @@ def table(study: Study) -> "Markdown":
         )
     empty = dict.fromkeys(("elpd − best", "s.e.", "k-hat", "weight", HELD_OUT), "")
     stacked = forms.stacked(study)
-    rows += [{"law": "stacked", **empty, TOKENS: text.median(stacked, text.short), "95 %": text.ends(stacked, text.short)},
+    known = max(forms.largest_khat(study, str(name)) for name in compared.index) <= KHAT  # else the weights are not
+    rows += [{"law": "stacked", **empty, TOKENS: text.median(stacked, text.short) if known else text.ABSENT,
+              "95 %": text.ends(stacked, text.short) if known else text.ABSENT},
              {"law": "equal weights", **empty, **_answer(forms.equal(study))}]
     return text.table(rows)
 

@@ -12,7 +12,7 @@ from study.analysis.tables import each, groups, lowest
 from study.articles.shared import style, text, words
 from study.articles.shared.page import callout
 from study.grids.design import language_config
-from study.tune import batch_optima, rate_optima
+from study.tune import SMALLEST_BATCH, batch_optima, rate_optima
 
 if TYPE_CHECKING:
     from IPython.display import Markdown
@@ -48,8 +48,13 @@ def at_edge(study: Study) -> str:
 
 
 def at_floor(study: Study) -> str:
-    """In how many the best batch is one sequence."""
+    """In how many the best batch is the least that is used."""
     return words.none_or(sweep.at_edge(study)[1])
+
+
+def floor() -> str:
+    """That batch, tokens."""
+    return f"{SMALLEST_BATCH:,}"
 
 
 def another_build(study: Study) -> str:

@@ -21,8 +21,9 @@ def table(study: Kaplan) -> object:
     for name, runs in zip(grids, (study.design, study.factors, study.shapes, study.batches), strict=True):
         config = _config(name)
         if config is not None and len(runs):
+            recipe = OPTIMISERS[config.optimiser] + (", shifted keys" if config.key_shift else "")
             rows.append({"grid": f"`{name}`", "text": corpus(config.corpus).about, "corpus": f"`{config.corpus}`",
-                         "recipe": OPTIMISERS[config.optimiser], "context": str(config.context),
+                         "recipe": recipe, "context": str(config.context),
                          "parameters": f"{text.count(float(runs['N'].min()))} to {text.count(float(runs['N'].max()))}",
                          "runs": str(len(runs))})
     return text.table(rows, left=("text", "corpus", "recipe")) if rows else text.absent("no grid of language models")
