@@ -24,6 +24,7 @@ class ShapeEffect:
     span: float  # the largest value of the feature over the smallest
     worst: Array  # the largest increase
     within: Array  # span of the values whose increase is at most `MILD`
+    open: bool  # whether that span, of the means, reaches an end of the values tried, so that it may be longer
 
 
 def shape_effect(frame: pd.DataFrame, feature: str, *, seed: int = 0) -> ShapeEffect:
@@ -50,9 +51,10 @@ def shape_effect(frame: pd.DataFrame, feature: str, *, seed: int = 0) -> ShapeEf
     increase = np.exp(drawn - drawn.min(axis=1, keepdims=True)) - 1
     values = means[feature].to_numpy(dtype=float)
     good = np.where(increase <= MILD, values, np.nan)
-    return ShapeEffect(feature, means.assign(increase=np.exp(middle - middle.min()) - 1),
-                       error, float(values.max() / values.min()),
-                       increase.max(axis=1), np.nanmax(good, axis=1) / np.nanmin(good, axis=1))
+    of_means = np.exp(middle - middle.min()) - 1
+    return ShapeEffect(feature, means.assign(increase=of_means), error, float(values.max() / values.min()),
+                       increase.max(axis=1), np.nanmax(good, axis=1) / np.nanmin(good, axis=1),
+                       bool(min(of_means[0], of_means[-1]) <= MILD))
 
 
 def counts(frame: pd.DataFrame) -> dict[str, float]:

@@ -113,6 +113,7 @@ def test_a_shape_s_effect_is_read_off_its_best() -> None:
     found = shapes.shape_effect(frame, "aspect")
     np.testing.assert_allclose(found.points["increase"], effect[::-1], atol=1e-6)
     assert found.worst == pytest.approx([0.06]) and found.within == pytest.approx([100 / 6.25]) and np.isnan(found.error)
+    assert not found.open and shapes.shape_effect(frame.iloc[1:], "aspect").open
     with pytest.raises(LawError, match="three values"):
         shapes.shape_effect(frame, "heads")
 

@@ -58,10 +58,19 @@ def five(study: Kaplan) -> Verdict:
     if not found:
         return absent("figure-5", "within 3 %", GRID)
     depth = found[0]
-    measured = (f"3 % over {with_interval(depth.within, text.two)} times, "
+    or_more = " or more" if depth.open else ""
+    measured = (f"3 % over {with_interval(depth.within, text.two)} times{or_more}, "
                 f"highest point {text.two(100 * float(depth.points['increase'].max()))} % over {depth.span:.0f} times")
     word = decided(depth.within, lambda span: span >= SPAN)
+    if depth.open and word == "contradicted":
+        word = "undecided"  # wider shapes than were tried may lie within
     return Verdict("figure-5", f"3 % over {SPAN:.0f} times", measured, word, middle(depth.within), f"`{GRID}`")
+
+
+def reaches(study: Kaplan) -> str:
+    """That the span may be longer, where it reaches the end of the shapes tried."""
+    found = effects(study)
+    return "The span reaches the end of the shapes tried and may be longer." if found and found[0].open else ""
 
 
 def heads(study: Kaplan) -> str:

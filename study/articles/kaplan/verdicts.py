@@ -74,7 +74,7 @@ RULES: Mapping[str, str] = MappingProxyType({  # where a threshold decides: what
     "toy": f"its excess over 1 grows {toy.GROWS:g} times",
     "figure-3": f"size above {allocation.MOSTLY:g}, contradicted below {allocation.HALF:g}",
     "figure-4": f"below {text.percent(overfitting.FITS)}",
-    "figure-5": f"{shape.SPAN:.0f} times in {_SURE} of the draws",
+    "figure-5": f"{shape.SPAN:.0f} times in {_SURE} of the draws; undecided where wider shapes might hold",
     "figure-6": "better in all, contradicted if in none",
     "figure-8": f"its range moves less than {text.percent(transfer.SMALL)} of the spread",
     "figure-11": f"r.m.s. below {text.percent(steps.FOLLOWS)}",
