@@ -70,7 +70,7 @@ def five(study: Kaplan) -> Verdict:
 def reaches(study: Kaplan) -> str:
     """That the span may be longer, where it reaches the end of the shapes tried."""
     found = effects(study)
-    return "The span reaches the end of the shapes tried and may be longer." if found and found[0].open else ""
+    return "The span ends with the shapes tried: it may be longer." if found and found[0].open else ""
 
 
 def heads(study: Kaplan) -> str:
