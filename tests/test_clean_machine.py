@@ -53,4 +53,5 @@ def test_what_needs_a_table_is_skipped_with_the_host_or_the_folder(tmp_path: Pat
 def test_what_reads_no_table_passes(tmp_path: Path) -> None:
     cases = run(tmp_path, "-m", "not slow and not published", "tests/published",
                 "tests/analysis/test_published_fits.py", "tests/data")
-    assert reasons(cases) == [] and len(cases) > 60
+    without_engine = [said for said in reasons(cases) if not said.startswith("GNU Go is not installed")]
+    assert without_engine == [] and len(cases) > 60

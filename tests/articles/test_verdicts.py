@@ -36,14 +36,14 @@ def test_three_runs_are_held_to_the_lab_s_interval(quick: Study, spread: float, 
     assert verdicts.three_runs(study).word == word
 
 
-@pytest.mark.parametrize(("depth", "word"), [(1.0, "contradicted"), (0.0, "reproduced")])
-def test_the_penalty_is_compared_with_a_tenth_of_a_nat(quick: Study, depth: float, word: str) -> None:
+@pytest.mark.parametrize(("times", "word"), [(3.0, "contradicted"), (1.0, "reproduced"), (0.5, "undecided")])
+def test_the_penalty_is_compared_with_a_tenth_of_a_nat(quick: Study, times: float, word: str) -> None:
     size = len(quick.posterior.parameters)
     noise = np.exp(0.02 * np.random.default_rng(0).standard_normal(size))
     surface = LossSurface(E=np.ones(size), A=noise, B=noise, alpha=np.full(size, 0.3), beta=np.full(size, 0.3))
     study = given(quick, {Study.headline: Fitted(replace(quick.posterior, draws=surface), IMPORTANCE)})
     off = verdicts.four_times(study).number
-    factor = 30.0 if depth else 0.1 / off
+    factor = times * 0.1 / off
     scaled = replace(surface, A=factor * surface.A, B=factor * surface.B)
     study = given(quick, {Study.headline: Fitted(replace(quick.posterior, draws=scaled), IMPORTANCE)})
     assert verdicts.four_times(study).word == word

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 LAB_INTERVAL = (3e9, 1e11)  # tokens: what the lab expects three runs to leave
 LAB_PENALTY, OFF = 0.1, 4.0  # nats a token, at four times off the optimum
+ABOUT = (0.05, 0.15)  # nats a token that round to it
 EQUAL = 1.1  # two costs within this factor are called equal
 CLOSE, DECADE = 2.0, 10.0
 
@@ -51,8 +52,10 @@ def four_times(study: Study) -> Verdict:
     """Does a size four times off the optimum cost about a tenth of a nat at the largest fitted compute?"""
     lost = np.maximum(*(np.asarray(penalty(study.posterior.draws, study.largest_C, factor)) for factor in (OFF, 1 / OFF)))
     measured = f"{with_interval(lost, text.two)} nats at {text.power(study.largest_C)} FLOP"
-    return Verdict("lab-penalty", f"{LAB_PENALTY} nats", measured, _word(words.lies(LAB_PENALTY, lost) == "inside"),
-                   float(np.median(lost)), f"`{study.grid.name}`")
+    low, high = text.central(lost)
+    word: Word = "reproduced" if ABOUT[0] <= low and high <= ABOUT[1] else \
+        "contradicted" if high < ABOUT[0] or low > ABOUT[1] else "undecided"
+    return Verdict("lab-penalty", f"about {LAB_PENALTY} nats", measured, word, float(np.median(lost)), f"`{study.grid.name}`")
 
 
 def lab_entropy(study: Study) -> Verdict:
