@@ -179,7 +179,7 @@ def exact_factor(study: Study) -> str:
 @style.drawn
 def by_size(study: Study) -> Figure:
     """D_opt against N: the posterior, and the rule of twenty tokens a parameter."""
-    figure, ax = style.canvas(7.2, 3.8)
+    figure, ax = style.canvas(7.2, 3.4)
     N = np.geomspace(float(study.fit["N"].min()), 3e10, 70)
     draws = study.posterior.draws.D_opt_at(N[:, None])
     ax.set_xlim(N[0] / 1.5, N[-1])
@@ -204,7 +204,7 @@ def by_size(study: Study) -> Figure:
 @style.drawn
 def two_kinds(study: Study) -> Figure:
     """D_opt at the target: what the law's parameters say, and what a new experiment there would measure."""
-    figure, ax = style.canvas(7.0, 1.7)
+    figure, ax = style.canvas(7.0, 1.4)
     style.bar(ax, 1, answers.tokens(study), style.POSTERIOR)
     style.bar(ax, 0, answers.measured(study).D, style.PREDICTIVE)
     ax.set_yticks([1, 0], ["posterior", "a new experiment"])
@@ -229,7 +229,7 @@ def two_kinds(study: Study) -> Figure:
 @style.drawn
 def size_by_compute(study: Study) -> Figure:
     """N_opt against C, with the published laws."""
-    figure, ax = style.canvas(7.2, 3.6)
+    figure, ax = style.canvas(7.2, 3.2)
     low, high = float(study.fit["C"].min()), study.largest_C
     C = np.geomspace(low, CHINCHILLA_C, 70)
     draws = study.posterior.draws.N_opt(C[:, None])

@@ -174,7 +174,7 @@ def ranking(study: Study) -> str:
 def fans(study: Study) -> Figure:
     """D_opt against C under each law: one inside the runs, apart beyond them."""
     found = forms.laws(study)
-    figure, ax = style.canvas(7.0, 3.4)
+    figure, ax = style.canvas(7.0, 3.1)
     C = np.geomspace(float(study.fit["C"].min()), 1e24, 60)
     ends = []
     for name, fitted in found.items():

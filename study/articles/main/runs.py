@@ -163,7 +163,7 @@ def more_seeds(study: Study) -> str:
 @style.drawn
 def plane(study: Study) -> Figure:
     """The cells in the plane of (N, D) with lines of equal compute; hollow where a run is not yet done."""
-    figure, ax = style.canvas(7.2, 4.1)
+    figure, ax = style.canvas(7.2, 3.8)
     palette, done = style.colours(study), set(study.frame["run_id"])
     cells = study.grid.planned
     N = np.array([config_counts(cell.config).multiplying for cell in cells], dtype=float)
@@ -227,7 +227,7 @@ def _band(ax: Axes, x: Array, draws: Array, colour: str, *, filled: bool) -> Non
 @style.drawn
 def loss_by_size(study: Study) -> Figure:
     """Loss against N at each budget: runs, the parabola of approach 2, and the posterior of the law along the same cells."""
-    figure, ax = style.canvas(7.2, 4.4)
+    figure, ax = style.canvas(7.2, 4.1)
     palette, draws = style.colours(study), study.posterior.draws
     found = profiles.paths(study, repeats=True)
     rows = pd.concat([group for _, group in found])

@@ -155,7 +155,7 @@ def by_start(study: Study) -> Figure:
     ends = stages.exact_ends(study)
     if not len(ends):
         return style.note(refusal(study) or "No start fits all three losses.")
-    figure, ax = style.canvas(7.0, 2.7)
+    figure, ax = style.canvas(7.0, 2.3)
     rng = np.random.default_rng(SEED)
     ax.plot(
         ends,

@@ -94,7 +94,7 @@ def ratios(study: Study) -> Figure:
     found = profiles.vertices(study)
     if not found:
         return style.note("No budget has three sizes yet.")
-    figure, ax = style.canvas(7.0, 3.4)
+    figure, ax = style.canvas(7.0, 3.1)
     C, palette = np.array([one.budget for one in found]), style.colours(study)
     if inside := [one for one in found if known(one.law).size]:
         style.fan(ax, np.array([one.budget for one in inside]), np.stack([_filled(one.law) for one in inside]), style.POSTERIOR,
