@@ -104,18 +104,21 @@ class Atlas:
                 return dict(row)
         raise AtlasRecordError(f"{self.folder} records no three runs of {runs} with the {prior} prior: run `study atlas leave-out`")
 
+    def predictions(self, prior: str, runs: int) -> list[dict[str, Any]]:
+        """What the leave-one-out predicts from so many runs under a prior, a row a study."""
+        return [row for row in self.left_out["predictions"] if (row["prior"], row["runs"]) == (prior, runs)]
+
     def covered(self, prior: str, runs: int, level: str) -> tuple[int, int]:
         """Studies whose interval of D_opt holds the truth, from so many runs, and studies."""
         return coverage(self.left_out["predictions"], prior, runs, level)
 
     def missed(self, runs: int = 3, prior: str = "atlas") -> list[dict[str, Any]]:
         """The studies that the 95 % interval of a prior from so many runs does not hold."""
-        return [row for row in self.left_out["predictions"]
-                if row["prior"] == prior and row["runs"] == runs and not row["covered"]["95"]]
+        return [row for row in self.predictions(prior, runs) if not row["covered"]["95"]]
 
     def median_width(self, prior: str, runs: int) -> float:
         """Median over studies of the width of the 95 % interval of ln D_opt."""
-        widths = sorted(row["log_width"] for row in self.left_out["predictions"] if (row["prior"], row["runs"]) == (prior, runs))
+        widths = sorted(row["log_width"] for row in self.predictions(prior, runs))
         middle = len(widths) // 2
         return float(widths[middle] if len(widths) % 2 else (widths[middle - 1] + widths[middle]) / 2)
 

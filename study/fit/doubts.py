@@ -83,16 +83,16 @@ def _sizes(frame: pd.DataFrame, derived: str) -> Doubt | None:
     out = (ratio < RATIOS[0]) | (ratio > RATIOS[1])
     if not out.all() and SIZES[0] <= float(np.median(N)) <= SIZES[1]:
         return _mixed(ratio, out)
-    scales = (1.0, *(scale for scale, _ in SLIPS))
     middle_N, middle_D = float(np.median(N)), float(np.median(D))
-    best = min(((_unlikely(middle_N * n, middle_D * d, n, d), n, d) for n in scales for d in scales if n * d > 1), default=None)
     where = f"D/N is {low:.2g} to {high:.2g} in every row"
     if derived:
         return Doubt("units", f"{where}, with {derived} from C: {_derived_slip(middle_N, middle_D, derived)}", True)
     logarithm = next((name for name, base in LOGARITHMS.items() if _logged(N, D, base)), "")
     if logarithm:
         return Doubt("units", f"{where}: {logarithm} of N and {logarithm} of D? Write the numbers themselves", True)
-    if best is None or best[0] > 4:
+    scales = (1.0, *(scale for scale, _ in SLIPS))
+    best = min((_unlikely(middle_N * n, middle_D * d, n, d), n, d) for n in scales for d in scales if n * d > 1)
+    if best[0] > 4:
         return Doubt("units", f"{where}, which no language model was trained at: check the units of N and D", True)
     slips = [(name, scale) for name, scale in (("N", best[1]), ("D", best[2])) if scale > 1]
     named = " and ".join(f"{name} in {dict(SLIPS)[scale]}" for name, scale in slips)

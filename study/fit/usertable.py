@@ -93,7 +93,7 @@ def _with_products(path: Path, raw: RawTable, columns: dict[str, str]) -> RawTab
             except ValueError:
                 raise TableError(f"--columns {ours}={source}: {factor!r} is neither a number nor one column of {path}, which has "
                                  f"{', '.join(raw.header)}") from None
-        cells = cells.assign(**{str(len(header)): product}).rename(columns={str(len(header)): len(header)})
+        cells = pd.concat([cells, pd.Series(product, index=cells.index, name=len(header))], axis=1)
         header.append(source)
     return RawTable(cells, tuple(header), raw.lines, raw.understood)
 

@@ -43,10 +43,11 @@ def table(study: Study) -> "Markdown":
             }
         )
     empty = dict.fromkeys(("elpd − best", "s.e.", "k-hat", "weight", HELD_OUT), "")
-    stacked = forms.stacked(study)
-    known = max(forms.largest_khat(study, str(name)) for name in compared.index) <= KHAT  # else the weights are not
-    rows += [{"law": "stacked", **empty, TOKENS: text.median(stacked, text.short) if known else text.ABSENT,
-              "95 %": text.ends(stacked, text.short) if known else text.ABSENT},
+    if max(forms.largest_khat(study, str(name)) for name in compared.index) <= KHAT:
+        stacked = {TOKENS: text.median(forms.stacked(study), text.short), "95 %": text.ends(forms.stacked(study), text.short)}
+    else:  # the weights are not known
+        stacked = dict.fromkeys((TOKENS, "95 %"), text.ABSENT)
+    rows += [{"law": "stacked", **empty, **stacked},
              {"law": "equal weights", **empty, **_answer(forms.equal(study))}]
     return text.table(rows)
 

@@ -33,7 +33,7 @@ def coverage(atlas: Atlas) -> "Markdown":
     rows = []
     for runs in COUNTS:
         for prior in dict.fromkeys(("default", "atlas", atlas.prior)):
-            chosen = [row for row in atlas.left_out["predictions"] if (row["prior"], row["runs"]) == (prior, runs)]
+            chosen = atlas.predictions(prior, runs)
             held = {f"{level} %": f"{atlas.covered(prior, runs, level)[0]} of {len(chosen)}" for level in LEVELS}
             losses = sum(row["losses_inside"]["95"] for row in chosen), sum(row["losses"] for row in chosen)
             rows.append({"runs": str(runs), "prior": _named(prior), **held,
@@ -46,10 +46,10 @@ def coverage(atlas: Atlas) -> "Markdown":
 @style.drawn
 def intervals(atlas: Atlas) -> Figure:
     """D_opt at each study's largest budget over its own answer, from three runs, by prior."""
-    names = [row["study"] for row in _from_three(atlas, atlas.prior)]
+    names = [row["study"] for row in atlas.predictions(atlas.prior, COUNTS[0])]
     figure, ax = style.canvas(7.0, 0.28 * len(names) + 1.0)
     for prior, colour, shift in (("default", style.PRIOR, -0.17), (atlas.prior, style.POSTERIOR, 0.17)):
-        for row in _from_three(atlas, prior):
+        for row in atlas.predictions(prior, COUNTS[0]):
             y = names.index(row["study"]) + shift
             for level, width in (("95", 1.4), ("50", 4.0)):
                 ax.plot(np.array(row["intervals"][level]) / row["truth"], [y, y], color=colour, lw=width, solid_capstyle="butt")
@@ -88,18 +88,18 @@ def studies(atlas: Atlas) -> str:
 
 def without_default(atlas: Atlas) -> str:
     """Those of them that the default prior could not fit from three runs."""
-    by = {prior: {row["study"] for row in _from_three(atlas, prior)} for prior in ("default", "atlas")}
+    by = {prior: {row["study"] for row in atlas.predictions(prior, COUNTS[0])} for prior in ("default", "atlas")}
     return words.enumeration(sorted(by["atlas"] - by["default"]))
 
 
 def rough_default(atlas: Atlas) -> str:
     """Fits of three runs under the default prior whose k-hat says that the ends of the interval are rough."""
-    return _rough(_from_three(atlas, "default"))
+    return _rough(atlas.predictions("default", COUNTS[0]))
 
 
 def rough_in_use(atlas: Atlas) -> str:
     """The same with the prior in use."""
-    return _rough(_from_three(atlas, atlas.prior))
+    return _rough(atlas.predictions(atlas.prior, COUNTS[0]))
 
 
 def khat() -> str:
@@ -109,10 +109,6 @@ def khat() -> str:
 
 def _rough(rows: list[dict[str, Any]]) -> str:
     return f"{sum(row['khat'] > KHAT for row in rows)} of {len(rows)}"
-
-
-def _from_three(atlas: Atlas, prior: str) -> list[dict[str, Any]]:
-    return [row for row in atlas.left_out["predictions"] if (row["prior"], row["runs"]) == (prior, COUNTS[0])]
 
 
 def half_low() -> str:
@@ -244,8 +240,7 @@ def errors(atlas: Atlas) -> str:
 
 
 def _error(atlas: Atlas, prior: str, runs: int) -> float:
-    rows = [row for row in atlas.left_out["predictions"] if (row["prior"], row["runs"]) == (prior, runs)]
-    return float(np.exp(np.median([abs(row["log_error"]) for row in rows])))
+    return float(np.exp(np.median([abs(row["log_error"]) for row in atlas.predictions(prior, runs)])))
 
 
 def covered_95(atlas: Atlas) -> str:
