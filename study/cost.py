@@ -145,7 +145,7 @@ def host_memory(config: Config, micro_batch: int | None = None, *, checkpoints: 
     return HEAP * (max(training, 40.0 * config_counts(config).total + HOST_OVERHEAD) if checkpoints else training)
 
 
-def micro_batch(config: Config, available: float, *, shards: int = 1, devices: int = 1) -> int | None:
+def micro_batch(config: Config, available: float, *, shards: int = 1, devices: int = 1, overhead: float = OVERHEAD) -> int | None:
     """The largest micro-batch in tokens, at most `MICRO_TOKENS`, within `FILL` of `available` bytes; None if no sequence is.
 
     It divides the batch of each of the `devices` that share it, so that every pass has one shape.
@@ -153,7 +153,7 @@ def micro_batch(config: Config, available: float, *, shards: int = 1, devices: i
     rows = max(1, config.batch_tokens // config.context // devices)
     fitting = [r for r in range(1, rows + 1)
                if rows % r == 0 and (r == 1 or r * config.context <= MICRO_TOKENS)
-               and memory(config, min(r * config.context, config.batch_tokens), shards=shards).total
+               and memory(config, min(r * config.context, config.batch_tokens), shards=shards, overhead=overhead).total
                <= FILL * available]
     return max(fitting) * config.context if fitting else None
 

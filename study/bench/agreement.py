@@ -33,7 +33,9 @@ def synthetic(config: RunConfig) -> TokenSet:
 
 
 def difference(a: RunRecord, b: RunRecord) -> float:
-    """The largest relative difference between the losses of two runs, at the points of the curve and on the validation set."""
+    """The largest relative difference of two runs' losses, on the curve and on the validation set; inf where one diverged."""
+    if not (a.losses and b.losses):  # a diverged run has a shorter curve
+        return math.inf
     pairs = [(x.train_loss, y.train_loss) for x, y in zip(a.curve, b.curve, strict=True)]
-    pairs += [(a.losses["validation"].nats_per_token, b.losses["validation"].nats_per_token)] if a.losses and b.losses else []
-    return max(abs(x - y) / y for x, y in pairs) if a.losses and b.losses else math.inf
+    pairs += [(a.losses["validation"].nats_per_token, b.losses["validation"].nats_per_token)]
+    return max(abs(x - y) / y for x, y in pairs)

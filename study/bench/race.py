@@ -28,18 +28,19 @@ def kept(notes: Path, key: str, run: Callable[[], Trained]) -> Trained:
     if key not in seen:
         seen[key] = asdict(run())
         write(notes, seen)
-    return Trained(**seen[key])
+    body = seen[key]
+    return Trained(**{**body, "loss": math.inf if body["loss"] is None else body["loss"]})  # JSON has no infinity
 
 
 def race(run: Callable[[int], Trained], target: float, start: float) -> list[Trained]:
     """Runs until two within `NEAR` in D have the target between them, or `MOST_RUNS`; the first is of `start` tokens."""
     runs = [run(int(start))]
     while len(runs) < MOST_RUNS:
-        above, below = about(runs, target)
+        above, below = bracket(runs, target)
         if above and below:
             if below.tokens <= NEAR * above.tokens:
                 break
-            count = between(above, below, target)
+            count = interpolated(above, below, target)
         elif below:
             count = below.tokens / GROWTH
         else:
@@ -48,14 +49,14 @@ def race(run: Callable[[int], Trained], target: float, start: float) -> list[Tra
     return runs
 
 
-def about(runs: Sequence[Trained], target: float) -> tuple[Trained | None, Trained | None]:
-    """The run of most tokens that ends above the target, among those of fewer than the first that does not; and that one."""
+def bracket(runs: Sequence[Trained], target: float) -> tuple[Trained | None, Trained | None]:
+    """Of the runs that did not diverge and have fewer tokens than the first that meets the target: the longest; and that first."""
     below = min((one for one in runs if one.loss <= target), key=lambda one: one.tokens, default=None)
-    above = [one for one in runs if one.loss > target and (below is None or one.tokens < below.tokens)]
+    above = [one for one in runs if target < one.loss < math.inf and (below is None or one.tokens < below.tokens)]
     return max(above, key=lambda one: one.tokens, default=None), below
 
 
-def between(above: Trained, below: Trained, target: float) -> float:
+def interpolated(above: Trained, below: Trained, target: float) -> float:
     """Tokens at the target by ln D linear in the loss."""
     share = (above.loss - target) / (above.loss - below.loss)
     return math.exp((1 - share) * math.log(above.tokens) + share * math.log(below.tokens))
@@ -63,8 +64,8 @@ def between(above: Trained, below: Trained, target: float) -> float:
 
 def at_target(runs: Sequence[Trained], target: float) -> float:
     """Tokens at the target; nan where no two runs have it between them."""
-    above, below = about(runs, target)
-    return between(above, below, target) if above and below else math.nan
+    above, below = bracket(runs, target)
+    return interpolated(above, below, target) if above and below else math.nan
 
 
 def _growth(runs: Sequence[Trained], target: float) -> float:

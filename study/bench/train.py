@@ -22,7 +22,7 @@ from study.counts import config_counts, config_flops_per_token
 from study.extras import need
 from study.grids.ladder import LADDER, heads
 from study.inference.observations import geometric_mean
-from study.training.device import describe, functions, matmul_peak
+from study.training.device import describe, functions, matmul_peak, synchronise
 from study.training.gpt import GPT, initialise
 from study.training.optim import build_optimiser, clip_gradients
 
@@ -139,13 +139,9 @@ def _calibrate(step: Step, windows: Tensor, device: torch.device, seconds: float
 
 
 def _time(step: Step, windows: Tensor, device: torch.device, count: int) -> float:
-    def synchronise() -> None:
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-
-    synchronise()
+    synchronise(device)
     start = time.perf_counter()
     for _ in range(count):
         step(windows)
-    synchronise()
+    synchronise(device)
     return time.perf_counter() - start

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def command(
     grid: Annotated[str, typer.Option(
         help="The grid to train, such as quick, cpu or go; or a file NAME.json, as `study next --grid` writes it.")],
-    workers: Annotated[int | None, typer.Option(min=1, help="Worker processes (default: one a core, or one a GPU).")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Worker processes (default: one a GPU, else cores / threads).")] = None,
     runs: Annotated[Path, typer.Option(help="Where records go: RUNS/GRID/RUN_ID/.")] = Path("runs"),
     only: Annotated[list[str] | None, typer.Option(help="Train only this run_id (repeatable).")] = None,
     split: Annotated[str | None, typer.Option(help="Train only the runs of this split: fit, held-out or tuning.")] = None,
@@ -55,14 +55,16 @@ def command(
     if device is None:
         device = "auto" if any(cell.config.precision == "bfloat16" for cell in chosen.cells) else "cpu"
     devices = on_gpus(device)
-    workers = workers or max(1, len(devices) // devices_per_run) if devices else workers or os.cpu_count() or 1
+    workers = workers or max(1, len(devices) // devices_per_run if devices else (os.cpu_count() or 1) // threads)
     options = Options(workers, threads, device, price, checkpoint_seconds, devices_per_run)
     need("torch", "training")
+    if mlflow_uri:
+        need("mlflow", "--mlflow-uri")
     writable(runs / chosen.name)
     if not ray:
         _prepare(chosen.corpus, sorted({cell.config.ood_corpus for cell in chosen.cells} - {""}))
-    if device != "cpu":
-        console.print("float32 stays float32: TF32 is off; bfloat16 is what tensor cores are for", highlight=False)
+    if devices and any(cell.config.precision == "float32" for cell in chosen.cells):
+        console.print("TF32 is off: float32 products are float32", highlight=False)
     if ray:
         state = cluster.run_grid(chosen, runs, options, only=only or (), address=address, storage=storage, console=console,
                                  mlflow_uri=mlflow_uri)

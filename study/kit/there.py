@@ -86,10 +86,14 @@ def main(folder: Path, arguments: Sequence[str]) -> int:
             return 0
         work = Path(tempfile.mkdtemp(prefix="kit-"))
         warming = _warm(folder, options.out, device, len(shapes), work)
-        kit = Kit(body, _tasks(folder, body), device, options.out / "records.tar.gz", work,
-                  began + 60 * options.minutes - LEAVE_SECONDS, began)
-        kit.say(f"{len(body['cells'])} runs on {describe(device)}; {len(shapes)} shapes are being compiled")
-        _prepare(kit, warming, options.at_once)
+        try:
+            kit = Kit(body, _tasks(folder, body), device, options.out / "records.tar.gz", work,
+                      began + 60 * options.minutes - LEAVE_SECONDS, began)
+            kit.say(f"{len(body['cells'])} runs on {describe(device)}; {len(shapes)} shapes are being compiled")
+            _prepare(kit, warming, options.at_once)
+        finally:
+            for process in warming:
+                process.kill()
         _train_all(kit, options.at_once or kit.speed["chosen"])
         kit.save()
     except StudyError as error:
@@ -147,8 +151,6 @@ def _prepare(kit: Kit, warming: Sequence[subprocess.Popen[bytes]], at_once: int)
     for name, check in kit.speed["checks"].items():
         kit.say(f"{name}: losses differ by {check['difference']:.2g}, at most {check['tolerance']:g} allowed")
     if failed := [name for name, check in kit.speed["checks"].items() if not check["passed"]]:
-        for process in warming:
-            process.kill()
         raise KitError(f"the check of {' and of '.join(failed)} failed: losses of this device are not to be trusted, nothing was "
                        "trained")
     limit = time.monotonic() + WARM_SECONDS
@@ -156,7 +158,7 @@ def _prepare(kit: Kit, warming: Sequence[subprocess.Popen[bytes]], at_once: int)
         try:
             process.wait(max(0.0, limit - time.monotonic()))
         except subprocess.TimeoutExpired:
-            process.kill()
+            continue  # the caller kills it
     kit.speed["warm"] = [process.poll() for process in warming]
     kit.say(f"compiled: exit codes {kit.speed['warm']}")
     counts = {} if not at_once else {"at_once": sorted({1, at_once})}
@@ -181,7 +183,7 @@ def _train_all(kit: Kit, at_once: int) -> None:
                 grid, config = waiting.pop(0)
             needs, left = seconds_of(config, kit.speed, at_once), kit.end - time.monotonic()
             if needs > left:
-                _note(kit, config, "no time", f"needs {needs:.0f} s of {max(left, 0.0):.0f}")
+                _note(kit, grid, config, "no time", f"needs {needs:.0f} s of {max(left, 0.0):.0f}")
                 continue
             try:
                 kit.say(f"{config.run_id} begins, {needs:.0f} s expected")
@@ -190,11 +192,11 @@ def _train_all(kit: Kit, at_once: int) -> None:
                                    stop=lambda: time.monotonic() > kit.end)
                 write_record(kit.work / grid / record.run_id, _from(record, kit.body))
                 loss = record.losses["validation"].nats_per_token if record.losses else float("nan")
-                _note(kit, config, "done", f"{loss:.4f} nats, MFU {record.timing.mfu:.1%} of {at_once} at once")
+                _note(kit, grid, config, "done", f"{loss:.4f} nats, MFU {record.timing.mfu:.1%} of {at_once} at once")
             except Interrupted as stopped:
-                _note(kit, config, "stopped", str(stopped))
+                _note(kit, grid, config, "stopped", str(stopped))
             except Exception as error:  # one run's failure must not cost the others their time
-                _note(kit, config, "failed", f"{type(error).__name__}: {error}"[:500])
+                _note(kit, grid, config, "failed", f"{type(error).__name__}: {error}"[:500])
             else:
                 try:
                     kit.save()
@@ -208,9 +210,9 @@ def _train_all(kit: Kit, at_once: int) -> None:
         thread.join(max(1.0, kit.end + LEAVE_SECONDS / 2 - time.monotonic()))
 
 
-def _note(kit: Kit, config: RunConfig, state: str, why: str) -> None:
+def _note(kit: Kit, grid: str, config: RunConfig, state: str, why: str) -> None:
     with kit.lock:
-        kit.states[config.run_id] = {"state": state, "why": why, "at": round(time.monotonic() - kit.began, 1)}
+        kit.states[f"{grid}/{config.run_id}"] = {"state": state, "why": why, "at": round(time.monotonic() - kit.began, 1)}
     kit.say(f"{config.run_id} {state}: {why}")
 
 

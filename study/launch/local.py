@@ -49,7 +49,7 @@ def run_grid(grid: Grid, runs: Path, options: Options, *, only: Sequence[str] = 
     command = [sys.executable, "-m", *team, "--grid", grid.source, "--runs", str(runs), *options.arguments()]
     command += ["--only", *only] if only else []
     count = min(options.workers, len(_left(chosen, state)))
-    logs = [runs / grid.name / ".work" / f"worker-{i}.log" for i in range(count)]
+    logs = [runs / grid.name / ".work" / f"worker-{os.getpid()}-{i}.log" for i in range(count)]
     environments = [_environment(options, devices, i) for i in range(count)]
     workers = [_start(command, environment, log) for environment, log in zip(environments, logs, strict=True)]
     interrupted = threading.Event()
@@ -130,7 +130,7 @@ def _environment(options: Options, devices: Sequence[str], worker: int) -> dict[
 
 
 def _start(command: list[str], environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
-    with log.open("wb") as output:  # a file, not a pipe: nobody reads while the worker works
+    with log.open("ab") as output:  # a file, not a pipe: nobody reads while the worker works
         return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
 
 

@@ -10,6 +10,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from filelock import FileLock, Timeout
 from rich.console import Console
 
 from study import cost
+from study.errors import first_line
 from study.extras import need
 from study.grids.design import Cell, Grid
 from study.launch import storage as remote
@@ -28,7 +30,7 @@ from study.launch.track import tracked
 from study.launch.worker import EX_INTERRUPTED, Options, Stop, finish, train_cell
 from study.record import RunRecord, run_directory
 
-LOOK_SECONDS = 2.0  # between a task's checks for a request to stop
+STOP_CHECK_SECONDS = 2.0  # between a task's checks for a request to stop
 GRACE_SECONDS = 60.0  # for tasks to checkpoint when another one's failure ends the grid
 AHEAD = 2  # tasks submitted for each that can run: no slot waits for this process
 
@@ -104,7 +106,11 @@ def run_grid(grid: Grid, runs: Path, options: Options, *, only: Sequence[str] = 
         stop.restore()
         if flights:  # an error ends the grid: the others checkpoint first
             signs.ask()
-            ray.wait(list(flights), num_returns=len(flights), timeout=GRACE_SECONDS)
+            for reference in ray.wait(list(flights), num_returns=len(flights), timeout=GRACE_SECONDS)[0]:
+                with suppress(Exception):  # another one that failed; the first is what the caller hears of
+                    if (record := ray.get(reference)) is not None:
+                        finish(record, grid.name, runs)
+                        signs.drop(record.run_id)
         for flight in flights.values():
             flight.lock.release()
         signs.forget()
@@ -182,7 +188,7 @@ def _task(trainer: Trainer, cell: Cell, options: Options, signs: _Signs) -> RunR
 
     def stopping() -> bool:
         nonlocal looked, seen
-        if time.monotonic() - looked > LOOK_SECONDS:
+        if time.monotonic() - looked > STOP_CHECK_SECONDS:
             seen, looked = signs.asked(), time.monotonic()
         return seen or stop()
 
@@ -216,8 +222,8 @@ def _connect(ray: Any, address: str | None, options: Options) -> bool:
             socket.create_connection((host, int(port)), timeout=10).close()
         ray.init(address=address or "local", log_to_driver=False, configure_logging=False, **quiet, **size)
     except (OSError, ValueError, RuntimeError) as error:
-        why = str(error).strip().splitlines()[0][:200]
-        raise LaunchError(f"no Ray cluster at {address or 'this machine'} ({why}): start one with `ray start --head`") from None
+        where = address or "this machine"
+        raise LaunchError(f"no Ray cluster at {where} ({first_line(error)}): start one with `ray start --head`") from None
     return True
 
 

@@ -1,7 +1,6 @@
 """What a grid's directory says: which runs are done, being trained, or left."""
 
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -92,12 +91,12 @@ def grid_state(grid: Grid, runs: Path, known: Mapping[str, RunRecord] | None = N
 
 
 def progress_note(work: Path) -> dict[str, Any]:
-    """The last progress note of a run, {} when there is none; "age" is its age in seconds."""
+    """The last progress note of a run, {} when there is none."""
     try:
         note: dict[str, Any] = json.loads((work / "progress.json").read_text())
     except (OSError, ValueError):
         return {}
-    return {**note, "age": time.time() - note["time"]}
+    return note
 
 
 def _held(runs: Path, grid: str, run_id: str) -> bool:

@@ -49,23 +49,29 @@ def push(work: Path, url: str) -> None:
 
 @contextmanager
 def mirrored(work: Path, url: str) -> Iterator[None]:
-    """Pull, then push every few seconds and once at the end, whatever ends it."""
+    """Pull, then push every few seconds, and once more where an exception ends it: a run that is whole needs no checkpoint."""
     pull(url, work)
     done = threading.Event()
 
     def keep_pushing() -> None:
         while not done.wait(PUSH_SECONDS):
-            with suppress(OSError):  # the next push tries again; the last one says what is wrong
+            with suppress(Exception):  # storages raise errors of their own kinds; the next push tries again
                 push(work, url)
 
     thread = threading.Thread(target=keep_pushing, daemon=True)
     thread.start()
     try:
         yield
-    finally:
-        done.set()
-        thread.join()
+    except BaseException:
+        _join(done, thread)
         push(work, url)
+        raise
+    _join(done, thread)
+
+
+def _join(done: threading.Event, thread: threading.Thread) -> None:
+    done.set()
+    thread.join()
 
 
 def note(url: str) -> dict[str, Any]:

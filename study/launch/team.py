@@ -28,18 +28,21 @@ def run_team(count: int, arguments: list[str], module: str = "study.launch.worke
     members = [subprocess.Popen([sys.executable, "-m", module, *arguments],
                                 env={**environment, "RANK": str(rank), "LOCAL_RANK": str(rank)}) for rank in range(count)]
     asked, deadline = False, float("inf")
-    while any(member.poll() is None for member in members):
-        codes = [member.poll() for member in members]
-        if any(code not in (None, 0, EX_INTERRUPTED) for code in codes):
-            deadline = min(deadline, time.monotonic() + GRACE_SECONDS)
-        if (stop() or deadline < float("inf")) and not asked:
-            asked = True
-            _signal(members, signal.SIGTERM)
-        if time.monotonic() > deadline:  # they wait for the one that is gone
-            _signal(members, signal.SIGKILL)
-        time.sleep(POLL_SECONDS)
+    try:
+        while any(member.poll() is None for member in members):
+            codes = [member.poll() for member in members]
+            if any(code not in (None, 0, EX_INTERRUPTED) for code in codes):
+                deadline = min(deadline, time.monotonic() + GRACE_SECONDS)
+            if (stop() or deadline < float("inf")) and not asked:
+                asked = True
+                _signal(members, signal.SIGTERM)
+            if time.monotonic() > deadline:  # they wait for the one that is gone
+                _signal(members, signal.SIGKILL)
+            time.sleep(POLL_SECONDS)
+    finally:
+        stop.restore()
     ended = [member.wait() for member in members]
-    told = (EX_INTERRUPTED, -signal.SIGTERM, -signal.SIGKILL, 0)  # what the others say when one of them failed
+    told = (EX_INTERRUPTED, -signal.SIGTERM, -signal.SIGKILL, 0)  # exit codes of those that were stopped after one failed
     return min(ended, key=lambda code: (code != 2, code in told, told.index(code) if code in told else 0))
 
 

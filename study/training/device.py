@@ -98,9 +98,8 @@ def _fitting(config: Config, device: torch.device, processes: int, shards: int) 
         has = psutil.virtual_memory().total / 2 / processes
         if cost.host_memory(config, part) <= has:
             return part, has
-    else:
-        has = (torch.cuda.get_device_properties(device).total_memory if device.type == "cuda"
-               else torch.mps.recommended_max_memory())
+        return cost.micro_batch(config, has, shards=shards, devices=processes, overhead=cost.HOST_OVERHEAD), has
+    has = (torch.cuda.get_device_properties(device).total_memory if device.type == "cuda" else torch.mps.recommended_max_memory())
     return cost.micro_batch(config, has, shards=shards, devices=processes), has
 
 

@@ -4,6 +4,7 @@ import datetime
 import json
 import math
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -63,14 +64,15 @@ class _Span:
 
 
 def note_progress(work: Path, config: Config, state: State) -> None:
-    """progress.json, for whoever watches; losing one is no loss, so it is renamed but not synced."""
-    work.mkdir(parents=True, exist_ok=True)
+    """progress.json, for whoever watches; losing one is no loss: it is not synced, and a disk that is full stops no run."""
     rate = state.step * config.batch_tokens / state.train_wall if state.train_wall else 0.0
     loss = state.loss_sum / state.loss_steps if state.loss_steps else (state.curve[-1].train_loss if state.curve else math.nan)
     note = {"step": state.step, "steps": config.steps, "loss": loss, "tokens_per_second": rate, "time": time.time()}
-    temporary = work / ".progress"
-    temporary.write_text(json.dumps(note))
-    temporary.replace(work / "progress.json")
+    with suppress(OSError):
+        work.mkdir(parents=True, exist_ok=True)
+        temporary = work / ".progress"
+        temporary.write_text(json.dumps(note))
+        temporary.replace(work / "progress.json")
 
 
 def now() -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from study.bench import race as racing
 from study.bench.loss import nanogpt_rate
-from study.bench.race import Trained, about, at_target, kept, race
+from study.bench.race import Trained, at_target, bracket, kept, race
 from tests.makers import CONFIG
 
 
@@ -22,7 +22,7 @@ def planted(exponent: float) -> Callable[[int], Trained]:
 @pytest.mark.parametrize("start", [1e5, 1e6, 3e7])
 def test_a_race_closes_in_on_the_target_from_either_side(start: float) -> None:
     runs = race(planted(0.3), 1.6, start)
-    above, below = about(runs, 1.6)
+    above, below = bracket(runs, 1.6)
     assert above and below and above.loss > 1.6 >= below.loss and below.tokens <= racing.NEAR * above.tokens
     assert at_target(runs, 1.6) == pytest.approx(1e6 * 0.6 ** (-1 / 0.3), rel=0.02) and len(runs) <= 8
 
@@ -49,6 +49,9 @@ def test_a_run_is_trained_once(tmp_path: Path) -> None:
     assert kept(notes, "a", train) == kept(notes, "a", train) == Trained(5, 1.0, 2.5) and len(made) == 1
     kept(notes, "b", train)
     assert set(json.loads(notes.read_text())) == {"a", "b"} and len(made) == 2
+    diverged = Trained(6, 1.0, math.inf)
+    assert kept(notes, "c", lambda: diverged) == kept(notes, "c", train) == diverged
+    assert bracket([diverged, Trained(9, 1.0, 1.4)], 1.5)[0] is None, "a run without a loss bounds nothing"
 
 
 def test_nanogpt_s_rate_warms_up_and_ends_at_a_tenth() -> None:

@@ -3,8 +3,10 @@
 import json
 import subprocess
 import sys
+import time
 import tomllib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -78,22 +80,37 @@ def checkpoint_files(work: Path, step: int) -> None:
     (work / f"{step:09d}.json").write_text(json.dumps({"step": step}))
 
 
+def test_a_storage_that_refuses_costs_no_finished_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise ValueError("no credentials")  # storages' own errors are no OSErrors
+
+    monkeypatch.setattr(storage, "push", refuse)
+    monkeypatch.setattr(storage, "PUSH_SECONDS", 0.01)
+    url = f"file://{tmp_path}/storage"
+    with storage.mirrored(tmp_path / "a", url):
+        time.sleep(0.1)
+    with pytest.raises(ValueError, match="credentials"), storage.mirrored(tmp_path / "a", url):
+        raise InterruptedError
+
+
 @pytest.mark.parametrize("place", [lambda path: f"file://{path}/storage", lambda path: f"memory://{path.name}/storage"])
 def test_storage_mirrors_checkpoints(place: Callable[[Path], str], tmp_path: Path) -> None:
     url = place(tmp_path)
     assert storage.note(url) == {}
-    with storage.mirrored(tmp_path / "a", url):
+    with suppress(InterruptedError), storage.mirrored(tmp_path / "a", url):
         checkpoint_files(tmp_path / "a", 10)
         (tmp_path / "a" / ".hidden").touch()
         (tmp_path / "a" / "000000015.json").write_text("{}")  # its tensors are not there: not yet a checkpoint
         (tmp_path / "a" / "progress.json").write_text('{"step": 12}')
+        raise InterruptedError
     assert storage.note(url) == {"step": 12}
-    with storage.mirrored(tmp_path / "b", url):
+    with suppress(InterruptedError), storage.mirrored(tmp_path / "b", url):
         assert {path.name for path in (tmp_path / "b").iterdir()} == {"000000010.safetensors", "000000010.json", "progress.json"}
         assert (tmp_path / "b" / "000000010.safetensors").read_bytes() == b"tensors" * 10
         for path in (tmp_path / "b").glob("0*"):
             path.unlink()
         checkpoint_files(tmp_path / "b", 20)
+        raise InterruptedError
     checkpoint_files(tmp_path / "late", 5)  # an attempt that was thought dead and stands further back
     storage.push(tmp_path / "late", url)
     storage.pull(url, tmp_path / "c")
