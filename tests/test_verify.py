@@ -73,6 +73,14 @@ def test_what_makes_a_machine_another(name: str) -> None:
     assert verdict(moved, theirs) == WITHIN_NOISE
 
 
+def test_no_bits_are_due_of_a_gpu() -> None:
+    def on_gpu(record: RunRecord) -> RunRecord:
+        return replace(record, provenance=replace(record.provenance, device="NVIDIA H100"))
+
+    theirs = [on_gpu(one) for one in seeds()]
+    assert verdict(on_gpu(shifted(seeds()[0], 1e-6)), theirs) == WITHIN_NOISE
+
+
 @pytest.mark.parametrize(("sds", "passes"), [(3.9, True), (-3.9, True), (4.1, False), (-4.1, False), (math.nan, False)])
 def test_the_tolerance_between_machines(sds: float, passes: bool) -> None:
     result = verify([elsewhere(shifted(of, sds * SD)) for of in seeds()], seeds())

@@ -13,7 +13,7 @@ def command(
 ) -> None:
     """Compare two directories of records of one grid, run by run.
 
-    The same CPU model, torch and thread count must give the same bits; another machine, the same losses within 4
+    The same CPU model, torch and thread count must give the same bits; another machine, or a GPU, the same losses within 4
     standard deviations between the reference's own seeds. Exit code 1 when a run fails or is missing.
 
     Example: `study verify build/reproduce/runs/quick --against runs/quick`
@@ -55,5 +55,5 @@ def command(
               (len(verdicts) - failed - verdicts.count(SAME_BITS) - verdicts.count(WITHIN_NOISE), "without a reference"))
     runs = "1 run" if len(verdicts) == 1 else f"{len(verdicts)} runs"
     console.print(f"{runs}: " + ", ".join(f"{count} {what}" for count, what in counts if count))
-    if failed:
+    if not result.passed:
         raise typer.Exit(1)
