@@ -53,9 +53,9 @@ class RunConfig:
     optimiser: str = "adamw"  # or "muon": orthogonalised momentum for the matrices of the blocks, AdamW for the rest
     schedule: str = "linear"  # after the warm-up: linear decay to zero, or "constant"
     unique_tokens: int = 0  # the first so many train tokens are all the run may see; 0 for the whole train split
-    attention_scale: float = 0.0  # times the cosine of a query and a key is their logit; 0 for the root of a head's dimension
+    attention_scale: float = 0.0  # logit = attention_scale x cos(q, k); 0: the root of a head's dimension
     key_shift: bool = False  # half of each head's key dimensions are those of the token before
-    copy_start: bool = False  # these start as queries do: attention begins on what followed the same token before
+    copy_start: bool = False  # the shifted key dimensions start with the weights of the query's
 
     def __post_init__(self) -> None:
         need = _need
@@ -184,11 +184,6 @@ class GoConfig:
         return self.positions
 
     @property
-    def warmup_fraction(self) -> float:
-        """Of the steps."""
-        return min(1.0, self.warmup_steps / self.steps)
-
-    @property
     def eval_tokens(self) -> int:
         """Test positions at the end, at most."""
         return self.eval_positions
@@ -252,6 +247,8 @@ def _numbers(config: Config, positive: tuple[str, ...]) -> None:
             raise ConfigError(f"{field.name} must be a number, not {value!r}")
         if field.type is int and not isinstance(value, int):  # 16.0 would be another run_id than 16
             raise ConfigError(f"{field.name} must be a whole number, not {value!r}")
+        if field.type is bool and not isinstance(value, bool):
+            raise ConfigError(f"{field.name} must be true or false, not {value!r}")
         if isinstance(value, float):
             _need(math.isfinite(value), f"{field.name} must be finite, not {value}")
     for name in positive:
@@ -273,7 +270,9 @@ LATER: dict[str, Any] = {"token_shift": False, "optimiser": "adamw", "schedule":
 def identity(config: Config) -> str:
     """Six hexadecimal digits of the sha256 over all fields, less those of `LATER` that are at their earlier value."""
     later = LATER if isinstance(config, RunConfig) else {}
-    kept = {name: value for name, value in asdict(config).items() if name not in later or value != later[name]}
+    reals = {field.name for field in fields(config) if field.type is float}  # 1 and 1.0 are one run
+    kept = {name: float(value) if name in reals else value for name, value in asdict(config).items()
+            if name not in later or value != later[name]}
     canonical = json.dumps(kept, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:6]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from study.config import Config, config_from
+from study.config import Config, ConfigError, config_from
 from study.counts import ParameterCounts
 from study.errors import StudyError
 from study.numbers_csv import from_csv, to_csv
@@ -87,7 +87,7 @@ class Timing:
     total_wall: float
     total_cpu: float
     tokens_per_second: float  # of training wall time
-    matmul_peak: float  # FLOP/s measured on this device, dtype and thread count at the start of the run
+    matmul_peak: float  # FLOP/s measured on this device, in this dtype and thread count, once a process
     fraction_of_peak: float  # exact FLOPs / (train_wall x matmul_peak)
     resumed: int = 0  # how many times the run was continued from a checkpoint
     published_peak: float | None = None  # FLOP/s of the devices' data sheet (study/cost.py), None when not in the table
@@ -167,7 +167,7 @@ def write_record(directory: Path, record: RunRecord) -> None:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         write_atomic(directory / "curve.csv", to_csv(columns, points))
-        write_atomic(directory / "record.json", (json.dumps(body, indent=1) + "\n").encode())
+        write_atomic(directory / "record.json", (json.dumps(finite(body), indent=1, allow_nan=False) + "\n").encode())
     except OSError as error:
         raise RecordError(f"cannot write {directory}: {error.strerror or error}; nothing was recorded, run again") from None
 
@@ -190,14 +190,14 @@ def read_record(directory: Path) -> RunRecord:
             config=config_from(body.pop("config")),
             parameters=ParameterCounts(**body.pop("parameters")),
             losses={name: _loss(loss) for name, loss in body.pop("losses").items()},
-            metrics={name: Metric(**{**metric, "cluster_means": tuple(metric["cluster_means"])})
+            metrics={name: Metric(**{**_with_nan(metric), "cluster_means": tuple(metric["cluster_means"])})
                      for name, metric in body.pop("metrics", {}).items()},
             curve=curve,
             timing=Timing(**body.pop("timing")),
             provenance=Provenance(**body.pop("provenance")),
             **body,
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ConfigError) as error:
         raise RecordError(f"{path} is not a readable record: {error}") from None
     if record.run_id != directory.name:
         raise RecordError(f"{path} was edited or moved: its config hashes to {record.run_id}")
@@ -278,7 +278,13 @@ def finite(value: Any) -> Any:
 
 
 def _loss(body: dict[str, Any]) -> Loss:
-    return Loss(**{**body, "cluster_means": tuple(body["cluster_means"]), "cluster_tokens": tuple(body["cluster_tokens"])})
+    return Loss(**{**_with_nan(body), "cluster_means": tuple(body["cluster_means"]),
+                   "cluster_tokens": tuple(body["cluster_tokens"])})
+
+
+def _with_nan(body: dict[str, Any]) -> dict[str, Any]:
+    """What `finite` wrote as null is nan again; records of before it hold NaN."""
+    return {name: math.nan if value is None else value for name, value in body.items()}
 
 
 def _point(numbers: dict[str, float]) -> CurvePoint:
