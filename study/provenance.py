@@ -17,11 +17,16 @@ def git_state() -> tuple[str, bool]:
     What works for long calls it before it begins: a commit made meanwhile is not that of the code imported.
     Only study/ and the lock make a run dirty: records and prose being written beside a training grid do not.
     """
+    return state_of(ROOT, "study", "requirements.lock")
+
+
+def state_of(root: Path, *paths: str) -> tuple[str, bool]:
+    """(commit, whether anything under `paths` differs from it) of the checkout `root`; ("unknown", True) where it is none."""
     def git(*arguments: str) -> str:
-        return subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True).stdout.strip()
 
     try:
-        return git("rev-parse", "HEAD"), bool(git("status", "--porcelain", "--", "study", "requirements.lock"))
+        return git("rev-parse", "HEAD"), bool(git("status", "--porcelain", "--", *paths))
     except (OSError, subprocess.CalledProcessError):
         return "unknown", True
 

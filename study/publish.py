@@ -88,9 +88,10 @@ def publish(root: Path, rendered: Path) -> Path:
         raise PublishError(f"{root} holds no report: run this in the root of a checkout")
     if missing := [name for name in names if not (rendered / name).is_file()]:
         raise PublishError(f"{rendered} holds no {' and no '.join(missing)}: render first")
-    commit, dirty = provenance.git_state()
+    commit, dirty = provenance.state_of(root, *SOURCES, f":!{EDITION.as_posix()}")
     if dirty:
-        raise PublishError("study/ or requirements.lock has changes: commit them, so that the manifest can name what was rendered")
+        raise PublishError(f"{', '.join(SOURCES[:-1])} or {SOURCES[-1]} has changes: commit them, so that the manifest can name "
+                           "what was rendered")
     (root / EDITION).mkdir(parents=True, exist_ok=True)
     for name in names:
         shutil.copyfile(rendered / name, root / EDITION / name)

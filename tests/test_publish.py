@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -16,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A small checkout with a rendered report."""
-    monkeypatch.setattr(provenance, "git_state", lambda: ("0123456789", False))
+    monkeypatch.setattr(provenance, "state_of", lambda *_: ("0123456789", False))
     for name, said in {"report/index.qmd": "x", "study/a.py": "1", "runs/quick/r/record.json": "{}", "requirements.lock": "a==1",
                        "_quarto.yml": "y", "_site/report/index.html": "<p>", "_site/report/index.pdf": "%PDF"}.items():
         path = tmp_path / name
@@ -51,10 +52,30 @@ def test_what_is_not_rendered_or_not_committed_is_not_published(checkout: Path, 
     with pytest.raises(publish.PublishError, match=r"no index\.pdf: render first"):
         publish.publish(checkout, checkout / "_site" / "report")
     (checkout / "_site" / "report" / "index.pdf").write_text("%PDF")
-    monkeypatch.setattr(provenance, "git_state", lambda: ("0123456789", True))
+    monkeypatch.setattr(provenance, "state_of", lambda *_: ("0123456789", True))
     with pytest.raises(publish.PublishError, match="commit them"):
         publish.publish(checkout, checkout / "_site" / "report")
     assert not (checkout / publish.MANIFEST).exists()
+
+
+def test_prose_or_records_that_no_commit_holds_are_not_published(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+
+    def git(*arguments: str) -> None:
+        named = ["git", "-c", "user.name=a", "-c", "user.email=a@b"]
+        subprocess.run([*named, *arguments], cwd=checkout, check=True, capture_output=True)
+
+    git("init")
+    git("add", "report", "study", "runs", "_quarto.yml", "requirements.lock")
+    git("commit", "-m", "all")
+    publish.publish(checkout, checkout / "_site" / "report")
+    publish.publish(checkout, checkout / "_site" / "report")  # the edition itself is not yet committed
+    for name in ("report/index.qmd", "runs/quick/r/record.json"):
+        before = (checkout / name).read_text()
+        (checkout / name).write_text("new")
+        with pytest.raises(publish.PublishError, match="has changes"):
+            publish.publish(checkout, checkout / "_site" / "report")
+        (checkout / name).write_text(before)
 
 
 def test_the_manifest_names_the_commit_and_the_files(checkout: Path) -> None:
