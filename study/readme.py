@@ -4,7 +4,6 @@
 once when the records have moved on; another test fits the records again.
 """
 
-import hashlib
 import io
 import math
 from collections.abc import Mapping
@@ -12,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from study.errors import StudyError
-from study.record import record_directories, write_atomic, write_json
+from study.record import write_atomic, write_json
+from study.table import records_sha256
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,15 +28,6 @@ class ReadmeError(StudyError):
     """README.md has no place for the answer."""
 
 
-def records_sha256(runs: Path) -> str:
-    """sha256 over the names and bytes of the records of one grid, runs/<grid>, in the order of their run_ids."""
-    digest = hashlib.sha256()
-    for directory in record_directories(runs):
-        for name in ("record.json", "curve.csv"):
-            digest.update(f"{directory.name}/{name}\0".encode() + hashlib.sha256((directory / name).read_bytes()).digest())
-    return digest.hexdigest()
-
-
 def facts(study: "Study") -> dict[str, Any]:
     """The headline's numbers, unrounded: D_opt (tokens), D_opt/N and a as [low, median, high] of 95 % intervals, with their
     relative Monte Carlo errors; and beside them the least and largest answer of other estimators, the mixture of forms, and
@@ -44,7 +35,6 @@ def facts(study: "Study") -> dict[str, Any]:
     """
     from study.analysis import answers, approaches, foretold, forms, stages
     from study.analysis.study import TARGET_N
-    from study.inference import intervals
 
     asked, a, over = answers.asked(study), answers.exponent(study), forms.equal(study)
     ends = {name: _low_median_high(found)
@@ -55,12 +45,11 @@ def facts(study: "Study") -> dict[str, Any]:
               "times_beyond_C": foretold.times_beyond(study) if runs else 0.0,
               "before": bool(runs) and all(one.made for one in foretold.budgets(study))}
     others = [one.tokens for one in approaches.others(study)]
-    low, high = intervals.central(stages.three(study).tokens)
-    known = stages.three_with_others(study)
+    three = {name: stages.cheapest(study, with_others=name == "with_others") for name in ("alone", "with_others")}
     return {"grid": study.grid.name, "records_sha256": records_sha256(study.folders[0] / study.grid.name), "N": TARGET_N,
             "runs_fitted": len(study.fit), "held_out_budgets": len(study.held_out_budgets), "foretold": tested,
             **ends, "errors": errors, "estimators": [min(others), max(others)] if others else [], "forms": len(forms.laws(study)),
-            "three_runs_decades": {"alone": math.log10(high / low), "with_others": known["decades"] if known else None},
+            "three_cheapest_decades": {name: found["decades"] if found else None for name, found in three.items()},
             "times_beyond_C": answers.target_compute(study) / study.largest_C, "times_beyond_N": TARGET_N / study.largest_N}
 
 
@@ -80,10 +69,10 @@ def block(answer: Mapping[str, Any]) -> str:
     beside = "" if not answer["estimators"] else (
         f" Other estimators of the same law on the same runs answer {count(low, 2)} to {count(high, 2)}, and "
         f"{number_word(answer['forms'])} forms of the law, equally weighted, {held(over)} {held_ends(over)}.")
-    three = answer["three_runs_decades"]
-    others = "" if three["with_others"] is None else (
-        f"; with the open runs of other laboratories as the prior, {significant(three['with_others'], 2)}")
-    by_three = f" Three of the runs alone leave an interval of {significant(three['alone'], 2)} decades{others}."
+    three = answer["three_cheapest_decades"]
+    by_three = "" if None in three.values() else (
+        f" Its three cheapest runs alone leave an interval of {significant(three['alone'], 2)} decades; with the open runs of "
+        f"other laboratories as the prior, {significant(three['with_others'], 2)}.")
     rehearsal = "" if answer["held_out_budgets"] else (
         " That grid is a rehearsal of minutes: it exercises the pipeline, and its interval is accordingly wide.")
     text = (

@@ -14,6 +14,7 @@ Columns (one row a finished run of the grid, in the design's order):
 A user's own table (`study fit TABLE.csv`) has at least N, D, loss and enters the same functions.
 """
 
+import hashlib
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +25,16 @@ import pandas as pd
 from study.config import Config
 from study.counts import config_counts, exact_flops, six_nd
 from study.grids.design import Cell, Grid
-from study.record import RunRecord, read_record, run_directory
+from study.record import RunRecord, read_record, record_directories, run_directory
+
+
+def records_sha256(runs: Path) -> str:
+    """sha256 over the names and bytes of the records of one grid, runs/<grid>, in the order of their run_ids."""
+    digest = hashlib.sha256()
+    for directory in record_directories(runs):
+        for name in ("record.json", "curve.csv"):
+            digest.update(f"{directory.name}/{name}\0".encode() + hashlib.sha256((directory / name).read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def records_of(grid: Grid, runs: Path) -> dict[str, RunRecord]:

@@ -14,7 +14,8 @@ from study.analysis.study import load
 from study.cli import COMMANDS
 from study.grids import MAIN
 from study.inference.digits import rounded, unit
-from study.readme import BEGIN, END, FACTS, PICTURE, ReadmeError, block, facts, records_sha256, with_block
+from study.readme import BEGIN, END, FACTS, PICTURE, ReadmeError, block, facts, with_block
+from study.table import records_sha256
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()

@@ -55,13 +55,20 @@ def three(study: Study) -> Stage:
     return _stage(study, f"{len(rows)} runs of one budget", rows)
 
 
-def three_with_others(study: Study) -> dict[str, Any] | None:
-    """The grid's three cheapest runs under the prior of every other laboratory's tables (`atlas.three`), where that is recorded."""
+def recorded_three(runs: str, *, with_others: bool) -> dict[str, Any] | None:
+    """What the atlas records of three runs (`atlas.three`): a table's cheapest or the lab's, under the default prior, or under
+    that of every other laboratory's tables. None where it records nothing of them.
+    """
     atlas = recorded()
     try:
-        return atlas.three(f"own-{study.grid.name}", atlas.prior)
+        return atlas.three(runs, atlas.prior if with_others else "default")
     except AtlasRecordError:
         return None
+
+
+def cheapest(study: Study, *, with_others: bool) -> dict[str, Any] | None:
+    """`recorded_three` of the grid's three cheapest runs."""
+    return recorded_three(f"own-{study.grid.name}", with_others=with_others)
 
 
 @once

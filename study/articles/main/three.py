@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from study.analysis import answers, stages
 from study.analysis.study import SEED, TARGET_N, Study
 from study.articles.shared import style, text, words
-from study.atlas.read import AtlasRecordError, recorded
+from study.atlas.read import recorded
 from study.atlas.three import LAB
 
 
@@ -53,37 +53,29 @@ def _ends(found: dict[str, Any] | None) -> str:
     return text.interval(low, high, text.count)
 
 
-def _by_default(runs: str) -> dict[str, Any] | None:
-    """What the atlas records of three runs under the headline's prior, so that its article and this one say the same."""
-    try:
-        return recorded().three(runs, "default")
-    except AtlasRecordError:
-        return None
-
-
 def lab_95() -> str:
     """The interval that the lab's own predictions leave, tokens."""
-    return _ends(_by_default(LAB))
+    return _ends(stages.recorded_three(LAB, with_others=False))
 
 
 def lab_decades() -> str:
     """The powers of ten of it."""
-    return _decades(_by_default(LAB))
+    return _decades(stages.recorded_three(LAB, with_others=False))
 
 
 def decades_atlas(study: Study) -> str:
     """The powers of ten that the three cheapest runs leave under the prior of all other laboratories' tables."""
-    return _decades(stages.three_with_others(study))
+    return _decades(stages.cheapest(study, with_others=True))
 
 
 def atlas_95(study: Study) -> str:
     """And the interval, tokens."""
-    return _ends(stages.three_with_others(study))
+    return _ends(stages.cheapest(study, with_others=True))
 
 
 def decades_cheapest(study: Study) -> str:
     """The powers of ten that the same three runs leave under the headline's prior."""
-    return _decades(_by_default(f"own-{study.grid.name}"))
+    return _decades(stages.cheapest(study, with_others=False))
 
 
 def widened() -> str:
