@@ -17,10 +17,9 @@ from study.inference.pooled.coordinates import to_coordinates
 from study.inference.pooled.informed import Informed, fit_informed
 from study.inference.pooled.summary import FIRST, FirstStage
 from study.inference.pooled.two_stage import StudyDraws
-from study.inference.posterior import ImportanceDiagnostics, Posterior, UnconvergedError, fit_posterior
+from study.inference.posterior import ImportanceDiagnostics, Posterior, UnconvergedError
 from study.inference.predictive import predict_losses
 from study.inference.scores import score
-from study.inference.spec import ModelSpec
 
 LARGE = 1e21  # FLOP at which all are compared
 LEAST = 5  # runs below a top budget that a forecast needs
@@ -65,16 +64,13 @@ class Alone:
     parabolas: float | None  # exponent a by approach 2, where the table has budgets
 
 
-def fit_alone(table: AtlasTable, *, seed: int, spec: ModelSpec = SPEC, draws: int = 4000) -> Posterior:
+def fit_alone(table: AtlasTable, *, seed: int) -> Posterior:
     """The posterior of a table under the default prior: importance draws, or NUTS where their k-hat is above 0.7.
 
     Raises:
         UnconvergedError: neither converged.
     """
-    found = fit_fast(table.rows, spec, seed=seed, draws=draws, fallback=False, bytes_per_token=table.bytes_per_token)
-    if found.diagnostics.converged:
-        return found
-    return fit_posterior(table.rows, spec, seed=seed, bytes_per_token=table.bytes_per_token)
+    return fit_fast(table.rows, SPEC, seed=seed, bytes_per_token=table.bytes_per_token)
 
 
 def describe(table: AtlasTable, citation: str, *, seed: int) -> Alone:

@@ -17,14 +17,15 @@ import numpy as np
 import pandas as pd
 
 from study.atlas.tables import SPEC, AtlasTable, smallest_budgets, top_budget
+from study.atlas.together import compared
 from study.errors import StudyError
 from study.inference.fast.fit import fit_fast
 from study.inference.intervals import LEVELS, central, inside, percent_key
 from study.inference.observations import PriorDominatedWarning
 from study.inference.pooled.informed import Informed, fit_informed
 from study.inference.pooled.population import Population
-from study.inference.pooled.two_stage import StudyDraws, pool
-from study.inference.posterior import Posterior
+from study.inference.pooled.two_stage import StudyDraws
+from study.inference.posterior import Diagnostics, Posterior
 from study.inference.predictive import predict_losses
 
 COUNTS = (3, 5, 10)
@@ -57,10 +58,15 @@ class Prediction:
     loss_error: float  # median of ln(measured / predicted) over them
 
 
-def without(studies: Sequence[StudyDraws], laboratory: str, *, seed: int, draws: int, tune: int) -> Population:
-    """The population of the other laboratories, `PRIOR_DRAWS` draws."""
+def without(studies: Sequence[StudyDraws], laboratory: str, *, seed: int, draws: int, tune: int) -> tuple[Population, Diagnostics]:
+    """The population of the other laboratories, `PRIOR_DRAWS` draws, and how well all were drawn.
+
+    Raises:
+        UnconvergedError: see `together.compared`.
+    """
     others = [study for study in studies if study.laboratory != laboratory]
-    return pool(others, seed=seed, draws=draws, tune=tune, chains=2).population.thin(PRIOR_DRAWS)
+    found = compared(others, seed=seed, draws=draws, tune=tune)
+    return found.population.thin(PRIOR_DRAWS), found.diagnostics
 
 
 def name_of(factor: float) -> str:

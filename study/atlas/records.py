@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from study.atlas.alone import describe, fit_alone, stage_one
-from study.atlas.leave_out import COUNTS, FACTORS, coverage, name_of, predict, widening, without
-from study.atlas.tables import MAIN, OWN_LABORATORY, SPEC, AtlasTable, gather, own
+from study.atlas.leave_out import COUNTS, FACTORS, FIT_DRAWS, coverage, name_of, predict, widening, without
+from study.atlas.tables import MAIN, OWN, OWN_LABORATORY, SPEC, AtlasTable, gather, own
 from study.atlas.three import three_runs
 from study.atlas.together import (
     BASE,
@@ -38,6 +38,7 @@ from study.inference.pooled.summary import around
 from study.inference.pooled.two_stage import MODEL, StudyDraws, pool, summary_draws
 from study.published import entries
 from study.record import write_json
+from study.table import records_sha256
 
 SEED = 0
 FIRST = 4000  # draws of a study alone
@@ -71,20 +72,20 @@ def record_together(folder: Path, runs: Path, say: Say) -> list[Path]:
     """
     tables, left_out = gather(runs)
     chosen = members(tables)
-    studies = first_stages(chosen, say)
+    studies, _ = first_stages(chosen, say)
     say("the population")
     found = together(studies, seed=SEED)
     tails = sensitivity(studies, seed=SEED, draws=CHECKS[0], tune=CHECKS[1], say=say)
     kinds = {"base": BASE, "total parameters": covariates("total", True, True, 4.3),
              "not tuned": covariates("multiplying", True, False, 4.3), "constant rate": covariates("multiplying", False, True, 4.3)}
     body = {
-        "provenance": _provenance(chosen), "left_out": dict(left_out), "diagnostics": asdict(found.diagnostics),
+        "provenance": _provenance(chosen, runs), "left_out": dict(left_out), "diagnostics": asdict(found.diagnostics),
         "summaries": {name: {"gap": float(gap), "effective": float(count)}
                       for name, gap, count in zip(found.names, found.gaps, found.effective, strict=True)}, **spreads(found),
         "new_study": {name: quantiles(new_study(found.population, seed=SEED, c=c)) for name, c in kinds.items()},
         "prior_predictive": prior_predictive(seed=SEED), "sensitivity": tails, "reference_C": REFERENCE,
     }
-    recorded = {"provenance": _provenance(chosen), "reference_C": REFERENCE, **as_json(found.population.thin(RECORDED))}
+    recorded = {"provenance": _provenance(chosen, runs), "reference_C": REFERENCE, **as_json(found.population.thin(RECORDED))}
     paths = [_write(folder / "population.json", body), _write(PATH, recorded)]
     beside = folder / "leave-out.json"
     left_out_one = json.loads(beside.read_text()) if beside.is_file() else {}
@@ -126,19 +127,20 @@ def record_leave_out(folder: Path, runs: Path, say: Say) -> list[Path]:
     """
     tables, _ = gather(runs)
     chosen = members(tables)
-    path, provenance = folder / "leave-out.json", _plain(_provenance(chosen))
+    path, provenance = folder / "leave-out.json", _plain(_provenance(chosen, runs))
     body = json.loads(path.read_text()) if path.is_file() else {}
     if body.get("provenance") != provenance:
-        body = {"provenance": provenance, "places": {}, "new_study_without": {}, "predictions": []}
+        body = {"provenance": provenance, "diagnostics": {}, "places": {}, "new_study_without": {}, "predictions": []}
     missing = sorted({table.entry.laboratory for table in chosen.values()} - set(body["new_study_without"]))
-    studies = first_stages(chosen, say) if missing else []
+    studies, alone = first_stages(chosen, say) if missing else ([], {})
     for laboratory in missing:
         say(f"without {laboratory}")
-        population = without(studies, laboratory, seed=SEED, draws=LEAVE_OUT[0], tune=LEAVE_OUT[1])
+        population, seen = without(studies, laboratory, seed=SEED, draws=LEAVE_OUT[0], tune=LEAVE_OUT[1])
+        body["diagnostics"][laboratory] = _plain(asdict(seen))
         for study in studies:
             if study.laboratory == laboratory:
                 table = chosen[study.name]
-                body["places"][study.name] = place(study, population, seed=SEED)
+                body["places"][study.name] = place(alone[study.name], population, seed=SEED)
                 full = fit_alone(table, seed=SEED)
                 body["predictions"] += [_plain(asdict(row)) for row in predict(table, full, population, seed=SEED, say=say)]
         if laboratory == OWN_LABORATORY:
@@ -161,8 +163,10 @@ def _widen_prior(left_out: Mapping[str, Any]) -> list[Path]:
     return [_write(PATH, {**body, "widening": left_out["widening"]["factor"]})]
 
 
-def first_stages(tables: Mapping[str, AtlasTable], say: Say) -> list[StudyDraws]:
-    """Draws of each study alone; of those that a pilot of the population leaves few of, again about their place in it.
+def first_stages(tables: Mapping[str, AtlasTable], say: Say) -> tuple[list[StudyDraws], dict[str, StudyDraws]]:
+    """Draws of each study for the population, and alone, by name.
+
+    They differ for those of whose draws a pilot of the population leaves few: they are drawn again about their place in it.
 
     Raises:
         PopulationError: too few tables or laboratories.
@@ -171,17 +175,18 @@ def first_stages(tables: Mapping[str, AtlasTable], say: Say) -> list[StudyDraws]
     if len(tables) < LEAST_TABLES or len(laboratories) < LEAST_LABORATORIES:
         raise PopulationError(f"{len(tables)} tables of {len(laboratories)} other laboratories can be had, of {LEAST_TABLES} and "
                               f"{LEAST_LABORATORIES} that the population needs: set STUDY_PUBLISHED")
-    studies = []
+    alone = {}
     for name, table in tables.items():
         say(f"{name} alone")
-        studies.append(stage_one(table, seed=SEED, draws=FIRST))
+        alone[name] = stage_one(table, seed=SEED, draws=FIRST)
+    studies = list(alone.values())
     say("a pilot of the population")
     pilot = pool(studies, seed=SEED, draws=PILOT[0], tune=PILOT[1], chains=2)
     for k, study in enumerate(studies):
         if pilot.effective[k] < PILOTED:
             say(f"{study.name} again")
             studies[k] = stage_one(tables[study.name], around(pilot.x[:, k]), seed=SEED, draws=FIRST)
-    return studies
+    return studies, alone
 
 
 def source(table: AtlasTable) -> dict[str, Any]:
@@ -198,10 +203,12 @@ def source(table: AtlasTable) -> dict[str, Any]:
             "sha256": published.folder.sha256, **meaning}
 
 
-def _provenance(tables: Mapping[str, AtlasTable]) -> dict[str, Any]:
-    return {"tables": {name: {"sha256": source(table)["sha256"], "runs": len(table.rows), "laboratory": table.entry.laboratory}
-                       for name, table in tables.items()},
-            "model": MODEL, "covariates": list(COVARIATES), "seed": SEED}
+def _provenance(tables: Mapping[str, AtlasTable], runs: Path) -> dict[str, Any]:
+    # what a stopped command must find the same, or begin afresh
+    return {"tables": {name: {"sha256": records_sha256(runs / OWN[name][0]) if name in OWN else source(table)["sha256"],
+                              "runs": len(table.rows), "laboratory": table.entry.laboratory} for name, table in tables.items()},
+            "model": MODEL, "covariates": list(COVARIATES), "seed": SEED,
+            "predicted_from": list(COUNTS), "widened_by": list(FACTORS), "draws": [FIRST, FIT_DRAWS]}
 
 
 def read_alone(folder: Path) -> dict[str, dict[str, Any]]:

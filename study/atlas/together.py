@@ -15,6 +15,7 @@ from study.inference.pooled.two_stage import ACCEPT, Pooled, StudyDraws, pool, s
 from study.inference.posterior import UnconvergedError
 
 TARGETS = (ACCEPT, 0.99)  # acceptance: the second where the first leaves divergences
+COMPARED = 1.05  # largest R-hat of a population that is only compared
 TAILS = 4.0  # degrees of freedom of the laboratories' effects in the check
 COMPUTES = (1e19, 1e20, 1e21, 1e22, 5.76e23)  # FLOP at which a new study's D/N is stated
 CLOSE = 0.5  # largest s.d. of the error of a study's ln marginal likelihood: below its draws' own Monte Carlo noise it is none
@@ -47,6 +48,21 @@ def together(studies: Sequence[StudyDraws], *, seed: int, draws: int = 1500, tun
     return found
 
 
+def compared(studies: Sequence[StudyDraws], *, seed: int, draws: int, tune: int, tails: float = np.inf) -> Pooled:
+    """A population that is only compared with others: of two chains, short ones, past a wider gate.
+
+    Raises:
+        UnconvergedError: R-hat above `COMPARED`, or more than one draw in a hundred diverged.
+    """
+    for accept in TARGETS:
+        found = pool(studies, seed=seed, draws=draws, tune=tune, accept=accept, tails=tails, chains=2)
+        if found.diagnostics.rhat <= COMPARED and found.diagnostics.divergences <= 0.01 * 2 * draws:
+            return found
+    seen = found.diagnostics
+    raise UnconvergedError(f"a population of {len(studies)} studies did not converge (R-hat {seen.rhat:.3f}, {seen.divergences} "
+                           "divergences): draw more")
+
+
 def members(tables: Mapping[str, AtlasTable]) -> dict[str, AtlasTable]:
     """The tables that count in the population: one reading of a study, no recipe that its authors corrected."""
     return {name: table for name, table in tables.items() if table.entry.pooled}
@@ -77,7 +93,8 @@ def prior_predictive(*, seed: int, count: int = 4000) -> dict[str, Any]:
 def place(study: StudyDraws, population: Population, *, seed: int) -> dict[str, float]:
     """Where a study's medians lie in what a population fitted without it predicts: a probability a coordinate.
 
-    Its own uncertainty is added to the prediction. Of a loss without a unit e and T have no place.
+    `study` holds its draws under the wide first prior: any other knows of the population. Its own uncertainty is added to the
+    prediction. Of a loss without a unit e and T have no place.
     """
     rng = np.random.default_rng(seed)
     predicted = population.new_study(study.c, rng, 4000)
@@ -95,13 +112,13 @@ def sensitivity(studies: Sequence[StudyDraws], *, seed: int, draws: int, tune: i
     """
     out = {}
     say("heavy tails")
-    heavy = pool(studies, seed=seed, draws=draws, tune=tune, tails=TAILS, chains=2)
+    heavy = compared(studies, seed=seed, draws=draws, tune=tune, tails=TAILS)
     out[f"Student-t {TAILS:g}"] = quantiles(new_study(heavy.population, seed=seed))
     laboratories = [study.laboratory for study in studies]
     for study in studies:
         if laboratories.count(study.laboratory) > 1:
             say(f"without {study.name}")
-            rest = pool([other for other in studies if other.name != study.name], seed=seed, draws=draws, tune=tune, chains=2)
+            rest = compared([other for other in studies if other.name != study.name], seed=seed, draws=draws, tune=tune)
             out[f"without {study.name}"] = quantiles(new_study(rest.population, seed=seed))
     return out
 

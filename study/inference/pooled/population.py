@@ -12,7 +12,7 @@ Entries of one laboratory share v: three corpora under one recipe are not three 
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -44,6 +44,7 @@ class Population:
     mean: Array  # (S, 6, 5): M, a row a covariate
     lab: Array  # (S, 5, 5): S_lab
     within: Array  # (S, 5, 5): S_within
+    tails: float = math.inf  # degrees of freedom of the laboratories' effects: S_lab is then their scale, not their covariance
 
     def __len__(self) -> int:
         return len(self.mean)
@@ -55,21 +56,31 @@ class Population:
 
     def widened(self, factor: float) -> "Population":
         """Every s.d. between and within laboratories times `factor`."""
-        return Population(self.mean, factor**2 * self.lab, factor**2 * self.within)
+        return replace(self, lab=factor**2 * self.lab, within=factor**2 * self.within)
 
     def thin(self, count: int) -> "Population":
         """About evenly spaced draws."""
         keep = np.linspace(0, len(self) - 1, min(count, len(self))).astype(int)
-        return Population(self.mean[keep], self.lab[keep], self.within[keep])
+        return replace(self, mean=self.mean[keep], lab=self.lab[keep], within=self.within[keep])
 
     def new_study(self, c: Array, rng: np.random.Generator, count: int) -> Array:
         """x of new studies with covariates c, shape (count, 5)."""
         which = rng.integers(len(self), size=count)
-        factor = np.linalg.cholesky(self.spread)[which]
+        if self.tails < math.inf:
+            wide = self.tails / rng.chisquare(self.tails, count)
+            factor = np.linalg.cholesky(wide[:, None, None] * self.lab[which] + self.within[which])
+        else:
+            factor = np.linalg.cholesky(self.spread)[which]
         return np.asarray((c @ self.mean)[which] + np.einsum("sij,sj->si", factor, rng.standard_normal((count, SIZE))))
 
     def log_density(self, x: Array, c: Array, part: Array | None = None) -> Array:
-        """ln p(x) of a new study, averaged over the draws, shape (M,). `part` (P, 5): of the coordinates part @ x alone."""
+        """ln p(x) of a new study, averaged over the draws, shape (M,). `part` (P, 5): of the coordinates part @ x alone.
+
+        Raises:
+            ValueError: the laboratories' effects are not normal.
+        """
+        if self.tails < math.inf:
+            raise ValueError("the density of a new study is that of normal effects of laboratories")
         part = np.eye(SIZE) if part is None else part
         mean, cov = (c @ self.mean) @ part.T, part @ self.spread @ part.T
         inverse = np.linalg.inv(np.linalg.cholesky(cov))
@@ -91,7 +102,8 @@ def prior_draws(rng: np.random.Generator, count: int = 1) -> Population:
     """Draws of the population from its prior."""
     normal = rng.standard_normal((count, 1 + len(COVARIATES), SIZE))
     mean = np.concatenate([CENTRE + CENTRE_SD * normal[:, :1], COVARIATE_SD * normal[:, 1:]], axis=1)
-    return Population(mean, *(draw_covariances(scale, rng, count) for scale in (LAB_SD, WITHIN_SD)))
+    lab, within = (draw_covariances(scale, rng, count) for scale in (LAB_SD, WITHIN_SD))
+    return Population(mean, lab, within)
 
 
 def draw_covariances(scale: Array, rng: np.random.Generator, count: int) -> Array:

@@ -89,7 +89,7 @@ def pool(studies: Sequence[StudyDraws], *, seed: int, draws: int = 1000, tune: i
     parts = layout.split(theta)
     M, lab, within = parts["M"], parts["lab"], parts["within"]
     wide = np.exp(-parts["ln_w"]) if heavy else np.ones((len(theta), len(labs)))
-    population = Population(M, lab @ lab.transpose(0, 2, 1), within @ within.transpose(0, 2, 1))
+    population = Population(M, lab @ lab.transpose(0, 2, 1), within @ within.transpose(0, 2, 1), tails)
     rng = np.random.default_rng([seed, 1])
     x, seen = np.empty((len(theta), len(studies), SIZE)), np.empty((len(studies), 2))
     for index in range(len(labs)):

@@ -264,6 +264,17 @@ def test_a_widened_population_spreads_a_new_study() -> None:
     np.testing.assert_array_equal(wide.mean, population.mean)
 
 
+def test_heavy_tails_of_laboratories_are_those_of_a_new_study() -> None:
+    draws = prior_draws(np.random.default_rng(0), 1)
+    c, rng = np.eye(len(COVARIATES) + 1)[0], np.random.default_rng(1)
+    heavy = replace(draws, lab=np.eye(5)[None], within=1e-12 * np.eye(5)[None], tails=4.0)
+    x = heavy.new_study(c, rng, 20_000)[:, 0] - draws.mean[0, 0, 0]
+    assert stats.kstest(x, stats.t(4).cdf).pvalue > 1e-3
+    assert heavy.thin(1).tails == heavy.widened(2.0).tails == 4.0
+    with pytest.raises(ValueError, match="normal effects"):
+        heavy.log_density(x[:3, None] * np.ones(5), c)
+
+
 def test_the_record_of_a_population() -> None:
     population = prior_draws(np.random.default_rng(0))
     body = as_json(population)
