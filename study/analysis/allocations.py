@@ -37,7 +37,7 @@ def asked(study: Study) -> dict[str, float]:
     """
     prediction = _prediction(study)
     first = next((one for one in compared(study) if np.isclose(one.budget, FIRST)), None)
-    start = float("nan") if first is None else float(np.sqrt(FIRST / 6 / first.measured))
+    start = float("nan") if first is None else first.N
     return {RULE: float(np.sqrt(BUDGET / 6 / TOKENS_A_PARAMETER)),
             LAW: prediction["optima"][f"{BUDGET:g}"][LAWS[0]]["N"]["median"] if prediction else float("nan"),
             KAPLAN: start * (BUDGET / FIRST) ** KAPLAN_A}

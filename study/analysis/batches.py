@@ -21,6 +21,8 @@ from study.laws.steps import steps_law
 
 SEED = 0
 TRANSIENT = 0.05  # of a run, left out of L(N, S): the warm-up and the fall that no power law describes
+UNSURE = 0.025  # of the draws: beyond it an end of a 95 % interval of alpha_B would be infinite
+FLAT = 1e-3  # steepness of the draws that have none, which stand beyond the interval's end
 POINTS = 8  # of a curve that enter L(N, S)
 
 
@@ -56,7 +58,8 @@ def critical_batch(curves: pd.DataFrame, levels: Sequence[float]) -> CriticalBat
     weighed by how well each is known.
 
     Raises:
-        LawError: fewer than three batches or two losses that they reach.
+        LawError: fewer than three batches or two losses that they reach, or more than `UNSURE` of the draws in which B_crit does
+            not grow as the loss falls.
     """
     needed = to_loss(curves, levels).rename(columns={"level": "loss"})
     needed = needed.sort_values("steps").groupby(["batch", "loss"], as_index=False).first()
@@ -72,12 +75,14 @@ def critical_batch(curves: pd.DataFrame, levels: Sequence[float]) -> CriticalBat
     slope = (weight * centred) @ y / (weight @ centred**2)
     L_0 = float(np.exp(x.mean()))
     level = weight @ y / weight.sum() + slope * (np.log(L_0) - weight @ x / weight.sum())
-    return CriticalBatch(needed, fits, L_0, np.exp(level), np.maximum(-slope, 1e-3))
+    if float(np.mean(slope >= 0)) > UNSURE:
+        raise LawError("whether the critical batch grows as the loss falls is not known: it needs more losses or batches")
+    return CriticalBatch(needed, fits, L_0, np.exp(level), np.maximum(-slope, FLAT))
 
 
 def at_one_loss(needed: pd.DataFrame) -> LawPosterior:
     """S_min and B_crit (in units of the reference batch) at one loss: columns batch and steps."""
-    return fit_law(ONE_LOSS, needed, seed=SEED, fallback=False)
+    return fit_law(ONE_LOSS, needed, seed=SEED)
 
 
 def in_steps(curves: pd.DataFrame, batch: CriticalBatch | None = None, *,

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from study.analysis.study import SEED, Study, once
+from study.analysis.tables import groups
 from study.inference.parameters import Array
 from study.inference.predictive import predict_losses
 from study.predictions import LAWS, MIXTURE, PERCENT, SCORED, committed, scores, summary
@@ -39,12 +40,13 @@ def budgets(study: Study) -> tuple[Foretold, ...]:
             below = study.fit[study.fit["budget"] < budget]
             out.append(Foretold(budget, False, prediction["fitted"]["runs"], _largest(study, rows) / float(below["C"].max()),
                                 prediction["made"], rows, scores(prediction, study.frame, MIXTURE)))
-    if len(study.held_out):
-        prediction = committed(study.folders[0], study.grid.name, study.records)
-        rows = scores(prediction or _by_posterior(study), study.held_out)
-        out.append(Foretold(max(study.held_out_budgets, default=float("nan")), True, len(study.fit),
-                            _largest(study, rows) / study.largest_C, prediction["made"] if prediction else "", rows,
-                            scores(prediction or {"runs": {}}, study.held_out, MIXTURE)))
+    whole = committed(study.folders[0], study.grid.name, study.records)
+    for budget, trained in groups(study.held_out, "budget"):
+        prediction = committed(study.folders[0], study.grid.name, study.records, budget) or whole
+        rows = scores(prediction or _by_posterior(study), trained)
+        fitted = prediction["fitted"]["runs"] if prediction else len(study.fit)
+        out.append(Foretold(budget, True, fitted, _largest(study, rows) / study.largest_C,
+                            prediction["made"] if prediction else "", rows, scores(prediction or {"runs": {}}, trained, MIXTURE)))
     return tuple(out)
 
 

@@ -22,6 +22,7 @@ class Vertex:
     budget: float  # exact FLOP
     held_out: bool
     measured: float
+    N: float  # there
     by_noise: Array  # (S,) the same under the noise between seeds; empty where that is unknown
     elsewhere: float  # by the loss on the other corpus
     law: Array  # (S,) of the posterior's losses at the same cells
@@ -53,7 +54,8 @@ def vertices(study: Study) -> tuple[Vertex, ...]:
         seeds = loss[:, None] * np.exp(sd * rng.standard_normal((len(N), RESAMPLES))) if freedom else np.empty((len(N), 0))
         law = study.posterior.draws.loss(N[:, None], D[:, None])
         other = path["ood_loss"].to_numpy(dtype=float)
-        out.append(Vertex(float(budget), budget in study.held_out_budgets, float(ratio(N, D, loss[:, None])[0]),
+        found = vertex(N, D, loss[:, None])
+        out.append(Vertex(float(budget), budget in study.held_out_budgets, float(found.D[0] / found.N[0]), float(found.N[0]),
                           ratio(N, D, seeds), float(ratio(N, D, other[:, None])[0]), ratio(N, D, law)))
     return tuple(out)
 

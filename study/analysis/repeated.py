@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 
 from study.inference.general.draws import fit_law
 from study.inference.general.law_posterior import LawPosterior
-from study.inference.observations import geometric_mean
+from study.inference.observations import bytes_per_token_of, geometric_mean
 from study.inference.parameters import Array
 from study.laws.datablations import DataConstrainedSurface, repeated_law
 from study.laws.hoffmann import LossSurface
@@ -125,8 +125,10 @@ def foretold(rows: pd.DataFrame, ahead: pd.DataFrame, *, seed: int) -> dict[str,
     """
     epochs = rows["D"] / rows["unique"]
     same = rows[np.isclose(epochs, float((ahead["D"] / ahead["unique"]).iloc[0]))]
+    unit = bytes_per_token_of(rows)
     laws: Mapping[str, tuple[Law, pd.DataFrame]] = {
-        REPEATED: (repeated_law(response=RESPONSE), rows), EARLY_STOPPED: (overfitting_law(floor=True), same)}
+        REPEATED: (repeated_law(bytes_per_token=unit, response=RESPONSE), rows),
+        EARLY_STOPPED: (overfitting_law(floor=True, bytes_per_token=unit), same)}
     out = {}
     for name, (law, seen) in laws.items():
         table = seen.assign(loss=seen[RESPONSE])

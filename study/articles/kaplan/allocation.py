@@ -209,7 +209,7 @@ def figure_thirteen(study: Kaplan) -> Verdict:
     rows, (alpha, _) = adjusted(study), KAPLAN_ONE_FACTOR["C_min"]
     if rows is None or len(rows) < 3:
         return absent("figure-13", f"exponent {alpha:g}", "batches")
-    draws = fit_law(pure_power("C_min", bytes_per_token=study.bytes_per_token), rows, seed=0, fallback=False).theta["alpha"]
+    draws = fit_law(pure_power("C_min", bytes_per_token=study.bytes_per_token), rows, seed=0).theta["alpha"]
     low, high = text.central(draws)
     return Verdict("figure-13", f"exponent {alpha:g}", with_interval(draws),
                    "reproduced" if low <= alpha <= high else "contradicted", float(np.median(draws)), f"`{study.grid}`, `batches`")

@@ -35,7 +35,7 @@ def cases() -> tuple[Learned, ...]:
     out = []
     for case in CASES:
         curve = learning_curve(case, seed=SEED, sizes=SIZES, learners=2000)
-        out.append(Learned(case, curve, fit_law(curve_law(case), curve, seed=SEED, fallback=False)))
+        out.append(Learned(case, curve, fit_law(curve_law(case), curve, seed=SEED)))
     return tuple(out)
 
 

@@ -37,7 +37,7 @@ def slopes(study: Kaplan) -> tuple[tuple[float, LawPosterior], ...]:
     for level, rows in groups(needed(study), "level"):
         if rows["N"].nunique() >= 4:
             try:
-                out.append((level, fit_law(law, rows, seed=SEED, fallback=False)))
+                out.append((level, fit_law(law, rows, seed=SEED)))
             except LawError:
                 continue
     return tuple(out)

@@ -168,7 +168,7 @@ def exponents(study: Kaplan) -> tuple[LawPosterior, LawPosterior] | None:
     several = size[size["N"].isin(single["N"]) & (size["heads"] > 1)]
     law = pure_power("N", bytes_per_token=study.bytes_per_token)
     try:
-        return fit_law(law, several, seed=0, fallback=False), fit_law(law, single, seed=0, fallback=False)
+        return fit_law(law, several, seed=0), fit_law(law, single, seed=0)
     except LawError:
         return None
 

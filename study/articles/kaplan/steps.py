@@ -45,7 +45,7 @@ def by_size(study: Kaplan) -> tuple[tuple[float, LawPosterior], ...]:
     rows = curves[(curves["schedule"] == "constant") & (curves["tokens"] > 0.1 * curves["D"])]
     rows = rows[rows["run_id"].isin(tuned(rows))]
     law = pure_power("step", response="validation_loss", bytes_per_token=study.bytes_per_token)
-    return tuple((N, fit_law(law, group, seed=0, group="run_id", fallback=False)) for N, group in groups(rows, "N"))
+    return tuple((N, fit_law(law, group, seed=0, group="run_id")) for N, group in groups(rows, "N"))
 
 
 @style.drawn
