@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from study.errors import StudyError
+from study.errors import StudyError, first_line
 
 SPACES = " "
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", SPACES: "spaces"}
@@ -68,7 +68,7 @@ def read_cells(path: Path) -> RawTable:
             return _from_frame(name, _parquet(name, data), "Parquet")
         text = _decoded(data)
     except (OSError, EOFError, RuntimeError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, UnicodeError) as error:  # a password
-        raise TableError(f"{name} is not a readable CSV, JSON lines, Parquet or XLSX table: {str(error).splitlines()[0]}") from None
+        raise TableError(f"{name} is not a readable CSV, JSON lines, Parquet or XLSX table: {first_line(error)}") from None
     if not text.strip("\ufeff \t\r\n"):
         raise TableError(f"{name} is not a readable CSV table: it is empty")
     if text.lstrip("\ufeff \t\r\n")[0] in "[{":
@@ -95,7 +95,7 @@ def _decoded(data: bytes) -> str:
 
 def _from_text(name: str, text: str) -> RawTable:
     lines = [_plain_line(line) for line in _records(text)]
-    first = _first_line(lines)
+    first = _header_line(lines)
     if len(lines) - first > MOST:
         raise TableError(f"{name} has {len(lines) - first - 1:,} rows, more than the {MOST:,} that are read: keep one row a run, "
                          "its last checkpoint, or a random sample")
@@ -116,7 +116,7 @@ def _from_text(name: str, text: str) -> RawTable:
         cells = pd.read_csv(io.StringIO("\n".join(lines[index] for index in rows)), sep=separator, header=None, dtype=str,
                             skipinitialspace=True, index_col=False, na_values=["-", "--", "null", "None", "NaN", "nan"])
     except (ValueError, pd.errors.ParserError) as error:  # rows of different lengths
-        raise TableError(f"{name} is not a readable CSV table: {str(error).splitlines()[0]}") from None
+        raise TableError(f"{name} is not a readable CSV table: {first_line(error)}") from None
     if len(cells.columns) == len(header) + 1 and (cells[0] == "" + cells.index.map(str)).all() | \
             (cells[0] == (cells.index + 1).map(str)).all():
         cells = cells.iloc[:, 1:].set_axis(range(len(header)), axis=1)  # the numbers of the rows, unnamed
@@ -168,7 +168,7 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _first_line(lines: list[str]) -> int:
+def _header_line(lines: list[str]) -> int:
     # a "#" begins a comment, unless what follows is a header of as many fields as the next line: "#params,tokens,loss"
     filled = [index for index, line in enumerate(lines[:200]) if line.strip()]
     rows = [index for index in filled if not lines[index].startswith("#")]
@@ -218,7 +218,7 @@ def _from_json(name: str, text: str) -> RawTable:
         if not rows or not all(isinstance(row, dict) for row in rows):
             raise ValueError("it is not a list of objects")
     except (ValueError, TypeError, RecursionError) as error:
-        raise TableError(f"{name} is not a readable JSON table: {str(error).splitlines()[0]}") from None
+        raise TableError(f"{name} is not a readable JSON table: {first_line(error)}") from None
     return _from_frame(name, pd.json_normalize(rows), understood)
 
 
@@ -268,7 +268,7 @@ def _parquet(name: str, data: bytes) -> pd.DataFrame:
     except ImportError:
         raise TableError(f"{name} is Parquet, and no reader is installed: pip install pyarrow, or save it as CSV") from None
     except (OSError, ValueError) as error:
-        raise TableError(f"{name} is not a readable Parquet table: {str(error).splitlines()[0]}") from None
+        raise TableError(f"{name} is not a readable Parquet table: {first_line(error)}") from None
 
 
 def _excel(name: str, data: bytes) -> pd.DataFrame:
@@ -277,7 +277,7 @@ def _excel(name: str, data: bytes) -> pd.DataFrame:
     except ImportError:
         raise TableError(f"{name} is XLSX, and no reader is installed: pip install openpyxl, or save it as CSV") from None
     except (OSError, ValueError, KeyError) as error:
-        raise TableError(f"{name} is not a readable XLSX table: {str(error).splitlines()[0]}") from None
+        raise TableError(f"{name} is not a readable XLSX table: {first_line(error)}") from None
     for sheet in sheets.values():  # the first that holds a table: titles above it and empty columns beside it are left out
         filled = sheet.dropna(axis=1, how="all")
         for row in range(min(len(filled), 50)):

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from study.fit.draws import HUGE, draw_posterior
-from study.inference.answers import Allocation, expected_loss_allocation, new_experiment, new_experiment_at, penalty
+from study.inference.answers import Allocation, expected_loss_allocation, new_experiment, penalty
 from study.inference.classical.bootstrap import Bootstrap, row_bootstrap
 from study.inference.classical.curve_fit import CurveFit, fit_curve_fit
 from study.inference.classical.huber import published_starts
@@ -90,8 +90,7 @@ def answer(posterior: Posterior, N: float, C: float, *, seed: int) -> Answers:
     with np.errstate(over="ignore"):
         D = np.minimum(law.D_opt_at(N), HUGE)
     size = np.full(len(D), N)
-    measured = new_experiment_at(posterior, N, seed=seed) if D.max() < HUGE else \
-        new_experiment(posterior, 6.0 * N * D, seed=seed)
+    measured = new_experiment(posterior, 6.0 * N * D, seed=seed)
     at_N = Optimum(size, D, 6.0 * N * D, law.loss(size, D), measured.N, measured.D, float(measured.at_edge.mean()))
     at = new_experiment(posterior, C, seed=seed + 1)
     best = law.N_opt(C)

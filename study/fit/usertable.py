@@ -64,7 +64,7 @@ def read_table(path: Path, *, columns: dict[str, str] | None = None, keep: Seque
             values[name] = values["C"] / (6.0 * values[other])
             notes.append(f"{name} = C / (6 {other})")
     values["loss"], converted = _nats(values["loss"], loss_unit or read_header(raw.header[found["loss"]]).unit,
-                                 values.get("bytes_per_token", bytes_per_token))
+                                 values.get("bytes_per_token") if bytes_per_token is None else bytes_per_token)
     notes.extend(converted)
     ours = [name for name in ("N", "D", "loss", *KEPT) if name in values]
     frame = pd.DataFrame({"line": raw.lines.to_numpy(), **{name: values[name] for name in ours}})

@@ -24,12 +24,12 @@ def roughly(value: float, digits: int = 2) -> str:
     return count(value, min(digits, 2))
 
 
-def plain(value: float, digits: int = MOST) -> str:
-    """Thousands separated; powers of ten beyond a million."""
+def plain(value: float, digits: int | None = None) -> str:
+    """Thousands separated; powers of ten beyond a million. Without `digits` a whole part is not rounded."""
     if abs(value) >= 1e6:
-        return scientific(value, digits)
-    value = rounded(value, digits) if digits < MOST else value
-    return f"{value:,.0f}" if abs(value) >= 100 else _general(value, digits)
+        return scientific(value, digits or MOST)
+    value = value if digits is None else rounded(value, digits)
+    return f"{value:,.0f}" if abs(value) >= 100 else _general(value, digits or MOST)
 
 
 def scientific(value: float, digits: int = MOST) -> str:

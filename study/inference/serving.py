@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from study.inference.parameters import Array
+from study.inference.parameters import Array, Surface
 from study.laws.hoffmann import LossSurface
 
 STEPS = 80  # of the bisection in ln N: 2^-80 of a bracket of some decades
@@ -84,7 +84,14 @@ def overtraining(law: LossSurface, C: float, ratio: float) -> Overtraining:
     N = np.full_like(np.asarray(law.E, dtype=float), np.sqrt(C / (6 * ratio)))
     D = ratio * N
     loss = law.loss(N, D)
-    # along the frontier l - E = K (C/6)^-gamma with gamma = alpha beta / (alpha + beta), so that compute follows from the loss
-    best = law.loss(law.N_opt(C), law.D_opt(C)) - law.E
+    return Overtraining(ratio, N, D, loss - law.loss(law.N_opt(C), law.D_opt(C)), compute_ratio(law, C, loss))
+
+
+def compute_ratio(law: Surface, C: float, loss: Array) -> Array:
+    """C over the compute at which the optimum has `loss`, per draw: what a model of C that ends there spends too much.
+
+    Along the frontier l - E = K (C/6)^-gamma with gamma = alpha beta / (alpha + beta), so that compute follows from the loss.
+    """
     gamma = law.alpha * law.beta / (law.alpha + law.beta)
-    return Overtraining(ratio, N, D, loss - law.E - best, np.asarray(((loss - law.E) / best) ** (1 / gamma)))
+    best = law.loss(law.N_opt(C), law.D_opt(C)) - law.E
+    return np.asarray(((loss - law.E) / best) ** (1 / gamma))

@@ -11,6 +11,7 @@ from study.analysis.study import Study
 from study.articles.shared import style, text
 from study.inference.answers import expected_loss_allocation, penalty
 from study.inference.parameters import Array, Surface
+from study.inference.serving import compute_ratio
 from study.laws.published import RULE
 
 if TYPE_CHECKING:
@@ -33,13 +34,9 @@ def lost_there(study: Study) -> str:
 
 
 def shares(law: Surface, C: float, factor: float) -> Array:
-    """The share of C that the optimum would save at the loss of a model `factor` times N_opt(C), (S,).
-
-    The optimum's reducible loss is K C^-g with g = alpha beta / (alpha + beta): solved for its C.
-    """
-    steepness = law.alpha * law.beta / (law.alpha + law.beta)
-    reducible = law.loss(law.N_opt(C), law.D_opt(C)) - law.E
-    return np.asarray(1 - (1 + penalty(law, C, factor) / reducible) ** (-1 / steepness))
+    """The share of C that the optimum would save at the loss of a model `factor` times N_opt(C), (S,)."""
+    N = factor * law.N_opt(C)
+    return np.asarray(1 - 1 / compute_ratio(law, C, law.loss(N, C / (6 * N))))
 
 
 def wasted_here(study: Study) -> str:
