@@ -27,8 +27,8 @@ def archive(root: Path, out: Path) -> Path:
     publish.check(root)
     commit, seconds = _git(root, "show", "--no-patch", "--format=%H %ct").split()
     tracked = sorted(name for name in _git(root, "ls-files", "-z").split("\0") if name)
-    moment = time.gmtime(int(seconds))
-    stamp = moment.tm_year, moment.tm_mon, moment.tm_mday, moment.tm_hour, moment.tm_min, moment.tm_sec
+    committed = time.gmtime(int(seconds))
+    stamp = committed.tm_year, committed.tm_mon, committed.tm_mday, committed.tm_hour, committed.tm_min, committed.tm_sec
     name = f"study-{commit[:7]}"
 
     sums, held = [], io.BytesIO()

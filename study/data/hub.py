@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from study.errors import StudyError
+from study.errors import StudyError, first_line
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def hub_texts(source: HubSource, parquet: Path | None) -> Iterator[str]:
     except KeyError as error:
         raise StudyError(f"{parquet or source.path} has no column {error}") from None
     except Exception as error:  # datasets and the hub's client raise many kinds
-        why = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+        why = first_line(error)
         what = f"{parquet}" if parquet else f"{source.path} from the hub"
         hint = "it must be parquet with a column `text`" if parquet else "connect, or give a local file with --parquet"
         raise StudyError(f"cannot read {what} ({why}): {hint}") from None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from study.errors import StudyError
+from study.errors import StudyError, first_line
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -51,7 +51,7 @@ def gpt2_tokenizer() -> "Tokenizer":
     try:
         tokenizer = Tokenizer.from_pretrained(GPT2)
     except Exception as error:  # the hub's client raises many kinds, some of them bare
-        raise StudyError(f"GPT-2's tokenizer cannot be fetched from the hub ({_first_line(error)}): "
+        raise StudyError(f"GPT-2's tokenizer cannot be fetched from the hub ({first_line(error)}): "
                          "connect, or ask for one of its own with --train-tokenizer") from None
     tokenizer.encode_special_tokens = True  # a marker spelled out in a text stays text
     if tokenizer.get_vocab_size() != GPT2_VOCABULARY or tokenizer.encode("Hello world").ids != [15496, 995]:
@@ -70,7 +70,7 @@ def load_tokenizer(path: Path) -> "Tokenizer":
     try:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # tokenizers raises bare Exception
-        raise StudyError(f"{path} is not a tokenizer ({_first_line(error)}): "
+        raise StudyError(f"{path} is not a tokenizer ({first_line(error)}): "
                          "delete its directory and run `study corpus` again") from None
     tokenizer.encode_special_tokens = True
     return tokenizer
@@ -80,7 +80,3 @@ def encode(tokenizer: "Tokenizer", texts: Sequence[str], end: int) -> list[npt.N
     """Token ids of each text, followed by `end`."""
     encoded = tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
     return [np.array([*one.ids, end], dtype="<u2") for one in encoded]
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

@@ -112,9 +112,9 @@ def _run(notebook: Any, places: list[Place], root: Path, env: Mapping[str, str],
         current = 0
         try:
             # a kernel that is told to end may complain of its own closed sockets: cells' outputs come by messages, not from there
-            with Path(scratch, "stderr").open("wb") as said, client.setup_kernel(
+            with Path(scratch, "stderr").open("wb") as stderr, client.setup_kernel(
                     cwd=str(root), env={**os.environ, "PYTHONHASHSEED": "0", "IPYTHONDIR": scratch, **env}, cleanup_kc=True,
-                    stderr=said):
+                    stderr=stderr):
                 for current, (cell, place) in enumerate(zip(notebook.cells, places, strict=True)):
                     if progress:
                         progress(current, total, str(place) if current else "starting Python")

@@ -34,8 +34,8 @@ def go(data: PositionSet) -> Task:
     return Task(
         check=partial(check_fit, data), build=build, optimiser=build_optimiser, loss=ResNet.loss, scores=ResNet.scores,
         reader=lambda config: partial(rows, data.train[: config.positions]), order=order,
-        rows_at_once=lambda _: ROWS_AT_ONCE, look=partial(_look, data), final=partial(_final, data),
-        worst=lambda _: math.log(POINTS + 1) + math.log(2), sha256=data.sha256)
+        rows_at_once=lambda _: ROWS_AT_ONCE, curve_metrics=partial(_curve_metrics, data), final=partial(_final, data),
+        uniform_loss=lambda _: math.log(POINTS + 1) + math.log(2), sha256=data.sha256)
 
 
 def check_fit(data: PositionSet, config: GoConfig, team: int = 1) -> None:
@@ -87,7 +87,7 @@ def evaluate(scores: Score, positions: Positions, count: int, device: torch.devi
     return loss, metrics
 
 
-def _look(data: PositionSet, config: GoConfig, scores: Score, device: torch.device) -> tuple[float, dict[str, float]]:
+def _curve_metrics(data: PositionSet, config: GoConfig, scores: Score, device: torch.device) -> tuple[float, dict[str, float]]:
     """The loss on test positions; their metrics, and loss and metrics on half as many of those trained on."""
     loss, test = evaluate(scores, data.test, config.curve_positions, device)
     seen, train = evaluate(scores, data.train[: config.positions], config.curve_positions // 2, device)

@@ -24,7 +24,7 @@ def language(tokens: TokenSet, ood: TokenSet | None = None) -> Task:
         initialise(model, config.seed)
         return model
 
-    def look(config: RunConfig, scores: Score, device: torch.device) -> tuple[float, dict[str, float]]:
+    def curve_metrics(config: RunConfig, scores: Score, device: torch.device) -> tuple[float, dict[str, float]]:
         found = evaluate(scores, tokens.validation, tokens.validation_groups, context=config.context, tokens=config.curve_tokens,
                          device=device, bytes_per_token=tokens.validation_bytes_per_token)
         return found.nats_per_token, {}
@@ -40,8 +40,8 @@ def language(tokens: TokenSet, ood: TokenSet | None = None) -> Task:
     return Task(
         check=lambda config, team: check_fit(config, tokens, ood, team), build=build, optimiser=build_optimiser, loss=GPT.loss,
         scores=GPT.token_losses, reader=lambda config: partial(batch, visible(tokens, config), context=config.context),
-        order=partial(_order, tokens), rows_at_once=lambda config: windows_at_once(config.context), look=look,
-        final=partial(_final, tokens, ood), worst=lambda config: math.log(config.vocabulary), sha256=tokens.sha256,
+        order=partial(_order, tokens), rows_at_once=lambda config: windows_at_once(config.context), curve_metrics=curve_metrics,
+        final=partial(_final, tokens, ood), uniform_loss=lambda config: math.log(config.vocabulary), sha256=tokens.sha256,
         ood_sha256=ood.sha256 if ood else "", bytes_per_token=tokens.bytes_per_token, on_device=on_device)
 
 

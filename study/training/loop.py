@@ -30,7 +30,7 @@ from study.training.step import SET_UP, Captured, Eager, Steps, captured_scores
 from study.training.task import Measured, Score, Task
 
 CHECK_EVERY = 25  # steps between checks of the clock and of the loss
-LOOK_SECONDS = 1.0  # between checks for a stop where steps are long
+STOP_CHECK_SECONDS = 1.0  # between checks for a stop where steps are long
 
 
 class Interrupted(StudyError):
@@ -89,21 +89,21 @@ def train(config: Config, task: Task, device: torch.device, *, work: Path | None
     marks = curve_steps(config)
     with closing(steps):
         while state.step < config.steps and not reason:
-            begun, until = stretch(state.step, marks)
+            begun, until = check_interval(state.step, marks)
             with clock.training(device):
                 reason = run.advance(state, begun, until, stop)
             if not reason and state.step in marks:
                 state.curve.append(run.curve_point(state, scores))
                 state.loss_sum, state.loss_steps = 0.0, 0
-            moment, stopping = time.monotonic(), agree(team, stop())
+            tick, stopping = time.monotonic(), agree(team, stop())
             if work is not None:
-                if moment - last_note > 1.0 and team.rank == 0:
+                if tick - last_note > 1.0 and team.rank == 0:
                     note_progress(work, config, state)
-                    last_note = moment
-                if (agree(team, moment - last_save > checkpoint_seconds) or stopping) and not reason:
+                    last_note = tick
+                if (agree(team, tick - last_save > checkpoint_seconds) or stopping) and not reason:
                     clock.tick()
                     checkpoint.save(work, state.step, model, optimiser, asdict(state), team)
-                    last_save = moment
+                    last_save = tick
             if stopping and not reason:
                 raise Interrupted(f"{config.run_id}: stopped at step {state.step} of {config.steps}; run again to go on")
     measured = Measured({})
@@ -111,8 +111,8 @@ def train(config: Config, task: Task, device: torch.device, *, work: Path | None
         measured = task.final(config, scores, device)
         # what goes through its text again may overfit it beyond a uniform guess: its own text says whether it learned
         loss = measured.losses["train" if config.epochs > 1 else "validation"].nats_per_token
-        if not loss <= task.worst(config):
-            reason, measured = (f"final loss {loss:.3f} is above {task.worst(config):.3f}: worse than uniform"
+        if not loss <= task.uniform_loss(config):
+            reason, measured = (f"final loss {loss:.3f} is above {task.uniform_loss(config):.3f}: worse than uniform"
                                 if math.isfinite(loss) else "final loss is not finite"), Measured({})
     clock.tick()
     return _record(config, task, device, state, measured, reason, price_per_hour, team.size)
@@ -125,7 +125,7 @@ def curve_steps(config: Config) -> list[int]:
     return sorted({*map(int, spaced), *config.marks, config.steps})
 
 
-def stretch(step: int, marks: list[int]) -> tuple[int, int]:
+def check_interval(step: int, marks: list[int]) -> tuple[int, int]:
     """(first, end) of the steps that `step` stands among: they end at a mark or at a multiple of CHECK_EVERY."""
     begun = max([m for m in marks if m <= step] + [step // CHECK_EVERY * CHECK_EVERY])
     return begun, min(next(m for m in marks if m > step), (step // CHECK_EVERY + 1) * CHECK_EVERY)
@@ -180,7 +180,7 @@ class _Run:
         while state.step < until:
             total += self.steps.step(state.step)
             state.step += 1
-            if state.step < until and agree(self.team, time.monotonic() - looked > LOOK_SECONDS):
+            if state.step < until and agree(self.team, time.monotonic() - looked > STOP_CHECK_SECONDS):
                 if agree(self.team, stop()):
                     break
                 looked = time.monotonic()
@@ -197,14 +197,14 @@ class _Run:
     def curve_point(self, state: State, scores: Score) -> CurvePoint:
         norm = float(self.steps.norm)
         square, trace = self.noise(state.step)
-        validation, metrics = self.task.look(self.config, scores, self.device)
+        validation, metrics = self.task.curve_metrics(self.config, scores, self.device)
         seen = state.step * self.config.batch_tokens
         return CurvePoint(state.step, seen, float(config_flops_per_token(self.config) * seen),
                           learning_rate(self.config, state.step - 1), state.loss_sum / state.loss_steps,
                           validation, norm, square, trace, metrics)
 
     def noise(self, step: int) -> tuple[float, float]:
-        """Unbiased |G|^2 and tr(Sigma) from NOISE_BATCHES batches still to come (they change no parameter)."""
+        """Unbiased |G|^2 and tr(Sigma) from NOISE_BATCHES batches: those from `step` on, and from the first after the last."""
         small, mean = 0.0, [torch.zeros_like(p) for p in self.steps.parameters]
         for k in range(NOISE_BATCHES):
             self.steps.gradients(step + k)

@@ -10,6 +10,7 @@ from torch import Tensor
 # kellerjordan.github.io/posts/muon. The singular values end between about 0.7 and 1.2.
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 STEPS = 5
+MOMENTUM = 0.95
 EPSILON = 1e-7
 
 
@@ -40,11 +41,11 @@ class Muon(torch.optim.Optimizer):
     A rate may be a tensor: a captured step reads it there.
     """
 
-    def __init__(self, hidden: Iterable[Tensor], adamw: torch.optim.AdamW, *, momentum: float = 0.95,
-                 weight_decay: float = 0.0, dtype: torch.dtype = torch.float32) -> None:
+    def __init__(self, hidden: Iterable[Tensor], adamw: torch.optim.AdamW, *, weight_decay: float = 0.0,
+                 dtype: torch.dtype = torch.float32) -> None:
         matrices: dict[str, Any] = {"params": list(hidden), "multiplier": 1.0, "lr": 0.0}
         super().__init__([matrices, *adamw.param_groups], {"lr": 0.0})
-        self.momentum, self.weight_decay, self.dtype = momentum, weight_decay, dtype
+        self.weight_decay, self.dtype = weight_decay, dtype
         self.adamw = adamw
         adamw.param_groups, adamw.state = self.param_groups[1:], self.state
 
@@ -54,7 +55,7 @@ class Muon(torch.optim.Optimizer):
         del closure
         self.adamw.step()
         group = self.param_groups[0]
-        rate, mu = group["lr"], self.momentum
+        rate, mu = group["lr"], MOMENTUM
         parameters = [p for p in group["params"] if p.grad is not None]
         if not parameters:
             return

@@ -165,5 +165,5 @@ def _restored(parameters: list[nn.Parameter], optimiser: torch.optim.Optimizer) 
         for parameter, value in zip(parameters, before, strict=True):
             parameter.copy_(value)
         for state in optimiser.state.values():
-            for moment in state.values():
-                moment.zero_()
+            for tensor in state.values():
+                tensor.zero_()

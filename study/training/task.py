@@ -38,9 +38,9 @@ class Task:
     reader: Callable[[Any], Read]  # rows of the training set
     order: Callable[[Any], NDArray[np.int64]]  # rows of the whole run, in turn
     rows_at_once: Callable[[Any], int]  # in one pass of an evaluation
-    look: Callable[[Any, Score, torch.device], tuple[float, dict[str, float]]]  # at a curve point: validation loss, and metrics
+    curve_metrics: Callable[[Any, Score, torch.device], tuple[float, dict[str, float]]]  # validation loss, metrics
     final: Callable[[Any, Score, torch.device], Measured]
-    worst: Callable[[Any], float]  # the loss of a uniform guess: above it a run has diverged
+    uniform_loss: Callable[[Any], float]  # of a guess: above it a run has diverged
     sha256: str  # of the data
     ood_sha256: str = ""
     bytes_per_token: float | None = None

@@ -67,7 +67,7 @@ def test_float32_is_float32_in_products_and_convolutions(tokens: TokenSet, monke
 
 def test_the_curve_ends_with_the_run() -> None:
     one = replace(CONFIG, curve_points=1)
-    assert loop.curve_steps(one) == [1, one.steps] and loop.stretch(one.steps - 1, loop.curve_steps(one))[1] == one.steps
+    assert loop.curve_steps(one) == [1, one.steps] and loop.check_interval(one.steps - 1, loop.curve_steps(one))[1] == one.steps
     for config in {cell.config for name in ("quick", "cpu2", "go", "lab01") for cell in grid(name).cells}:
         spaced = np.geomspace(max(1.0, config.steps / 1000), config.steps, config.curve_points).round().astype(int)
         assert loop.curve_steps(config) == sorted({*spaced.tolist(), *config.marks})  # as before the end was named
