@@ -74,8 +74,8 @@ def predict(grid: Grid, runs: Path, *, seed: int, source: Grid | None = None, bu
     """Fit the grid's fit split under each law of `LAWS` and write what each says of the held-out cells.
 
     With a `source`, that grid's fit split is fitted, and all cells of `grid` are predicted. With a `budget`, the cells of that
-    budget that are not trained yet are predicted from the fitted ones of less, of the source or the grid itself: two grids may
-    share runs.
+    budget that are not trained yet are predicted from the fitted runs of smaller budgets, of the source or the grid itself: two
+    grids may share runs.
 
     Raises:
         PredictionError: a fitted run is missing, a predicted one is there already, the prediction is written, or it cannot be.
@@ -192,9 +192,10 @@ def _body(grid: Grid, of: Grid, rows: pd.DataFrame, ahead: pd.DataFrame, fits: F
     budgets = next(iter(found.values())).N_opt
     optima = {budget: _with_mixture({law: fit.N_opt[budget] for law, fit in found.items()}) for budget in budgets}
     content = json.dumps(rows[["run_id", response]].to_numpy().tolist())
+    commit, dirty = git_state()
     return {
-        "grid": grid.name, "made": datetime.now(UTC).isoformat(timespec="seconds"), "git_commit": git_state()[0], "seed": seed,
-        "response": response,
+        "grid": grid.name, "made": datetime.now(UTC).isoformat(timespec="seconds"), "git_commit": commit, "git_dirty": dirty,
+        "seed": seed, "response": response,
         "fitted": {"grid": of.name, "runs": len(rows), "sha256": hashlib.sha256(content.encode()).hexdigest(), **reference},
         "models": {law: fit.diagnostics if fit else "unconverged" for law, fit in fits.items()},
         "runs": {row.run_id: {"N": row.N, "D": row.D, "budget": None if math.isnan(row.budget) else row.budget,

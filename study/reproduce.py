@@ -43,16 +43,16 @@ def steps(grid: str, root: Path, fresh: Path, workers: int) -> tuple[Step, ...]:
         GridError: there is no such grid.
         ReproduceError: `root` is no checkout of the study.
     """
-    corpus = named(grid).corpus
+    chosen = named(grid)
     if not (root / "_quarto.yml").is_file() or not (root / "report").is_dir():
         raise ReproduceError(f"{root} holds no report: run this in the root of a checkout")
     folder = Path(os.path.relpath(fresh, root))
     runs = folder / "runs"
-    verify = [Step(("verify", str(runs / grid), "--against", str(Path("runs") / grid)))]
+    verify = [Step(("verify", str(runs / chosen.name), "--against", str(Path("runs") / chosen.name)))]
     return (
-        Step(("corpus", corpus)),
+        Step(("corpus", chosen.corpus)),
         Step(("run", "--grid", grid, "--workers", str(workers), "--runs", str(runs))),
-        *(verify if any(record_directories(root / "runs" / grid)) else ()),
+        *(verify if any(record_directories(root / "runs" / chosen.name)) else ()),
         Step(("fit", "--grid", grid, "--runs", str(runs), "--out", str(folder / "fit"))),
         Step(("render", "--out", str(folder / "_site")), {"STUDY_GRID": grid, "STUDY_RUNS": str(runs)}),
     )

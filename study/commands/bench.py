@@ -12,7 +12,7 @@ def command(
                                         "beside nanoGPT's recipe), fit, render, launch (Ray), next (replays) or coverage "
                                         "(of intervals after an adaptive choice).")],
     out: Annotated[Path, typer.Option(help="Folder of the result.")] = Path("runs/bench"),
-    device: Annotated[str, typer.Option(help="train: cpu, cuda or auto.")] = "cpu",
+    device: Annotated[str, typer.Option(help="train, loss: cpu, cuda or auto.")] = "cpu",
     threads: Annotated[int, typer.Option(min=1, help="train: threads of compute.")] = 1,
     widths: Annotated[str, typer.Option(help="train: widths, separated by commas.")] = "32,48,64,96,128,192,256",
     precision: Annotated[str, typer.Option(help="train: float32 or bfloat16.")] = "float32",

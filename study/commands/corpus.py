@@ -40,6 +40,8 @@ def command(
 
     console = Console(highlight=False, soft_wrap=True)
     if name == "go-9x9":
+        if parquet is not None or max_tokens is not None or train_tokenizer or record:
+            raise StudyError("--parquet, --max-tokens, --train-tokenizer and --record are for text, not for go-9x9")
         _go(games, make, again, workers, console)
         return
     if games or make or again:

@@ -49,6 +49,8 @@ def command(
 
     if (table is None) == (grid is None):
         raise StudyError("give a table of runs or --grid NAME, one of the two: study next runs.csv --budget 1e20")
+    if grid is not None and columns:
+        raise StudyError("--columns is for a table: a grid's columns are known")
     check_positive(budget=budget, price=price, predict_n=predict_n)
     if group not in GROUPINGS:
         raise StudyError(f"unknown --group {group!r}: one of {', '.join(GROUPINGS)}")

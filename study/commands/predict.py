@@ -11,7 +11,7 @@ def command(
     source: Annotated[str | None, typer.Option(
         "--from", help="Fit this grid's runs instead, and predict all runs of --grid.")] = None,
     budget: Annotated[float | None, typer.Option(
-        "--at", help="Predict this budget's runs from those of less, in FLOP: 1e13.")] = None,
+        "--at", help="Predict the runs of this budget, in FLOP, from the fitted runs of smaller ones: 1e13.")] = None,
     runs: Annotated[Path, typer.Option(help="Where its records are.")] = Path("runs"),
     seed: Annotated[int, typer.Option(min=0, help="Seed of all sampling.")] = 0,
 ) -> None:
@@ -21,8 +21,8 @@ def command(
 
     Commit the file, then train the held-out runs: a prediction is refused when one of them is there already. With --from,
     the runs of a larger grid are predicted from those of a smaller one: `study predict --grid gpu-mini --from cpu3`.
-    With --at, those runs of one budget that are not trained yet are predicted from the runs of less, of --from or of the grid
-    itself, to runs/predictions/GRID-BUDGET.json.
+    With --at, those runs of one budget that are not trained yet are predicted from the fitted runs of smaller ones, of --from
+    or of the grid itself, to runs/predictions/GRID-BUDGET.json.
 
     Example: `study predict --grid cpu3`
     """

@@ -29,6 +29,7 @@ def command(
 
     from rich.console import Console
 
+    from study.grids import grid as named
     from study.launch.show import duration
     from study.reproduce import answer, start_afresh, steps
 
@@ -48,7 +49,7 @@ def command(
         console.print(f"[{number}/{len(todo)}] done in {duration(time.monotonic() - start)}", style="dim")
     console.print(f"\nreproduced in {duration(time.monotonic() - began)}", style="bold")
     if not any(step.arguments[0] == "verify" for step in todo):
-        console.print(f"there are no committed records in runs/{grid}: nothing to compare with")
+        console.print(f"there are no committed records in runs/{named(grid).name}: nothing to compare with")
     console.print(answer(fresh / "fit" / "fit.json"))
     for page in sorted((fresh / "_site" / "report").glob("index.*")):
         console.print(f"report: {page.relative_to(root)}")

@@ -2,11 +2,13 @@
 
 import json
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from study.config import ConfigError, config_from
+from study.errors import first_line
 from study.grids.design import Cell, Grid, GridError
 
 FIELDS = {"config", "arm", "split", "budget", "factor"}
@@ -35,8 +37,8 @@ def read_grid(path: Path) -> Grid:
         raise GridError(f"{path} is no grid: {error}") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise GridError(f"{path} is no grid: it needs name, corpus and cells, as `study next --grid` writes them "
-                        f"({type(error).__name__}: {str(error).splitlines()[0]})") from None
-    if not cells or not grid.name or Path(grid.name).name != grid.name:
+                        f"({type(error).__name__}: {first_line(error)})") from None
+    if not cells or not re.fullmatch(r"\w[\w.-]*", grid.name):
         raise GridError(f"{path} is no grid: it has no cells, or {grid.name!r} is no name of a folder")
     return replace(grid, file=str(path))
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from rich.console import Console
 
+from study.errors import first_line
 from study.extras import need
 from study.record import RunRecord, run_directory
 
@@ -64,7 +65,7 @@ def _log_all(uri: str, grid: str, runs: Path, waiting: "queue.Queue[RunRecord | 
             store = store or _open(uri, grid)
             log_record(*store, record, run_directory(runs, grid, record.run_id))
         except Exception as error:  # whatever the store raises, training goes on
-            failures.append((str(error).strip() or type(error).__name__).splitlines()[0][:200])
+            failures.append(first_line(error))
 
 
 def _open(uri: str, grid: str) -> tuple[Any, str]:

@@ -114,19 +114,26 @@ def fetched(file: File, cache: Path | None = None) -> Path:
     parts = urlsplit(file.url)
     if why := silence(f"{parts.scheme}://{parts.netloc}"):
         raise UnavailableError(f"{parts.netloc} cannot be reached ({why})")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pooch.get_logger().setLevel("WARNING")  # it would announce every download
-        with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
+    pooch.get_logger().setLevel("WARNING")  # it would announce every download
+    with _scratch(path.parent) as scratch:
+        try:
             got = Path(pooch.retrieve(file.url, known_hash=None, fname="file", path=scratch, progressbar=False,
                                       downloader=pooch.HTTPDownloader(timeout=30)))
             if (digest := pooch.file_hash(str(got))) != file.sha256:
                 raise PublishedError(f"{file.url} now yields sha256 {digest[:12]}..., not {file.sha256[:12]}...: "
                                      "set STUDY_PUBLISHED to a folder that holds the original")
             got.replace(path)
-    except (OSError, ValueError) as error:  # requests' errors are OSErrors; pooch's own are ValueErrors
-        raise UnavailableError(f"{parts.netloc} does not give {file.path} ({_reason(error)})") from None
+        except (OSError, ValueError) as error:  # requests' errors are OSErrors; pooch's own are ValueErrors
+            raise UnavailableError(f"{parts.netloc} does not give {file.path} ({_reason(error)})") from None
     return path
+
+
+def _scratch(cache: Path) -> tempfile.TemporaryDirectory[str]:
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        return tempfile.TemporaryDirectory(dir=cache)
+    except OSError as error:
+        raise UnavailableError(f"cannot write {cache}: {error.strerror or error}; set STUDY_CACHE to another folder") from None
 
 
 def csv(content: bytes) -> pd.DataFrame:

@@ -73,18 +73,18 @@ def render(root: Path, formats: Sequence[str] = ("html", "pdf"), out: Path | Non
             work = Work(project, tuple(TARGETS[name] for name in formats), {shared.VARIABLE: fits, **(env or {})}, progress,
                         links.known(read.values()), threading.Event())
             pages = _all(work, [read[path] for path in paths])
+        return [_written(output_path(project, path, out, suffix), page)
+                for path in paths for suffix, page in pages[path].items()]
     except BaseException:
         for path in paths:
             clear(project, path, out, TARGETS)
         raise
-    written = []
-    for path in paths:
-        for suffix, page in pages[path].items():
-            target = output_path(project, path, out, suffix)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(target, page)
-            written.append(target)
-    return written
+
+
+def _written(target: Path, page: bytes) -> Path:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(target, page)
+    return target
 
 
 def output_path(project: Project, document: Path, out: Path | None, suffix: str) -> Path:
