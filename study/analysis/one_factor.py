@@ -1,7 +1,7 @@
 """Loss against one factor: compute at the optimum, size where data do not bind, data where size does not.
 
-Kaplan et al. 2020 (arXiv 2001.08361), figure 1. Each is fitted by L = E + A x^-alpha and by the pure power law, both Bayesian,
-compared by PSIS-LOO and by a forecast of the largest fifth.
+Kaplan et al. 2020 (arXiv 2001.08361), figure 1. Each is fitted by L = E + A x^-alpha and by the pure power law, both Bayesian and
+compared by PSIS-LOO.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from study.analysis.tables import groups
-from study.inference.general.compare import Forecast, difference, forecast, loo
+from study.inference.general.compare import difference, loo
 from study.inference.general.draws import fit_law
 from study.inference.general.law_posterior import LawPosterior
 from study.inference.parameters import Array
@@ -30,7 +30,6 @@ class OneFactor:
     floor: LawPosterior  # with E
     pure: LawPosterior
     gap: tuple[float, float]  # elpd with E less that of the pure law, and its standard error
-    forecasts: tuple[Forecast, Forecast] | None  # with E, pure; None with too few points
 
     @property
     def response(self) -> str:
@@ -59,10 +58,7 @@ def one_factor(points: pd.DataFrame, factor: str, *, bytes_per_token: float = BY
         raise LawError(f"a power law of {factor} needs {FEWEST} distinct values, not {rows[factor].nunique()}")
     laws = power(factor, bytes_per_token=bytes_per_token), pure_power(factor, bytes_per_token=bytes_per_token)
     fits = [fit_law(law, rows, seed=SEED) for law in laws]
-    ahead = None
-    if rows[factor].nunique() > FEWEST + 1:
-        ahead = forecast(laws[0], rows, factor, seed=SEED), forecast(laws[1], rows, factor, seed=SEED)
-    return OneFactor(factor, rows, fits[0], fits[1], difference(loo(fits[0]), loo(fits[1])), ahead)
+    return OneFactor(factor, rows, fits[0], fits[1], difference(loo(fits[0]), loo(fits[1])))
 
 
 def frontier(frame: pd.DataFrame) -> pd.DataFrame:

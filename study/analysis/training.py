@@ -16,8 +16,8 @@ def failed(study: Study) -> list[RunRecord]:
 
 
 def points(record: RunRecord) -> list[CurvePoint]:
-    """The evaluated points of a run's curve, without the one before training."""
-    return [point for point in record.curve if point.tokens > 0 and np.isfinite(point.validation_loss)]
+    """The points of a run's curve whose loss is finite."""
+    return [point for point in record.curve if np.isfinite(point.validation_loss)]
 
 
 def gradient_noise(record: RunRecord) -> float:

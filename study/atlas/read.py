@@ -2,6 +2,7 @@
 
 import json
 import math
+import statistics
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -118,9 +119,7 @@ class Atlas:
 
     def median_width(self, prior: str, runs: int) -> float:
         """Median over studies of the width of the 95 % interval of ln D_opt."""
-        widths = sorted(row["log_width"] for row in self.predictions(prior, runs))
-        middle = len(widths) // 2
-        return float(widths[middle] if len(widths) % 2 else (widths[middle - 1] + widths[middle]) / 2)
+        return statistics.median(float(row["log_width"]) for row in self.predictions(prior, runs))
 
 
 def recorded() -> Atlas:

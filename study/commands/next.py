@@ -89,6 +89,7 @@ def _report(found: "Following", console: "Console") -> None:
     from rich.table import Table
 
     from study.fit import words
+    from study.inference.next_run import LEAST
 
     now = found.plan.width
     unit = "dollars" if found.priced else "FLOP"
@@ -102,7 +103,7 @@ def _report(found: "Following", console: "Console") -> None:
                      words.scientific(choice.information / float(c.price[k]), 2))
     console.print(view)
     why = {"budget": "no other run fits the budget", "runs": "as many as --most, or all there are",
-           "information": "no other tells more"}
+           "information": f"any other would tell less than {LEAST:g} nats"}
     console.print(f"{len(found.plan.choices)} runs: {why[found.plan.ended]}")
 
 

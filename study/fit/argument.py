@@ -165,7 +165,10 @@ def _widened(own: Array, forms: dict[str, FormFit | str], N: float, forecast: Fo
 
 
 def _tokens_of_the_prior(posterior: Posterior, N: float, seed: int) -> Array:
-    """D_opt at N with the term in N as fitted and the term in D as the prior has it: what is known where D is not honest."""
+    """D_opt at N with the term in N as fitted and the term in D as the prior has it.
+
+    Used where the rows' D are not tokens of separate runs.
+    """
     p = posterior.parameters
     prior = draw_prior(posterior.spec, len(p), seed=seed, bytes_per_token=posterior.bytes_per_token)
     return _tokens(replace(p, tB=prior.tB, beta=prior.beta).surface(posterior.N0, posterior.D0).D_opt_at(N))

@@ -71,7 +71,8 @@ def section(job: Job, result: Result, beside: Beside) -> str:
                "The two priors disagree: a median lies outside the other's interval. Either these runs differ from every open "
                "study, or they are too few for the default prior: add runs before relying on either.")
     return (f"## With what everyone else measured\n\nThe second column has {len(tables)} open tables of {laboratories} "
-            "laboratories as its prior (alpha, beta, E and tokens a parameter), and the same runs.\n\n"
+            "laboratories as its prior (alpha, beta, E, the reducible loss and tokens a parameter, their spreads widened as the "
+            "atlas says), and the same runs.\n\n"
             f"| at {job.predict_n:.3g} parameters | default prior | atlas prior |\n|---|---|---|\n{table}\n\n"
             f"{verdict} The 95 % interval of D_opt spans {decades(D):.1f} decades with the default prior and "
             f"{decades(other):.1f} with the atlas's.\n")

@@ -117,7 +117,7 @@ def _from_text(name: str, text: str) -> RawTable:
                             skipinitialspace=True, index_col=False, na_values=["-", "--", "null", "None", "NaN", "nan"])
     except (ValueError, pd.errors.ParserError) as error:  # rows of different lengths
         raise TableError(f"{name} is not a readable CSV table: {first_line(error)}") from None
-    if len(cells.columns) == len(header) + 1 and (cells[0] == "" + cells.index.map(str)).all() | \
+    if len(cells.columns) == len(header) + 1 and (cells[0] == cells.index.map(str)).all() | \
             (cells[0] == (cells.index + 1).map(str)).all():
         cells = cells.iloc[:, 1:].set_axis(range(len(header)), axis=1)  # the numbers of the rows, unnamed
     if len(cells.columns) > len(header):

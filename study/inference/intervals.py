@@ -1,6 +1,7 @@
 """Central intervals: how draws become two ends.
 
-Not where a draw may be infinite and is kept (`fit.output`): an end is then the nearest draw, none between two.
+Not where a draw may be infinite and is kept (`fit.output`): quantiles take the nearest draw there, because interpolation beside an
+infinite one is undefined.
 """
 
 from collections.abc import Sequence

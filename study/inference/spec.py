@@ -30,7 +30,7 @@ class ModelSpec:
     n_convention: which parameters N counts (`counts.N_CONVENTIONS`).
     c_convention: "6ND" with that N, or "exact" (the table's C_exact); it enters the fit through g only.
     law: "hoffmann" (kappa = 1), "kaplan" (E = 0, kappa = beta: Kaplan et al. 2020, eq. 1.5) or "nesting" (kappa free).
-    prior_scale: multiplies every prior's scale; medians stay.
+    prior_scale: multiplies every prior's scale but that of nu; the medians stay, but for tau's, whose prior is half-normal.
 
     Raises:
         SpecError: an option that does not exist.

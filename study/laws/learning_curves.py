@@ -11,6 +11,7 @@ In 1 and 2 the learner draws its threshold uniformly among those that make no mi
 to the teacher's own. In 4 E is the entropy of the outcomes and c = (K - 1) / 2 to first order.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -79,7 +80,7 @@ CASES = (
 def curve_law(case: Case) -> Law:
     """The power law that a case's curve is fitted by: with E where theory has one, else pure."""
     if case.entropy > 0:
-        return power("D", bytes_per_token=3.0, exponent=EXPONENT, term=LogNormal(-4.0, 2.0))
+        return power("D", entropy=LogNormal(math.log(1.2), 0.4), exponent=EXPONENT, term=LogNormal(-4.0, 2.0))  # of four outcomes
     return pure_power("D", relative=True, exponent=EXPONENT)
 
 

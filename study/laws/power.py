@@ -25,14 +25,14 @@ PF_DAY = 8.64e19  # FLOP: 1e15 a second for a day
 Array = NDArray[np.float64]
 
 
-def power(column: str, *, bytes_per_token: float = BYTES_PER_TOKEN, exponent: LogNormal = EXPONENT,
-          term: LogNormal = TERM) -> Law:
-    """y = E + t exp(-alpha x), x = ln(column / reference)."""
+def power(column: str, *, bytes_per_token: float = BYTES_PER_TOKEN, entropy: LogNormal | None = None,
+          exponent: LogNormal = EXPONENT, term: LogNormal = TERM) -> Law:
+    """y = E + t exp(-alpha x), x = ln(column / reference). `entropy`: the prior of E, where it is not that of a text."""
     def mean(theta: Values, columns: Values, xp: Any) -> Any:
         return theta["E"] + theta["t"] * xp.exp(-theta["alpha"] * columns[column])
 
     return Law(f"E + A {column}^-alpha", (column,),
-               {"E": prior_of_entropy(bytes_per_token), "t": term, "alpha": exponent},
+               {"E": entropy or prior_of_entropy(bytes_per_token), "t": term, "alpha": exponent},
                mean, terms=(("t", "alpha"),))
 
 

@@ -10,7 +10,17 @@ from typing import Any
 import numpy as np
 
 from study.laws.hoffmann import additive
-from study.laws.law import BYTES_PER_TOKEN, EXPONENT, PURE_EXPONENT, TERM, Law, LogNormal, Values, prior_of_entropy
+from study.laws.law import (
+    BYTES_PER_TOKEN,
+    EXPONENT,
+    PURE_EXPONENT,
+    TERM,
+    Law,
+    LogNormal,
+    Values,
+    prior_of_entropy,
+    prior_of_whole_loss,
+)
 
 KAPLAN = {"alpha_N": 0.077, "alpha_S": 0.76, "N_c": 6.5e13, "S_c": 2.1e3}  # table 3
 
@@ -18,10 +28,10 @@ KAPLAN = {"alpha_N": 0.077, "alpha_S": 0.76, "N_c": 6.5e13, "S_c": 2.1e3}  # tab
 def steps_law(*, floor: bool = True, bytes_per_token: float = BYTES_PER_TOKEN) -> Law:
     """L(N, S_min) with E or, as in the paper, without. tN and tS are the two terms at the reference, nats.
 
-    Without E the prior of tN is that of a whole loss but for its median, exp(0.4) in the place of 1.5 times E's.
+    Without E the prior of tN is that of a whole loss.
     """
     entropy = prior_of_entropy(bytes_per_token)
-    size = {"E": entropy, "tN": TERM} if floor else {"tN": LogNormal(entropy.mu + 0.4, 0.6)}
+    size = {"E": entropy, "tN": TERM} if floor else {"tN": prior_of_whole_loss(bytes_per_token)}
     return Law("E + (N_c/N)^alpha_N + (S_c/S)^alpha_S" if floor else "(N_c/N)^alpha_N + (S_c/S)^alpha_S", ("N", "S_min"),
                {**size, "tS": LogNormal(-0.7, 1.0), "alpha_N": EXPONENT if floor else PURE_EXPONENT,
                 "alpha_S": LogNormal(float(np.log(0.6)), 0.4)}, _mean,

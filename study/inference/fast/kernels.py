@@ -1,6 +1,6 @@
-"""The inner loop of the fast fit, compiled by numba: conditional modes of the losses and of the group effects.
+"""The inner loop of the fast fit, compiled by numba: conditional modes of the three terms and of the group effects.
 
-For given nonlinear parameters phi = (alpha, beta, s, g, 1 / nu, tau) the three losses psi = (ln E, ln tA, ln tB) have a
+For given nonlinear parameters phi = (alpha, beta, s, g, 1 / nu, tau) the three log terms psi = (ln E, ln tA, ln tB) have a
 Gaussian prior, and the group effects u a Gaussian one too. `conditional_modes` finds the joint mode of (psi, u) and its
 curvature.
 

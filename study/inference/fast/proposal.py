@@ -1,6 +1,6 @@
 """The proposal of the fast fit: a grid that finds the posterior, then a mixture of Student-t kernels that follows it.
 
-The grid zooms in on (ln alpha, ln beta, ln s) until it resolves the posterior, the three losses integrated out at each
+The grid zooms in on (ln alpha, ln beta, ln s) until it resolves the posterior, the three log terms integrated out at each
 node. Its nodes are the first mixture; each round draws from the mixture, weights the draws by the marginal posterior (the
 two terms integrated out) and rebuilds the mixture from them (West 1993, J. R. Statist. Soc. B 55, 409). The kernels have
 full support, so nothing is cut off at the edge of a grid.

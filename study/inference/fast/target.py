@@ -20,7 +20,7 @@ from study.inference.parameters import Array, Parameters, parameters
 from study.inference.priors import Priors, priors
 from study.inference.spec import ModelSpec, SpecError
 
-PINNED = 1e-6  # s.d. of ln E where E is given: the kernels always see three losses
+PINNED = 1e-6  # s.d. of ln E where E is given: the kernels always see three log terms
 E_COLUMN = 3
 
 
@@ -131,7 +131,7 @@ def supported(spec: ModelSpec) -> bool:
 
 
 def target(rows: Observations, spec: ModelSpec, N0: float, D0: float, bytes_per_token: float) -> Target:
-    """The target of a table of runs, under the default priors.
+    """The target of a table of runs, under the priors of `spec`.
 
     Raises:
         SpecError: the fast fit does not know the model.
