@@ -22,7 +22,7 @@ from study.inference.classical.points import InferenceError
 from study.inference.parameters import Array
 
 RESAMPLES = 300
-POSTERIOR = "3: posterior"
+BY_ROWS, BY_BUDGETS, POSTERIOR = "3: Huber, bootstrap of rows", "3: Huber, bootstrap of budgets", "3: posterior"
 
 
 @dataclass(frozen=True)
@@ -91,14 +91,14 @@ def approaches(study: Study) -> tuple[Approach, ...]:
                             delta.interval(lambda s: s.D_opt_at(TARGET_N))))
     except InferenceError:
         out.append(Approach("3: Huber", a, float("nan"), tokens))
-    bootstraps = {"rows": row_bootstrap(*columns, seed=SEED, resamples=RESAMPLES)}
+    bootstraps = {BY_ROWS: row_bootstrap(*columns, seed=SEED, resamples=RESAMPLES)}
     if study.fit["budget"].nunique() > 1:
-        bootstraps["budgets"] = clustered_bootstrap(*columns, study.fit["budget"], seed=SEED, resamples=RESAMPLES)
+        bootstraps[BY_BUDGETS] = clustered_bootstrap(*columns, study.fit["budget"], seed=SEED, resamples=RESAMPLES)
     for name, found in bootstraps.items():
         with np.errstate(all="ignore"):  # a resample may see one term only: its answer is then beyond all numbers, or none
             ends = found.interval(lambda s: s.D_opt_at(TARGET_N))
         known = None if np.isnan(ends).any() else ends
-        out.append(Approach(f"3: Huber, bootstrap of {name}", a, float(np.std(found.surface.a)), tokens, known))
+        out.append(Approach(name, a, float(np.std(found.surface.a)), tokens, known))
     if study.varpro is not None and not study.varpro.at_bound:
         least = study.varpro.surface
         out.append(Approach("3: variable projection", float(least.a), float("nan"), float(least.D_opt_at(TARGET_N))))

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from study.analysis.approaches import BY_ROWS, POSTERIOR, approaches
 from study.analysis.calibration import answer_rows, coverage_study, headline_ranks, recorded
 from study.analysis.study import Study
 from study.analysis.tables import each, groups, lowest
@@ -95,19 +96,22 @@ def least_covered(study: Study) -> str:
     return text.percent(float(_ours(study)["covered_95"].min())) if len(_ours(study)) else text.ABSENT
 
 
-def _nearest(study: Study) -> Any:
-    """The classical method nearest to 95 % on ample clean data, with `wider`, its width over the posterior's in ln."""
+def _rivals(study: Study) -> pd.DataFrame:
+    """The classical methods on ample clean data, with `wider`, their width over the posterior's in ln; empty where none is."""
     found = coverage_study(study)
     if found is None:
-        return None
+        return pd.DataFrame()
     dense = answer_rows(found)
     dense = dense[dense["scenario"] == "dense"]
     ours = dense[dense["method"].str.startswith(OURS)]
     rivals = dense[~dense["method"].str.startswith("posterior")]
-    if not len(rivals) or not len(ours):
-        return None
-    rivals = rivals.assign(off=(rivals["covered_95"] - 0.95).abs(), wider=rivals["log_width_95"] / ours["log_width_95"].iloc[0])
-    return lowest(rivals, "off")
+    return rivals.assign(wider=rivals["log_width_95"] / ours["log_width_95"].iloc[0]) if len(ours) else pd.DataFrame()
+
+
+def _nearest(study: Study) -> Any:
+    """The one nearest to 95 %."""
+    rivals = _rivals(study)
+    return lowest(rivals.assign(off=(rivals["covered_95"] - 0.95).abs()), "off") if len(rivals) else None
 
 
 def nearest(study: Study) -> str:
@@ -126,6 +130,19 @@ def nearest_wider(study: Study) -> str:
     """How many times as wide as the posterior's it is, in ln."""
     found = _nearest(study)
     return text.ABSENT if found is None else text.two(float(found["wider"]))
+
+
+def rows_wider(study: Study) -> str:
+    """How many times as wide as the posterior's the interval of Huber's fit by a bootstrap of rows is there, in ln."""
+    rivals = _rivals(study)
+    found = rivals[rivals["method"] == "row bootstrap"] if len(rivals) else rivals
+    return text.two(float(found["wider"].iloc[0])) if len(found) else text.ABSENT
+
+
+def rows_wider_here(study: Study) -> str:
+    """And on the study's own runs."""
+    width = {one.name: np.log(one.interval[1] / one.interval[0]) for one in approaches(study) if one.interval}
+    return text.two(float(width[BY_ROWS] / width[POSTERIOR])) if BY_ROWS in width else text.ABSENT
 
 
 def replicates(study: Study) -> str:
