@@ -1,6 +1,6 @@
 """Predictions of runs before they are trained: written once below runs/predictions/ and committed before them.
 
-<grid>.json is of the held-out runs; <grid>-<budget>.json, as cpu3-1e13.json, of one budget's runs from those of less.
+<grid>.json is of the held-out runs; <grid>-<budget>.json, as cpu3-1e13.json, of one budget's runs from those of smaller ones.
 
     {"grid", "made", "git_commit", "seed", "response", "fitted": {"grid", "runs", "sha256", "N0", "D0"},
      "models": {law: diagnostics or "unconverged"},
@@ -118,7 +118,7 @@ def predict(grid: Grid, runs: Path, *, seed: int, source: Grid | None = None, bu
 
 
 def at_budget(grid: Grid, source: Grid, budget: float) -> tuple[Cell, ...]:
-    """The cells of one budget, the source having fitted ones of less.
+    """The cells of one budget, the source having fitted ones of smaller budgets.
 
     Raises:
         PredictionError: the grid has none there, or there is no smaller budget to fit.

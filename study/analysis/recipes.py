@@ -96,7 +96,7 @@ def parts(study: Study) -> pd.DataFrame:
 def tests(study: Study) -> pd.DataFrame:
     """The predicted runs of the grids beside what was predicted of them: `foretold.rows`, and the grid.
 
-    Of fitted budgets what was predicted of them from those of less, before they were trained. Of held-out runs the same, and
+    Of fitted budgets what was predicted of them from smaller budgets, before they were trained. Of held-out runs the same, and
     the fit's own where nothing was predicted before: the study's posterior, or the fast fit of another grid.
     """
     out = []
