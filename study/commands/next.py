@@ -27,6 +27,10 @@ def command(
         min=0, help="Instead of choosing: replay the finished runs from this many random starts, and compare rules of choice.",
         )] = 0,
     columns: Annotated[str, typer.Option(help="Which column is which: N=size,loss=c4_loss; a product too, D=steps*0.5M.")] = "",
+    loss_unit: Annotated[str, typer.Option(help="As for `study fit`: nats, bits, bits-per-byte, ... or perplexity.")] = "",
+    rows: Annotated[str, typer.Option(help="As for `study fit`: auto, best or all.")] = "auto",
+    drop_highest: Annotated[int, typer.Option(min=0, help="Leave out so many of the highest losses.")] = 0,
+    bytes_per_token: Annotated[float | None, typer.Option(help="Of the tokenizer.", show_default=False)] = None,
     group: Annotated[str, typer.Option(help="As for `study fit`: auto, width, budget, run or none.")] = "auto",
     runs: Annotated[Path, typer.Option(help="Where the grid's records are.")] = Path("runs"),
     out: Annotated[Path | None, typer.Option(
@@ -49,16 +53,18 @@ def command(
 
     if (table is None) == (grid is None):
         raise StudyError("give a table of runs or --grid NAME, one of the two: study next runs.csv --budget 1e20")
-    if grid is not None and columns:
-        raise StudyError("--columns is for a table: a grid's columns are known")
-    check_positive(budget=budget, price=price, predict_n=predict_n)
+    if grid is not None and (columns or loss_unit or rows != "auto"):
+        raise StudyError("--columns, --loss-unit and --rows are for a table: a grid's columns are known")
+    check_positive(budget=budget, price=price, predict_n=predict_n, bytes_per_token=bytes_per_token)
     if group not in GROUPINGS:
         raise StudyError(f"unknown --group {group!r}: one of {', '.join(GROUPINGS)}")
-    job = fit.table_job(table, columns, group, 0) if table is not None else fit.grid_job(str(grid), runs, group, 0)
+    job = (fit.grid_job(str(grid), runs, group, drop_highest) if table is None else
+           fit.table_job(table, columns, group, drop_highest, rows=rows, loss_unit=loss_unit, bytes_per_token=bytes_per_token))
     where = out or Path("build") / "next" / job.name
-    job = fit.complete(job, predict_n, 5.76e23, None, where, seed)
+    job = fit.complete(job, predict_n, 5.76e23, bytes_per_token, where, seed)
     console = Console(highlight=False)
-    for line in (*job.notes, *(f"warning: {doubt.text}" for doubt in job.doubts)):
+    doubts = (f"{'do not rely on this ranking' if doubt.severe else 'warning'}: {doubt.text}" for doubt in job.doubts)
+    for line in (*job.notes, *doubts):
         console.print(line, markup=False)
     if replay:
         with console.status("") as status:

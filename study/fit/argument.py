@@ -18,7 +18,7 @@ from study.fit.draws import HUGE
 from study.fit.fits import Fits
 from study.fit.words import FORMS as FORM_NAMES
 from study.fit.words import roughly
-from study.inference.forecast import Forecast, forecast_test
+from study.inference.forecast import Forecast, UnfittedRestError, forecast_test
 from study.inference.forms import FORMS, FormFit, fit_form
 from study.inference.intervals import central
 from study.inference.parameters import Array
@@ -58,12 +58,12 @@ def argue(table: pd.DataFrame, fits: Fits, N: float, known: tuple[Doubt, ...], *
     own = _tokens(posterior.draws.D_opt_at(N))
     at: dict[str, Any] = {"N0": posterior.N0, "D0": posterior.D0, "bytes_per_token": posterior.bytes_per_token, "seed": seed}
     forecast: Forecast | None = None
-    no_forecast = ""
+    no_forecast, unfitted = "", False
     some = table if len(table) <= THINNED else table.sample(THINNED, random_state=seed)
     try:
         forecast = forecast_test(some, posterior.spec, **at)
     except StudyError as error:
-        no_forecast = str(error)
+        no_forecast, unfitted = str(error), isinstance(error, UnfittedRestError)
     trends = residual_trends(posterior)
     forms: dict[str, FormFit | str] = {}
     for form in FORMS:
@@ -75,14 +75,14 @@ def argue(table: pd.DataFrame, fits: Fits, N: float, known: tuple[Doubt, ...], *
     found = [*known, *sampling, *_drifts(trends), *_astray(table, posterior), *_floor(posterior), *_better(forms, own, N)]
     others = [fit for name in ("kaplan", "nesting") if isinstance(fit := forms[name], FormFit)]
     mixture = _mixed([own, *(_tokens(fit.draws.D_opt_at(N)) for fit in others)], seed)
-    verdict, trusted = _verdict(forecast, no_forecast, found)
+    verdict, trusted = _verdict(forecast, no_forecast, unfitted, found)
     widened = None if trusted else _widened(own, forms, N, forecast, seed)
     if widened is not None and any(doubt.severe and doubt.kind in UNSEEN_TOKENS for doubt in known):
         widened = _mixed([widened, _tokens_of_the_prior(posterior, N, seed)], seed)
     return Argument(verdict, trusted, tuple(found), forecast, no_forecast, trends, forms, len(some), mixture, widened)
 
 
-def _verdict(forecast: Forecast | None, no_forecast: str, found: list[Doubt]) -> tuple[str, bool]:
+def _verdict(forecast: Forecast | None, no_forecast: str, unfitted: bool, found: list[Doubt]) -> tuple[str, bool]:
     severe = next((doubt for doubt in found if doubt.severe), None)
     failed = forecast is not None and not forecast.passed
     inside = [] if forecast is None else [f"{forecast.scores.inside[0.95]} of {forecast.predicted} inside 95 %"]
@@ -90,7 +90,8 @@ def _verdict(forecast: Forecast | None, no_forecast: str, found: list[Doubt]) ->
         tail = f"; forecast test {'failed' if failed else 'passed'}: {inside[0]}" if inside else ""
         return f"do not rely on this fit: {severe.text}{tail}", False
     if forecast is None:
-        return f"not tested: {no_forecast}", True
+        return (f"do not extrapolate this fit: the forecast test failed, {no_forecast}", False) if unfitted else (
+            f"not tested: {no_forecast}", True)
     if failed:
         z, percent = forecast.scores.z, 100 * abs(forecast.scores.error)
         return (f"do not extrapolate this fit: forecast test failed, {inside[0]}, on average {abs(z):.1f} s.d. ({percent:.2g} % of "

@@ -18,7 +18,11 @@ UNTRAINED = 5.5  # nats a token
 LOW = (1.0, 1.4)  # nats a token: the lowest and the highest loss of a table below which it may be by the byte
 LARGEST_VOCABULARY = 1e6  # entries: ln of it is 13.8 nats, what a uniform guess loses
 RATIOS = (1e-2, 1e5)  # tokens a parameter between which runs of language models lie
-SIZES = (3e2, 1e14)  # parameters of any model that was trained
+SIZES = (3e3, 1e14)  # parameters of any model that was trained
+RARE = (0.5, 3e3)  # tokens a parameter that some runs have, and no table in all of its rows
+SMALL = (1e6, 1e8)  # parameters and tokens that leave a loss above `SMALL_LOSS`, in usual tokens
+SMALL_LOSS = 3.0  # nats a token
+FEW = 0.1  # of the losses, that may be slips one by one
 SLIPS = ((1e3, "thousands"), (1e6, "millions"), (1e9, "billions"), (1e12, "trillions"))
 USUAL_N, USUAL_D = (1e6, 1e12), (1e7, 1e14)
 GAP = 1e3  # between neighbours in D/N: two units in one table
@@ -71,7 +75,7 @@ def doubts(frame: pd.DataFrame, vocabulary: Array | None = None, derived: str = 
         derived: "N" or "D", where it was made from C and the other.
     """
     loss = frame["loss"].to_numpy()
-    found = [_sizes(frame, derived), _loss_is_high(loss, vocabulary), _loss_is_late(frame), _loss_is_low(loss),
+    found = [_sizes(frame, derived), _small(frame), _loss_is_high(frame, vocabulary), _loss_is_late(frame), _loss_is_low(loss),
              _grows_with_tokens(frame), _compute(frame), _one_ratio(frame)]
     return tuple(doubt for doubt in found if doubt is not None)
 
@@ -81,10 +85,15 @@ def _sizes(frame: pd.DataFrame, derived: str) -> Doubt | None:
     ratio = D / N
     low, high = float(ratio.min()), float(ratio.max())
     out = (ratio < RATIOS[0]) | (ratio > RATIOS[1])
+    where = f"D/N is {low:.2g} to {high:.2g} in every row"
     if not out.all() and SIZES[0] <= float(np.median(N)) <= SIZES[1]:
+        if high < RARE[0] and not derived:
+            return Doubt("units", f"{where}: N and D swapped, or D in thousands? If they are as written, every run is far from its "
+                         "optimum", True)
+        if low > RARE[1] and not derived:
+            return Doubt("units", f"{where}: N in thousands? If they are as written, every run is far from its optimum", True)
         return _mixed(ratio, out)
     middle_N, middle_D = float(np.median(N)), float(np.median(D))
-    where = f"D/N is {low:.2g} to {high:.2g} in every row"
     if derived:
         return Doubt("units", f"{where}, with {derived} from C: {_derived_slip(middle_N, middle_D, derived)}", True)
     logarithm = next((name for name, base in LOGARITHMS.items() if _logged(N, D, base)), "")
@@ -147,13 +156,31 @@ def _away(value: float, usual: tuple[float, float]) -> float:
     return max(float(np.log10(usual[0] / value)), float(np.log10(value / usual[1])), 0.0)
 
 
-def _loss_is_high(loss: Array, vocabulary: Array | None) -> Doubt | None:
+def _small(frame: pd.DataFrame) -> Doubt | None:
+    """Losses that so small models do not reach after so few tokens, unless a token is a few bytes: N and D in thousands."""
+    if {"bytes_per_token", "vocabulary"} & set(frame.columns) or float(frame["N"].median()) < SIZES[0]:
+        return None
+    found = frame[(frame["N"] < SMALL[0]) & (frame["D"] < SMALL[1]) & (frame["loss"] < SMALL_LOSS)]
+    if not len(found):
+        return None
+    return Doubt("units", f"{len(found)} runs of fewer than {SMALL[0]:.0e} parameters and {SMALL[1]:.0e} tokens have a loss below "
+                 f"{SMALL_LOSS:g} nats a token: tokens of few bytes, or N and D in thousands?".replace("e+0", "e"))
+
+
+def _loss_is_high(frame: pd.DataFrame, vocabulary: Array | None) -> Doubt | None:
+    loss = frame["loss"].to_numpy()
     bound = np.log(vocabulary) if vocabulary is not None else np.full_like(loss, np.log(LARGEST_VOCABULARY))
-    above = int((loss > 1.05 * bound).sum())
+    out = loss > 1.05 * bound
+    above = int(out.sum())
     if not above:
         return None
     what = f"ln of the vocabulary, {float(np.median(bound)):.3g} nats" if vocabulary is not None else \
         f"ln of any vocabulary ({float(bound[0]):.3g} nats for {LARGEST_VOCABULARY:.0e} entries)".replace("e+0", "e")
+    if above <= len(loss) / 2 and float(np.median(loss[~out])) < UNTRAINED:  # the rest are nats
+        first = int(np.argmax(out))
+        line = f"line {int(frame['line'].iloc[first])}: " if "line" in frame.columns else ""
+        return Doubt("loss unit", f"{above} of {len(loss)} losses are above {what} ({line}{loss[first]:g}): mistyped, or in "
+                     "another unit?", above > FEW * len(loss))
     return Doubt("loss unit", f"{above} of {len(loss)} losses are above {what}: a perplexity, or a loss summed over tokens? "
                  "If a perplexity, --loss-unit perplexity", True)
 

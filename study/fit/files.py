@@ -9,6 +9,7 @@ import gzip
 import io
 import json
 import lzma
+import re
 import sys
 import zipfile
 import zlib
@@ -25,6 +26,8 @@ SPACES = " "
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", SPACES: "spaces"}
 MOST = 200_000  # rows that are read at all
 MAGIC = {b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ\x00": lzma.decompress}
+NO_TABLE = {b"ARROW1": "Feather", b"FEA1": "Feather", b"\x80\x04": "a pickle", b"\x80\x05": "a pickle", b"\x93NUMPY": "NumPy's",
+            b"SQLite": "a database", b"%PDF": "a PDF"}
 MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))  # byte-order marks
 
 
@@ -66,6 +69,8 @@ def read_cells(path: Path) -> RawTable:
             data = inside.read(_only_member(name, inside))
         if data.startswith(b"PAR1"):
             return _from_frame(name, _parquet(name, data), "Parquet")
+        if kind := next((kind for start, kind in NO_TABLE.items() if data.startswith(start)), ""):
+            raise TableError(f"{name} is {kind}, which is not read: save the table as CSV or Parquet")
         text = _decoded(data)
     except (OSError, EOFError, RuntimeError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, UnicodeError) as error:  # a password
         raise TableError(f"{name} is not a readable CSV, JSON lines, Parquet or XLSX table: {first_line(error)}") from None
@@ -95,6 +100,8 @@ def _decoded(data: bytes) -> str:
 
 def _from_text(name: str, text: str) -> RawTable:
     lines = [_plain_line(line) for line in _records(text)]
+    if re.fullmatch(r"sep=.", lines[0].strip("\ufeff \""), re.IGNORECASE):  # what Excel reads its separator from
+        lines[0] = ""
     first = _header_line(lines)
     if len(lines) - first > MOST:
         raise TableError(f"{name} has {len(lines) - first - 1:,} rows, more than the {MOST:,} that are read: keep one row a run, "
@@ -278,10 +285,15 @@ def _excel(name: str, data: bytes) -> pd.DataFrame:
         raise TableError(f"{name} is XLSX, and no reader is installed: pip install openpyxl, or save it as CSV") from None
     except (OSError, ValueError, KeyError) as error:
         raise TableError(f"{name} is not a readable XLSX table: {first_line(error)}") from None
-    for sheet in sheets.values():  # the first that holds a table: titles above it and empty columns beside it are left out
+    tables = []
+    for sheet in sheets.values():  # titles above a table and empty columns beside it are left out
         filled = sheet.dropna(axis=1, how="all")
-        for row in range(min(len(filled), 50)):
+        for row in range(min(len(filled) - 1, 50)):
             header = filled.iloc[row].dropna()
-            if sum(isinstance(cell, str) for cell in header) > 2 and len(filled) > row + 1:
-                return filled.iloc[row + 1:][header.index].set_axis([str(cell) for cell in header], axis=1)
+            below = filled.iloc[row + 1][header.index]
+            if sum(isinstance(cell, str) for cell in header) > 2 and not all(isinstance(cell, str) for cell in below.dropna()):
+                tables.append(filled.iloc[row + 1:][header.index].set_axis([str(cell) for cell in header], axis=1))
+                break
+    if tables:  # the one of most columns of numbers
+        return max(tables, key=lambda table: sum(not isinstance(cell, str) for cell in table.iloc[0].dropna()))
     raise TableError(f"{name} has no sheet with a header of at least three columns and a row below it")

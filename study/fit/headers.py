@@ -5,7 +5,7 @@ from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 
 from study.fit.files import TableError
-from study.fit.sizes import SCALES
+from study.fit.sizes import SCALES, SUPERSCRIPTS
 
 ALIASES = {
     "N": ("n", "params", "param", "parameters", "n_params", "num_params", "nparams", "n_parameters", "num_parameters",
@@ -20,14 +20,16 @@ ALIASES = {
     "D": ("d", "tokens", "training_tokens", "train_tokens", "n_tokens", "num_tokens", "ntokens", "total_tokens", "token_count",
           "tokens_trained", "tokens_seen", "seen_tokens", "tokens_consumed", "consumed_tokens", "n_train_tokens",
           "num_train_tokens", "training_data", "data_size", "dataset_size", "dataset_tokens", "data_tokens", "toks", "n_toks",
-          "num_toks", "train_toks", "total_training_tokens", "total_train_tokens", "data"),
+          "num_toks", "train_toks", "total_training_tokens", "total_train_tokens", "num_input_tokens_seen", "input_tokens_seen",
+          "consumed_train_tokens", "tokens_processed", "processed_tokens", "data"),
     "C": ("c", "flops", "flop", "compute", "training_flops", "training_flop", "train_flops", "total_flops", "n_flops", "num_flops",
           "training_compute", "train_compute", "compute_budget", "flop_budget", "flops_budget", "compute_flops", "budget"),
     "loss": ("loss", "l", "val_loss", "validation_loss", "valid_loss", "eval_loss", "test_loss", "dev_loss", "final_loss",
              "final_val_loss", "final_eval_loss", "final_validation_loss", "loss_val", "loss_eval", "lm_loss", "val_lm_loss",
              "cross_entropy", "cross_entropy_loss", "ce", "ce_loss", "xent", "nll", "log_loss", "bpb", "val_bpb", "bits_per_byte",
              "bits_per_token", "ppl", "perplexity", "val_ppl", "val_perplexity", "eval_ppl", "eval_perplexity", "valid_ppl",
-             "nats_per_token", "val_ce", "eval_ce", "val_nll", "val_cross_entropy", "valid_cross_entropy", "eval_cross_entropy"),
+             "nats_per_token", "bpc", "bits_per_char", "log_ppl", "log_perplexity", "ln_ppl", "ln_perplexity",
+             "val_ce", "eval_ce", "val_nll", "val_cross_entropy", "valid_cross_entropy", "eval_cross_entropy"),
 }
 LAST = {"N": ("size", "model"), "D": ("dataset_size", "data_size", "training_data", "dataset_tokens", "data"), "C": ("budget",),
         "loss": ("l",)}  # names that count where there is no better one
@@ -46,17 +48,24 @@ ROLES = {
 }
 STEPS = ("step", "steps", "train_steps", "training_steps", "n_steps", "num_steps", "max_steps", "total_steps", "global_step",
          "iteration", "iterations", "iters", "n_iters", "num_iters", "max_iters")  # that tokens a step make to D
+RATIOS = ("tokens_per_param", "tokens_per_parameter", "token_per_param", "d_n", "tpp", "ratio", "data_ratio")  # that N makes to D
+RUN_IDS = ("run", "run_id", "runid", "id", "uid", "wandb_id", "experiment", "experiment_id", "job", "job_id", "curve")  # no names
 UNITS = ("nats", "bits", "bits-per-byte", "nats-per-byte", "perplexity")
 UNIT_WORDS = {"nats": "nats", "nat": "nats", "nats_token": "nats", "nats_per_token": "nats", "bits": "bits", "bit": "bits",
               "bits_token": "bits", "bits_per_token": "bits", "bpt": "bits", "bits_byte": "bits-per-byte",
-              "bits_per_byte": "bits-per-byte", "bpb": "bits-per-byte", "nats_byte": "nats-per-byte",
+              "bits_per_byte": "bits-per-byte", "bpb": "bits-per-byte", "bpc": "bits-per-byte", "bits_char": "bits-per-byte",
+              "bits_per_char": "bits-per-byte", "bits_per_character": "bits-per-byte", "nats_byte": "nats-per-byte",
               "nats_per_byte": "nats-per-byte", "ppl": "perplexity", "perplexity": "perplexity"}
 PREFIXES = ("metrics", "metric", "params", "config", "summary", "data", "eval", "validation", "val", "valid", "test", "model",
-            "args", "hparams", "hyperparameters", "cfg")
+            "args", "hparams", "hyperparameters", "cfg", "throughput")
+HELD_OUT = ("val", "valid", "validation", "eval", "test", "dev")  # of a loss, first words that a bare loss gives way to
+ERRORS = ("std", "sd", "se", "sem", "stderr", "var", "ci")  # last words of what is no loss
+LOGGED = re.compile(r"(?:^|_)(?:log|ln)_(?:ppl|perplexity)$")  # nats already
+SIZE_OF_TEXT = ("dataset_size", "dataset_tokens", "data_size")  # that epochs multiply to D
+BYTES = {"kb", "mb", "gb", "tb", "kib", "mib", "gib", "tib", "bytes", "byte"}
 FLOP = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "p": 1e15, "e": 1e18, "z": 1e21, "y": 1e24, "kilo": 1e3, "mega": 1e6,
         "giga": 1e9, "tera": 1e12, "peta": 1e15, "exa": 1e18, "zetta": 1e21, "yotta": 1e24}
 DAY = 86400.0  # seconds: of a PF-day
-SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 
 
 @dataclass(frozen=True)
@@ -66,7 +75,7 @@ class Header:
     name: str  # as the file has it
     plain: str  # lower case, words joined by underscores, without its unit
     scale: float  # 1e9 for "Tokens (B)"
-    unit: str  # of a loss, one of `UNITS`; "" where it does not say
+    unit: str  # of a loss, one of `UNITS`; "bytes" of a text; "" where it does not say
 
 
 def read_header(name: str) -> Header:
@@ -76,12 +85,17 @@ def read_header(name: str) -> Header:
         return Header(name, _plain(text), 1.0, "")  # a product of columns, each read under its own header
     for found in re.findall(r"[(\[{]([^)\]}]*)[)\]}]", text):
         word = _plain(found).removeprefix("in_")
-        power = re.fullmatch(r"x?_?(?:1e|10_?)(\d{1,2})", word)
-        scale = 10.0 ** int(power[1]) if power else _flop(word) or SCALES.get(word.split("_")[0], scale)
-        unit = UNIT_WORDS.get(word, unit)
+        power = re.fullmatch(r"x?_?(?:1e|10_?)(\d{1,2})(?:_(?:tokens|params|parameters))?", word)
+        counted = re.fullmatch(r"([kmbgt])_?(?:toks?|tokens|params|parameters)", word)
+        first, last = SCALES.get(word.split("_")[0]), SCALES.get(word.split("_")[-1])
+        scale = 10.0 ** int(power[1]) if power else _flop(word) or (SCALES[counted[1]] if counted else first or last or scale)
+        unit = "bytes" if word in BYTES else UNIT_WORDS.get(word, unit)
     plain = _plain(re.sub(r"[(\[{][^)\]}]*[)\]}]", "", text))
     plain = re.sub(r"^(?:number_of_|no_of_|count_of_)", "", plain)
-    if ending := re.match(r"^(.+?)_(?:in_)?(millions?|billions?|trillions?|bn|m|b|t|k)$", plain):
+    if LOGGED.search(plain):
+        return Header(name, plain, 1.0, "nats")
+    ending = re.match(r"^(.+?)_(?:in_)?(millions?|billions?|trillions?|bn|m|b|t|k)$", plain)
+    if ending and ending[1] not in ALIASES["loss"]:
         plain, scale = ending[1], SCALES[ending[2]]
     elif power := re.match(r"^(.+?)_(?:x_?)?(?:1e|10_)(\d{1,2})$", plain):  # N/1e6
         plain, scale = power[1], 10.0 ** int(power[2])
@@ -104,11 +118,13 @@ def parse_columns(text: str) -> dict[str, str]:
         TableError: not of that shape, or a name that is none of ours.
     """
     known = (*ALIASES, *KEPT, *ROLES)
-    pairs = {}
+    pairs: dict[str, str] = {}
     for part in filter(None, (item.strip() for item in text.split(","))):
         name, sign, source = (piece.strip() for piece in part.partition("="))
         if not sign or not source or name not in known:
             raise TableError(f"--columns {part!r}: write NAME=COLUMN with NAME one of {', '.join(known)}")
+        if name in pairs:
+            raise TableError(f"--columns names {name} twice: {pairs[name]} and {source}")
         pairs[name] = source
     return pairs
 
@@ -138,7 +154,7 @@ def match(path: object, names: Sequence[str], given: dict[str, str], keep: Itera
         matches = _matches(headers, ours, set(found.values()))
         matches = [index for index in matches if headers[index].plain != "model" or index not in text]
         if ours == "loss" and not matches:  # loss_c4, c4/loss; a training loss where there is no other
-            losses = [index for index, header in enumerate(headers) if "loss" in header.plain.split("_")]
+            losses = [index for index, header in enumerate(headers) if "loss" in header.plain.split("_") and not _an_error(header)]
             matches = [index for index in losses if "train" not in headers[index].plain] or losses
         if len(matches) > 1 and (ours != "C" or not {"N", "D"} <= found.keys()):
             columns = [names[index] for index in matches]
@@ -153,7 +169,10 @@ def match(path: object, names: Sequence[str], given: dict[str, str], keep: Itera
         missing.append("D (or C)")
     if missing:
         steps = next((header.name for header in headers if _stripped(header.plain) in STEPS), "")
+        ratio = next((header.name for header in headers if header.plain in RATIOS), "")
         product = f" (a product will do: D={steps}*0.5M, {steps} times tokens a step)" if steps and "D (or C)" in missing else ""
+        if ratio and "N" in found and "D (or C)" in missing:
+            product = f" (a product will do: D={names[found['N']]}*{ratio})"
         raise TableError(f"{path} has no column for {' and '.join(missing)}: it has {listed}; "
                          f"name them with --columns N=...,D=...,loss=...{product}")
     for ours in keep:
@@ -168,11 +187,14 @@ def match(path: object, names: Sequence[str], given: dict[str, str], keep: Itera
 
 def _matches(headers: list[Header], ours: str, used: set[int]) -> list[int]:
     exact = [index for index, header in enumerate(headers) if header.name == ours]
-    if exact:
+    held_out = [index for index, header in enumerate(headers) if ours == "loss" and header.plain.split("_")[0] in HELD_OUT
+                and _counted(header.plain) in ALIASES["loss"] and not _an_error(header)]
+    if exact and not held_out:
         return exact[:1]
-    free = [(index, header.plain) for index, header in enumerate(headers) if index not in used]
+    free = [(index, header.plain) for index, header in enumerate(headers)
+            if index not in used and not (ours == "loss" and (_an_error(header) or (held_out and header.plain == "loss")))]
     for known in (tuple(name for name in ALIASES[ours] if name not in LAST[ours]), LAST[ours]):
-        for form in (lambda plain: plain, _counted, _stripped):  # a whole name before a part of one
+        for form in (lambda plain: plain, _counted, _stripped, lambda plain: _stripped(_counted(plain))):  # a whole name first
             if found := [index for index, plain in free if form(plain) in known]:
                 return found
     return []
@@ -193,8 +215,13 @@ def _stripped(plain: str) -> str:
 
 
 def _counted(plain: str) -> str:
-    """Without a last word that says how carefully it was counted: params_active_precise."""
-    return re.sub(r"_(?:precise|exact|actual)$", "", plain)
+    """Without a last word that says how it was counted or stored: params_active_precise, val_loss_mean, n_params.value."""
+    return re.sub(r"_(?:precise|exact|actual|mean|avg|value)$", "", plain)
+
+
+def _an_error(header: Header) -> bool:
+    """Whether a column holds how well another is known: val_loss_std."""
+    return header.plain.rpartition("_")[2] in ERRORS
 
 
 def _flop(word: str) -> float | None:

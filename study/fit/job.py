@@ -11,7 +11,7 @@ import pandas as pd
 from study.errors import StudyError
 from study.fit.doubts import Doubt, doubts, refuse_no_loss
 from study.fit.draws import check_size
-from study.fit.headers import parse_columns
+from study.fit.headers import RUN_IDS, parse_columns, read_header
 from study.fit.rows import CHOICES, arrange
 from study.fit.usertable import drop_highest_losses, read_table
 from study.inference.observations import PriorDominatedWarning, bytes_per_token_of, check_design, grid_reference, observations
@@ -59,7 +59,7 @@ def table_job(path: Path, columns: str, group: str, drop_highest: int, *, rows: 
     notes = [f"{len(read.frame)} rows from {where}: " + ", ".join(f"{name} = {source}" for name, source in read.columns.items()),
              f"read as {'; '.join(read.notes)}"]
     refuse_no_loss(read.frame)
-    arranged = arrange(read.frame, read.other, rows)
+    arranged = arrange(read.frame, read.other, rows, run_id=read_header(read.columns.get("run", "")).plain in RUN_IDS)
     kept, dropped = drop_highest_losses(arranged.frame, drop_highest)
     vocabulary = kept["vocabulary"].to_numpy(dtype=float) if "vocabulary" in kept.columns else None
     derived = next((name for name in ("N", "D") if name not in read.columns), "")

@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import optimize
 
 from study.fit.doubts import Doubt
+from study.fit.shifts import shifted, unfinished
 from study.inference.parameters import Array
 
 CHOICES = ("auto", "best", "all")
 FRESH = 1.02  # passes over the text above which it counts as repeated
+SETTINGS = ("vocabulary", "bytes_per_token")  # of ours, that shift a loss by the token
 CELLS = 3  # distinct (N, D) that must be left before rows are set apart
 ALONG = 8  # points of one N in even steps of D that look like one curve
 MANY = 10  # values of D at one N that may be one
@@ -28,7 +29,9 @@ EVEN = 0.05  # of a step: how far it may be from a whole number of the median st
 COPIES = 0.5  # share of the rows of shared cells that repeat a loss, above which it is no chance of rounding
 SAME = 0.005  # relative distance in D below which two runs are of one cell
 SEEDS = 0.02  # spread of ln L within cells that repeats under other seeds do not have
-SIGNIFICANT, LEAST = 5.0, 0.005  # standard errors, and ln L, of what unfinished runs lack
+SIGNIFICANT, LEAST = 4.0, 0.005  # standard errors, and ln L, of what unfinished runs lack
+SIZE_NAME = r"(?i)\d+(?:\.\d+)?\s*[kmbt]?"  # 70M, which names a size, and not a run
+RUN_ID = "run id"  # among the names where the column `run` says by its own name that it names runs
 
 
 @dataclass(frozen=True)
@@ -41,18 +44,23 @@ class Arranged:
     doubts: tuple[Doubt, ...]
 
 
-def arrange(frame: pd.DataFrame, other: pd.DataFrame, choice: str = "auto") -> Arranged:
+def arrange(frame: pd.DataFrame, other: pd.DataFrame, choice: str = "auto", *, run_id: bool = False) -> Arranged:
     """Set apart the rows that are no runs of their own. `other` holds the columns of the file that are none of ours.
+
+    run_id: the column `run` is called a run, not a name or a model, which may be the size's.
 
     Where too few cells would be left, all rows are kept and the doubt is severe.
     """
     both = pd.concat([frame.reset_index(drop=True), other.reset_index(drop=True)], axis=1)
     names = [name for name in frame.columns if name != "line"]
+    if "run" in names and _numbers_rows(frame["run"]):
+        names.remove("run")
+    names += [RUN_ID] * (run_id and "run" in names)
     notes: list[str] = []
     doubts: list[Doubt] = []
     aside: list[pd.DataFrame] = []
     named = both.loc[:, ~both.columns.duplicated()]
-    for find in (_repeated_rows, _curves, _repeated_text):
+    for find in (_totals, _repeated_rows, _curves, _repeated_text):
         rows, why, kept, counted = find(named, names)
         if not len(rows):
             continue
@@ -72,6 +80,9 @@ def arrange(frame: pd.DataFrame, other: pd.DataFrame, choice: str = "auto") -> A
             named = named.loc[sorted(best)]
     elif doubt := _sweep(named, other.columns):
         doubts.append(doubt)
+    settings = [*(str(name) for name in other.columns if name in named), *(name for name in SETTINGS if name in names)]
+    if not any(doubt.severe for doubt in doubts) and (doubt := shifted(named, settings)):
+        doubts.append(doubt)
     if not any(one.kind == "checkpoints" for one in doubts) and (doubt := _maybe_curves(named, names)):
         doubts.append(doubt)
     columns = list(frame.columns)
@@ -81,6 +92,24 @@ def arrange(frame: pd.DataFrame, other: pd.DataFrame, choice: str = "auto") -> A
 
 Found = tuple["pd.Index[Any]", str, str, str]  # rows to set apart, why, what is done, what was seen
 NONE: Found = (pd.Index([]), "", "", "")
+
+
+def _numbers_rows(run: "pd.Series[Any]") -> bool:
+    """Whether a column counts the rows, and names no run."""
+    values = pd.to_numeric(run, errors="coerce")
+    return len(run) > 1 and bool(((values - values.shift()).iloc[1:] == 1).all())
+
+
+def _totals(table: pd.DataFrame, names: Sequence[str]) -> Found:
+    """A last row of sums or of means."""
+    del names
+    body, last = table.iloc[:-1], table.iloc[-1]
+    if len(body) < CELLS:
+        return NONE
+    for what, of in (("sums", body[["N", "D"]].sum()), ("means", body[["N", "D"]].mean())):
+        if np.allclose(last[["N", "D"]].to_numpy(dtype=float), of.to_numpy(dtype=float), rtol=1e-3):
+            return table.index[-1:], "total", "it is no run", f"the last row holds the {what} of N and D of the others"
+    return NONE
 
 
 def _repeated_rows(table: pd.DataFrame, names: Sequence[str]) -> Found:
@@ -99,7 +128,7 @@ def _repeated_rows(table: pd.DataFrame, names: Sequence[str]) -> Found:
 
 
 def _curves(table: pd.DataFrame, names: Sequence[str]) -> Found:
-    if "run" in names and _names_runs(table):
+    if "run" in names and _names_runs(table, RUN_ID in names):
         grouped: Any = table.groupby(["run", "N"], dropna=True)
         what = "checkpoints of one run (the same run and N, other D)"
     else:
@@ -119,11 +148,16 @@ def _curves(table: pd.DataFrame, names: Sequence[str]) -> Found:
             f"{len(rows)} of {len(table)} rows are {what}; {runs} curve{'s' * (runs != 1)}")
 
 
-def _names_runs(table: pd.DataFrame) -> bool:
-    """Whether the column `run` names runs, each of one N. A name for each N may be the size's: then D must go in even steps."""
+def _names_runs(table: pd.DataFrame, run_id: bool) -> bool:
+    """Whether the column `run` names runs, each of one N.
+
+    A name for each N may be the size's: then D must go in even steps, unless the column is called a run.
+    """
     sizes = table.groupby("run")["N"].nunique()
     if not len(sizes) or float((sizes == 1).mean()) < 0.9:
         return False
+    if run_id and not table["run"].astype(str).str.fullmatch(SIZE_NAME).all():
+        return True
     runs_of_a_size = table.groupby("N")["run"].nunique()
     if not len(many := table[table.groupby("N")["D"].transform("size") >= ALONG]):
         return bool(runs_of_a_size.max() > 1)
@@ -210,42 +244,24 @@ def cells_of(table: pd.DataFrame) -> "pd.Series[Any]":
 
 
 def _maybe_curves(table: pd.DataFrame, names: Sequence[str]) -> Doubt | None:
-    if "run" in names and table["run"].nunique() == len(table):
+    if "run" in names and (RUN_ID in names or table["run"].nunique() == len(table)):
         return None
     D = table.groupby(cells_of(table))["D"].transform("first")
     per_size = D.groupby(table["N"]).nunique()
     middle = float(per_size.median())
     if middle < STEPS:
         return None
-    steps = D.groupby(table["N"]).agg(lambda values: _even(values.to_numpy(), STEPS))
-    if middle < MANY and steps.mean() <= 0.5:
-        return None
     which = "the column read as run does not tell them apart" if "run" in names else "a column `run` says which"
-    rise, se = _unfinished(table)
+    rise, se = unfinished(table)
     if rise > SIGNIFICANT * se and rise > LEAST:
         return Doubt("checkpoints", f"a size has {middle:.0f} values of D at the median, and along them the loss falls "
                      f"{100 * rise:.2g} % more than a law in N and D does, as for checkpoints of a run whose rate decays: fit "
                      f"their ends alone ({which})", True)
+    steps = D.groupby(table["N"]).agg(lambda values: _even(values.to_numpy(), STEPS))
+    if middle < MANY and steps.mean() <= 0.5:
+        return None
     return Doubt("checkpoints", f"a size has {middle:.0f} values of D at the median: if they are checkpoints of a run, "
                  f"fit their ends alone ({which})")
-
-
-def _unfinished(table: pd.DataFrame) -> tuple[float, float]:
-    """c of ln L = ln(E + A/N^alpha + B/D^beta) + c (1 - D / D_last(N)) by least squares, and its standard error."""
-    n, d, y = (np.log(table[name].to_numpy(dtype=float)) for name in ("N", "D", "loss"))
-    n, d = n - n.mean(), d - d.mean()
-    left = 1 - (table["D"] / table.groupby("N")["D"].transform("max")).to_numpy()
-
-    def residual(x: Array) -> Array:
-        terms = np.exp(x[1] - np.exp(x[3]) * n) + np.exp(x[2] - np.exp(x[4]) * d)
-        return np.asarray(np.log(np.exp(x[0]) + terms) + x[5] * left - y)
-
-    start = np.array([y.min() - 0.3, y.min() - 1.5, y.min() - 1.5, -1.0, -1.0, 0.0])
-    found = optimize.least_squares(residual, start, bounds=([-20.0] * 3 + [-4.0] * 2 + [-1.0], [5.0] * 3 + [1.5] * 2 + [1.0]),
-                                   loss="soft_l1", f_scale=0.01)
-    free = max(len(y) - 6, 1)
-    covariance = np.linalg.pinv(found.jac.T @ found.jac) * 2 * found.cost / free
-    return float(found.x[5]), float(np.sqrt(covariance[5, 5]))
 
 
 def _enough(table: pd.DataFrame) -> bool:

@@ -1,4 +1,4 @@
-"""Numbers as people write them: 70M, 1.4T, 7B tokens, 100,000,000, 1 000, 3,41 and 5.76e23."""
+"""Numbers as people write them: 70M, 1.4T, 7B tokens, 100,000,000, 1 000, 3,41, 3.41 ± 0.01 and 5.76e23."""
 
 import re
 from typing import TYPE_CHECKING, Any
@@ -14,13 +14,18 @@ LARGEST = 1e100  # as in `inference.observations`, which takes a second to impor
 SCALES = {"k": 1e3, "thousand": 1e3, "thousands": 1e3, "m": 1e6, "mm": 1e6, "mn": 1e6, "mio": 1e6, "million": 1e6, "millions": 1e6,
           "b": 1e9, "bn": 1e9, "g": 1e9, "billion": 1e9, "billions": 1e9, "t": 1e12, "tn": 1e12, "trillion": 1e12,
           "trillions": 1e12}
+SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
 THINGS = r"(?:params?|parameters?|tokens?|toks?|flops?|nats|bits)"
 SCALE = "|".join(sorted(SCALES, key=len, reverse=True))
 NUMBER = re.compile(rf"^([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*({SCALE})?\s*{THINGS}?$")
 POWER = re.compile(r"^(?:([+-]?[\d.]+)\s*[x×*·]\s*)?10(?:\^|\*\*)\{?([+-]?\d+)\}?$")
-GROUPED = re.compile(r"^[+-]?\d{1,3}(?:,\d{3})+(?![\d,])")  # 1,000 and 1,234,567.8
+GROUPED = re.compile(r"^[+-]?[1-9]\d{0,2}(?:,\d{3})+(?![\d,e])")  # 1,000 and 1,234,567.8
 DOTTED = re.compile(r"^[+-]?\d{1,3}(?:\.\d{3}){2,}(?:,\d+)?$")  # 1.000.000: dots that separate thousands
 DECIMAL_COMMA = re.compile(r"^[+-]?\d+,\d+(?![\d,.])")  # 3,41
+EUROPEAN = re.compile(r"^[+-]?\d{1,3}(?:\.\d{3})+(?:,\d+)?$")  # 1.733 and 1.234,5 where commas are decimal
+# a comma that can only be decimal: 0,7 and 3,41 and 1234,5 and 1,412e9; and commas that can only separate thousands
+SURELY_DECIMAL = re.compile(r"^[+-]?(?:0,\d+|\d{4,},\d+|\d+,(?:\d{1,2}|\d{4,})|\d+,\d+(?=e[+-]?\d))(?![\d,.])", re.IGNORECASE)
+SURELY_GROUPED = re.compile(r"^[+-]?\d{1,3}(?:(?:,\d{3}){2,}(?![\d,])|,\d{3}\.\d)")
 
 
 def check_positive(**values: float | None) -> None:
@@ -42,39 +47,54 @@ def size(text: str | float) -> float:
     """
     if not isinstance(text, str):
         return float(text)
-    value = _value(text, decimal_comma=False)
-    if value is None:
+    found = _value(text, decimal_comma=False)
+    if found is None:
         raise ValueError(f"{text!r} is not a number such as 7e9, 7B or 1.4T")
-    return value
+    return found[0]
 
 
 SIZE: dict[str, Any] = {"parser": size, "metavar": "SIZE"}  # of a command's option: 1e9, 1B, 1.4T
 
 
-def numbers(column: "pd.Series[str]", *, decimal_comma: bool = False) -> "Array":
+def decimal_commas(columns: "pd.DataFrame") -> bool:
+    """Whether a table writes 0,709 for 0.709: a cell can be read in no other way, and none has commas between thousands."""
+    cells = columns.stack().astype(str).str.strip()
+    cells = cells[cells.str.contains(",", regex=False)]
+    return bool(cells.str.match(SURELY_DECIMAL).any() and not cells.str.match(SURELY_GROUPED).any())
+
+
+def numbers(column: "pd.Series[str]", *, decimal_comma: bool = False, european: bool = False, scale: float = 1.0) -> "Array":
     """A column of text as floats, shape (R,); nan where a cell is not a number.
 
     Args:
         column: where one cell is 1.000.000 or longer, dots separate thousands in all.
         decimal_comma: a single comma is a decimal point (a loss of 3,412); else a comma before exactly three digits
             separates thousands, and any other single comma is a decimal point.
+        european: commas are decimal in the whole table, and dots before three digits separate thousands.
+        scale: what the header says that a number without a unit of its own counts in: 1e6 for params (M).
     """
     import numpy as np
     import pandas as pd
 
-    if column.astype(str).str.strip().str.match(DOTTED).any():
+    text = column.astype(str).str.strip()
+    if (dotted := text.str.match(EUROPEAN)).any() and european:
+        column = column.where(~dotted, text.str.replace(".", "", regex=False))
+    if text.str.match(DOTTED).any():
         column = column.str.replace(".", "", regex=False)
-    values = np.asarray(pd.to_numeric(column, errors="coerce"), dtype=float).copy()
+    values = scale * np.asarray(pd.to_numeric(column, errors="coerce"), dtype=float)
     for index in np.flatnonzero(np.isnan(values)):
         cell = column.iloc[index]
-        if not pd.isna(cell) and (value := _value(str(cell), decimal_comma)) is not None:
-            values[index] = value
+        if not pd.isna(cell) and (found := _value(str(cell), decimal_comma or european)) is not None:
+            value, own = found
+            values[index] = value if own else scale * value
     return values
 
 
-def _value(text: str, decimal_comma: bool) -> float | None:
-    plain = re.sub(r"(?<=\d)[_' \u00a0\u202f\u2009](?=\d)", "", text.strip().lower())  # 1 000 000 and 1_000_000
-    plain = plain.lstrip("~≈")
+def _value(text: str, decimal_comma: bool) -> tuple[float, bool] | None:
+    """The number, and whether it has a unit of its own: 70M."""
+    plain = re.sub(r"(?<=\d)[_' \u00a0\u202f\u2009\u2019](?=\d)", "", text.strip().lower())  # 1 000 000 and 1_000_000
+    plain = re.sub(r"\s*(?:±|\+/?-).*$|(?<=\d)\(\d+\)$", "", plain)  # 3.41 ± 0.01 and 3.41(1)
+    plain = re.sub(r"(?<=10)([⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)$", lambda found: "^" + found[1].translate(SUPERSCRIPTS), plain).lstrip("~≈")
     if decimal_comma and DECIMAL_COMMA.match(plain):
         plain = plain.replace(",", ".")
     elif GROUPED.match(plain):
@@ -82,7 +102,7 @@ def _value(text: str, decimal_comma: bool) -> float | None:
     elif DECIMAL_COMMA.match(plain):
         plain = plain.replace(",", ".")
     if found := POWER.match(plain):
-        return float(found[1] or 1) * 10.0 ** int(found[2])
+        return float(found[1] or 1) * 10.0 ** int(found[2]), False
     if found := NUMBER.match(plain):
-        return float(found[1]) * SCALES.get(found[2] or "", 1.0)
+        return float(found[1]) * SCALES.get(found[2] or "", 1.0), bool(found[2])
     return None

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from study.fit.files import RawTable, TableError, read_cells
-from study.fit.headers import KEPT, ROLES, UNITS, match, read_header
-from study.fit.sizes import numbers, size
+from study.fit.headers import KEPT, ROLES, SIZE_OF_TEXT, UNITS, match, read_header
+from study.fit.sizes import decimal_commas, numbers, size
 from study.inference.parameters import Array
 from study.inference.spec import BYTES_PER_TOKEN
 
@@ -52,13 +52,31 @@ def read_table(path: Path, *, columns: dict[str, str] | None = None, keep: Seque
     text = [index for index in range(len(raw.header)) if np.isnan(numbers(raw.cells[index].head(20))).all()]
     found = match(path, raw.header, columns or {}, keep, text)
     checked = "C" in found and {"N", "D"} <= found.keys()  # C beside both is compared with 6ND, not read
+    if checked and "C" not in (columns or {}) and read_header(raw.header[found["C"]]).plain == "budget":
+        del found["C"]  # of dollars, perhaps: a label of runs that belong together
+        checked = False
     values: dict[str, Array] = {}
     raw, unfinished = _finished(raw, found.get("status"))
     notes = [raw.understood, *unfinished]
-    for name, index in found.items():
+    european = decimal_commas(raw.cells[sorted({index for name, index in found.items() if name not in ROLES})])
+    notes += ["decimal commas"] * european
+    for name, index in list(found.items()):
         if name in ROLES or (name == "C" and checked):
             continue
-        values[name] = _positive(path, raw, index, decimal_comma=name == "loss")
+        if name in KEPT and raw.cells[index].isna().any():
+            notes.append(f"without {raw.header[index]}, which has empty cells")
+            del found[name]
+            continue
+        values[name] = _positive(path, raw, index, decimal_comma=name == "loss", european=european)
+    if "D" in found and read_header(raw.header[found["D"]]).unit == "bytes":
+        raise TableError(f"{path}: {raw.header[found['D']]} counts bytes of text, and D counts tokens: divide by the bytes a "
+                         "token of your tokenizer")
+    if "D" in found and "epochs" in found and read_header(raw.header[found["D"]]).plain in SIZE_OF_TEXT:
+        epochs = _scaled(raw, found["epochs"], european=european)
+        values["D"] = values["D"] * np.where(epochs > 0, epochs, 1.0)
+        notes.append(f"D = {raw.header[found['D']]} x {raw.header[found['epochs']]}")
+    if "train" in read_header(raw.header[found["loss"]]).plain.split("_"):
+        notes.append("a training loss, which is too low where text is repeated")
     for name, other in (("D", "N"), ("N", "D")):
         if name not in values:
             values[name] = values["C"] / (6.0 * values[other])
@@ -71,7 +89,7 @@ def read_table(path: Path, *, columns: dict[str, str] | None = None, keep: Seque
     for name in ("C", *ROLES) if checked else ROLES:
         if name in found and name != "status":
             cells = raw.cells[found[name]]
-            frame[name] = cells.to_numpy() if name in ("run", "seed") else _scaled(raw, found[name])
+            frame[name] = cells.to_numpy() if name in ("run", "seed") else _scaled(raw, found[name], european=european)
     others = [index for index in range(len(raw.header)) if index not in found.values()]
     rest = raw.cells[others].set_axis([raw.header[index] for index in others], axis=1)
     return UserTable(frame, {name: raw.header[index] for name, index in found.items()}, rest, tuple(notes))
@@ -138,12 +156,16 @@ def _nats(loss: Array, unit: str, bytes_per_token: Array | float | None) -> tupl
     return loss, []
 
 
-def _scaled(raw: RawTable, index: int, *, decimal_comma: bool = False) -> Array:
-    return numbers(raw.cells[index], decimal_comma=decimal_comma) * read_header(raw.header[index]).scale
+def _scaled(raw: RawTable, index: int, *, decimal_comma: bool = False, european: bool = False) -> Array:
+    scale = read_header(raw.header[index]).scale
+    return numbers(raw.cells[index], decimal_comma=decimal_comma, european=european, scale=scale)
 
 
-def _positive(path: Path, raw: RawTable, index: int, *, decimal_comma: bool) -> Array:
-    values, column, line = _scaled(raw, index, decimal_comma=decimal_comma), raw.cells[index], raw.lines.to_numpy()
+def _positive(path: Path, raw: RawTable, index: int, *, decimal_comma: bool, european: bool) -> Array:
+    values, column = _scaled(raw, index, decimal_comma=decimal_comma, european=european), raw.cells[index]
+    line = raw.lines.to_numpy()
+    if decimal_comma and len(values) > 1 and (values < 0).all():
+        raise TableError(f"{path}: {raw.header[index]} is negative in every row: a log-likelihood? Its negative is the loss")
     for wrong, why in ((np.isnan(values), "is not a number"), (np.isinf(values), "is not finite"),
                        (values <= 0, "is not positive")):
         if wrong.any():

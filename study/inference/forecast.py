@@ -23,11 +23,15 @@ TOP = 0.8  # quantile of ln C above which runs are held out where there are no b
 GAP = 0.1  # in ln C: budgets lie further apart
 LEAST_REST, LEAST_HELD = 5, 2  # runs
 SURPRISE = 0.005  # tail probability below which a test fails
-DRAWS = 4000
+DRAWS, ATTEMPTS = 4000, 3
 
 
 class NoForecastError(StudyError):
-    """Too few runs to leave some out, or a rest that cannot be fitted."""
+    """Too few runs to leave some out."""
+
+
+class UnfittedRestError(NoForecastError):
+    """The rest cannot be fitted."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +67,8 @@ def forecast_test(table: pd.DataFrame, spec: ModelSpec, *, seed: int, N0: float 
     """Leave out the runs of the largest compute, fit the rest by the fast fit under the same (N0, D0), predict.
 
     Raises:
-        NoForecastError: fewer than five runs of three cells would be left, fewer than two are held out, or the rest does
-            not converge.
+        NoForecastError: fewer than five runs of three cells would be left, or fewer than two are held out.
+        UnfittedRestError: the rest does not converge.
     """
     rows = observations(table, spec)
     top = top_rows(rows.C)
@@ -75,11 +79,12 @@ def forecast_test(table: pd.DataFrame, spec: ModelSpec, *, seed: int, N0: float 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", PriorDominatedWarning)  # the fit of all rows says it
-            posterior = fit_fast(rest, spec, seed=seed, draws=DRAWS, N0=N0, D0=D0, bytes_per_token=bytes_per_token, fallback=False)
+            posterior = fit_fast(rest, spec, seed=seed, draws=DRAWS, N0=N0, D0=D0, bytes_per_token=bytes_per_token, fallback=False,
+                                 attempts=ATTEMPTS)
     except StudyError as error:
-        raise NoForecastError(f"the rest cannot be fitted: {error}") from None
+        raise UnfittedRestError(f"the rest cannot be fitted: {error}") from None
     if not posterior.diagnostics.converged:
-        raise NoForecastError(f"the rest cannot be fitted: its importance draws are not reliable (k-hat {posterior.khat:.2f})")
+        raise UnfittedRestError(f"the rest cannot be fitted: its importance draws are not reliable (k-hat {posterior.khat:.2f})")
     above = float(posterior.rows.C.max())
     return Forecast(len(rest), above, float(rows.C[top].max()) / above, len(held),
                     score(predict_losses(posterior, held, seed=seed), held["loss"]), posterior)
