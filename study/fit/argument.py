@@ -31,6 +31,7 @@ BETTER = 4.0  # elpd by which another form must predict better to be held agains
 AS_WELL = 10.0  # elpd within which a form is part of the widened interval
 FAR = 3.0  # prior s.d. of ln E
 ASTRAY = (10.0, 0.05)  # scales of the noise, and ln L, that a run off the law is further away than
+EXACT = 1e-5  # r.m.s. distance from the law, in ln L: nothing that was trained is so near
 UNLEARNED = 0.5  # share of the prior variance of ln E left, above which E is the prior's
 UNSEEN_TOKENS = ("checkpoints", "repeated text")  # doubts that leave the term in D without evidence
 MIXED = 4000  # draws of a mixture
@@ -72,7 +73,8 @@ def argue(table: pd.DataFrame, fits: Fits, N: float, known: tuple[Doubt, ...], *
         except StudyError as error:
             forms[form] = str(error)
     sampling = [Doubt("sampling", fits.rough, True)] if fits.rough else []
-    found = [*known, *sampling, *_drifts(trends), *_astray(table, posterior), *_floor(posterior), *_better(forms, own, N)]
+    found = [*known, *sampling, *_drifts(trends), *_astray(table, posterior), *_exact(posterior), *_floor(posterior),
+             *_better(forms, own, N)]
     others = [fit for name in ("kaplan", "nesting") if isinstance(fit := forms[name], FormFit)]
     mixture = _mixed([own, *(_tokens(fit.draws.D_opt_at(N)) for fit in others)], seed)
     verdict, trusted = _verdict(forecast, no_forecast, unfitted, found)
@@ -90,7 +92,7 @@ def _verdict(forecast: Forecast | None, no_forecast: str, unfitted: bool, found:
         tail = f"; forecast test {'failed' if failed else 'passed'}: {inside[0]}" if inside else ""
         return f"do not rely on this fit: {severe.text}{tail}", False
     if forecast is None:
-        return (f"do not extrapolate this fit: the forecast test failed, {no_forecast}", False) if unfitted else (
+        return (f"do not extrapolate this fit: it could not be tested, {no_forecast}", False) if unfitted else (
             f"not tested: {no_forecast}", True)
     if failed:
         z, percent = forecast.scores.z, 100 * abs(forecast.scores.error)
@@ -119,6 +121,12 @@ def _astray(table: pd.DataFrame, posterior: Posterior) -> list[Doubt]:
     remedy = f"--drop-highest {len(far)} leaves out the highest" if highest else "remove what is no run of this law"
     return [Doubt("astray", f"{len(far)} {lie} more than {ASTRAY[0]:g} noise scales off the law ({said}): diverged, or mistyped? "
                   f"The noise has heavy tails, so the fit hardly follows; {remedy}")]
+
+
+def _exact(posterior: Posterior) -> list[Doubt]:
+    residual, _ = residuals(posterior)
+    off = float(np.sqrt(np.mean(residual**2)))
+    return [Doubt("exact", f"the losses lie on the law to within {off:.0e} of themselves: computed, not measured?")] * (off < EXACT)
 
 
 def _floor(posterior: Posterior) -> list[Doubt]:
