@@ -10,7 +10,17 @@ import numpy as np
 import pytest
 
 from study import record as module
-from study.record import Loss, RecordError, clustered_mean, paired_difference, read_record, read_runs, write_atomic, write_record
+from study.record import (
+    Loss,
+    RecordError,
+    Timing,
+    clustered_mean,
+    paired_difference,
+    read_record,
+    read_runs,
+    write_atomic,
+    write_record,
+)
 from tests.makers import CONFIG, record
 
 
@@ -99,3 +109,15 @@ def test_paired_difference() -> None:
     assert paired_difference(a, b) == (0.5, 0.0)
     with pytest.raises(ValueError, match="clusters"):
         paired_difference(a, replace(b, cluster_tokens=(5, 15)))
+
+
+def test_the_error_of_a_paired_difference_weighs_clusters_by_their_tokens() -> None:
+    tokens = (10, 20, 70)
+    a, b = Loss(2, 0.1, 1, 100, (1.2, 2.6, 3.0), tokens), Loss(1, 0.1, 1, 100, (1.0, 2.0, 2.0), tokens)  # d = 0.2, 0.6, 1.0
+    # mean = 0.02 + 0.12 + 0.7;  se^2 = 3/2 (0.1^2 0.64^2 + 0.2^2 0.24^2 + 0.7^2 0.16^2)
+    assert paired_difference(a, b) == pytest.approx((0.84, 0.028416**0.5))
+
+
+def test_mfu_is_of_the_data_sheet_s_peak_where_there_is_one() -> None:
+    timing = Timing(1.0, 1.0, 2.0, 2.0, 100.0, matmul_peak=1e11, fraction_of_peak=0.3)
+    assert timing.mfu == pytest.approx(0.3) and replace(timing, published_peak=2e11).mfu == pytest.approx(0.15)
