@@ -3,6 +3,8 @@
 import json
 import math
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -12,12 +14,13 @@ import numpy as np
 import pytest
 import torch
 
-from study.config import ConfigError
+from study.config import ConfigError, RunConfig
 from study.data.stream import TokenSet
 from study.grids import grid
 from study.record import RunRecord
 from study.training import checkpoint, loop
 from study.training.device import DeviceError, pick
+from study.training.feed import Feed
 from study.training.language import check_fit, language
 from study.training.optim import learning_rate
 from study.training.task import Measured
@@ -30,6 +33,13 @@ LONGER = replace(CONFIG, tokens=256 * 120, epochs=2)
 def same(a: RunRecord, b: RunRecord) -> bool:
     """Equal in every bit that is not time."""
     return a.losses == b.losses and a.curve == b.curve and a.config == b.config and a.status == b.status
+
+
+def stop_halfway(config: RunConfig, tokens: TokenSet, work: Path) -> None:
+    """Begin a run and leave its checkpoint in `work`."""
+    looks = iter([False, False, True, True])
+    with pytest.raises(loop.Interrupted, match="run again"):
+        loop.train(config, language(tokens), CPU, work=work, stop=lambda: next(looks))
 
 
 def test_a_run_learns_and_repeats_to_the_bit(tokens: TokenSet) -> None:
@@ -81,9 +91,7 @@ def test_micro_batches_change_nothing_but_rounding(tokens: TokenSet) -> None:
 def test_an_interrupted_run_ends_with_the_same_bits(tokens: TokenSet, tmp_path: Path) -> None:
     config = LONGER
     whole = loop.train(config, language(tokens), CPU)
-    looks = iter([False, False, True, True])
-    with pytest.raises(loop.Interrupted, match="run again"):
-        loop.train(config, language(tokens), CPU, work=tmp_path, stop=lambda: next(looks))
+    stop_halfway(config, tokens, tmp_path)
     assert json.loads((tmp_path / "progress.json").read_text())["steps"] == config.steps
     assert 0 < checkpoint.load(tmp_path, *fresh(config))[0] < config.steps  # type: ignore[index]
     resumed = loop.train(config, language(tokens), CPU, work=tmp_path)
@@ -92,11 +100,22 @@ def test_an_interrupted_run_ends_with_the_same_bits(tokens: TokenSet, tmp_path: 
 
 
 def test_a_stopped_run_ends_what_reads_for_it(tokens: TokenSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    closed: list[object] = []
-    monkeypatch.setattr(loop.Eager, "close", lambda steps: closed.append(steps))
+    class Ahead(Feed):
+        """Reads in a thread, as on a GPU."""
+
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            self.reader = ThreadPoolExecutor(1, thread_name_prefix="feed")
+
+        _pinned = Feed._read
+
+    def reading() -> bool:
+        return any(thread.name.startswith("feed") for thread in threading.enumerate())
+
+    monkeypatch.setattr(loop, "Feed", Ahead)
     with pytest.raises(loop.Interrupted):
-        loop.train(CONFIG, language(tokens), pick("cpu"), work=tmp_path, stop=lambda: True)
-    assert len(closed) == 1
+        loop.train(CONFIG, language(tokens), CPU, work=tmp_path, stop=reading)
+    assert not reading()
 
 
 def test_a_corrupt_checkpoint_gives_way_to_the_one_before(tokens: TokenSet, tmp_path: Path) -> None:
@@ -124,9 +143,21 @@ def test_a_full_disk_stops_the_run_and_keeps_the_last_checkpoint(tokens: TokenSe
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoint, "write_atomic", full)
-    with pytest.raises(checkpoint.CheckpointError, match="No space left"):
-        loop.train(LONGER, language(tokens), CPU, work=tmp_path / "w", checkpoint_seconds=0.0)
+    whole = loop.train(LONGER, language(tokens), CPU)
+    stop_halfway(LONGER, tokens, tmp_path)
+    kept = {path.name: path.read_bytes() for path in tmp_path.glob("0*")}
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "write_atomic", full)
+        with pytest.raises(checkpoint.CheckpointError, match="No space left"):
+            loop.train(LONGER, language(tokens), CPU, work=tmp_path, checkpoint_seconds=0.0)
+    assert kept and {path.name: path.read_bytes() for path in tmp_path.glob("0*")} == kept
+    resumed = loop.train(LONGER, language(tokens), CPU, work=tmp_path)
+    assert same(whole, resumed) and resumed.timing.resumed == 1
+
+
+def test_a_run_costs_its_hours(tokens: TokenSet) -> None:
+    record = loop.train(CONFIG, language(tokens), CPU, price_per_hour=2.0)
+    assert record.dollars == pytest.approx(2 * record.timing.total_wall / 3600) and record.dollars > 0
 
 
 def test_divergence_is_a_record_with_its_reason(tokens: TokenSet) -> None:
@@ -203,10 +234,9 @@ def test_a_run_sees_its_unique_tokens_alone(tokens: TokenSet) -> None:
 def test_every_recipe_resumes_with_the_same_bits(change: dict[str, object], tokens: TokenSet, tmp_path: Path) -> None:
     config = replace(LONGER, **change)  # type: ignore[arg-type]
     whole = loop.train(config, language(tokens), CPU)
-    looks = iter([False, False, True, True])
-    with pytest.raises(loop.Interrupted):
-        loop.train(config, language(tokens), CPU, work=tmp_path, stop=lambda: next(looks))
-    assert same(whole, loop.train(config, language(tokens), CPU, work=tmp_path))
+    stop_halfway(config, tokens, tmp_path)
+    resumed = loop.train(config, language(tokens), CPU, work=tmp_path)
+    assert same(whole, resumed) and resumed.timing.resumed == 1
 
 
 def test_noise_scale_estimates_recover_a_planted_gradient(tokens: TokenSet, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,15 +47,16 @@ def test_q_k_and_v_are_orthogonalised_apart_and_every_block_is_wide() -> None:
     assert [tuple(block.shape) for block in square_blocks(torch.zeros(16, 64))] == [(16, 64)]
 
 
-def test_the_first_step_is_the_orthogonalised_gradient_at_adamw_s_size() -> None:
+@pytest.mark.parametrize("decay", [0.0, 0.5])
+def test_the_first_step_is_decay_and_the_orthogonalised_gradient_at_adamw_s_size(decay: float) -> None:
     model = GPT(MUON)
     initialise(model, 0)
     for parameter in model.parameters():  # zeros would pass no gradient
         torch.nn.init.normal_(parameter, std=0.2, generator=torch.Generator().manual_seed(parameter.numel()))
-    optimiser = build_optimiser(model, replace(MUON, weight_decay=0.0))
+    optimiser = build_optimiser(model, replace(MUON, weight_decay=decay))
     set_learning_rate(optimiser, 0.02)
     down = model.blocks[0].mlp.down.weight  # type: ignore[union-attr]
-    before = down.detach().clone()  # type: ignore[operator]
+    before = (1 - 0.02 * decay) * down.detach()  # type: ignore[operator]
     model.loss(torch.randint(0, 64, (4, 33))).backward()
     optimiser.step()
     expected = -0.02 * 0.2 * 128**0.5 * orthogonalised(down.grad[None])[0]  # type: ignore[index]

@@ -11,7 +11,7 @@ import torch
 
 from study.config import ConfigError
 from study.data.stream import TokenSet, batch
-from study.record import read_record, write_record
+from study.record import read_record
 from study.training import checkpoint, loop
 from study.training.feed import Feed
 from study.training.language import language
@@ -134,7 +134,7 @@ def test_owners_share_the_load() -> None:
     parameters = [torch.zeros(n) for n in (100, 5, 60, 40, 5, 50)]
     whose = owners(Team(size=2), parameters)
     loads = [sum(p.numel() for p, owner in zip(parameters, whose, strict=True) if owner == rank) for rank in range(2)]
-    assert sum(loads) == 260 and max(loads) <= 4 / 3 * 130
+    assert loads == [140, 120]  # in turn they would be 165 and 95
 
 
 def test_a_team_of_one_does_nothing() -> None:
@@ -179,11 +179,3 @@ def test_another_team_s_checkpoint_is_read(tmp_path: Path) -> None:
     assert checkpoint.load(tmp_path, other, part) == (1, {})
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), other.parameters(), strict=True))
     assert len(part.state) == len(mine) and set(map(id, part.state)) == set(map(id, mine))
-
-
-def test_records_of_a_team_are_read_back(tokens: TokenSet, tmp_path: Path) -> None:
-    record = loop.train(CONFIG, language(tokens), CPU)
-    write_record(tmp_path / record.run_id, record)
-    assert read_record(tmp_path / record.run_id) == record
-    assert record.timing.published_peak is None
-    assert record.timing.mfu == pytest.approx(record.timing.fraction_of_peak)

@@ -1,7 +1,6 @@
 """The loss in parts: which tokens are copied, against loops by hand; and a task that measures them trains the same bits."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,17 +11,11 @@ from study.data.stream import TokenSet, batch
 from study.training.language import language
 from study.training.loop import train
 from study.training.parts import part_losses, spans, with_parts
-from tests.makers import CONFIG, token_stream
+from tests.makers import CONFIG
 
 
 def text(seed: int, count: int = 4000) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 3, count).astype(np.uint16)
-
-
-@pytest.fixture(scope="module")
-def tokens() -> TokenSet:
-    groups = np.repeat(np.arange(40, dtype=np.uint8), 100)
-    return TokenSet("sotu", Path(), 64, 2.0, 2.0, "abc", token_stream(20_000, 64, 0), token_stream(4000, 64, 1), groups, groups)
 
 
 def test_copies_in_the_window_are_those_of_a_loop() -> None:
