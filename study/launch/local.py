@@ -78,7 +78,8 @@ def run_grid(grid: Grid, runs: Path, options: Options, *, only: Sequence[str] = 
                     workers[i] = _start(command, environments[i], logs[i])
                     if interrupted.is_set():  # asked between the check and the start: the new worker has not heard it
                         workers[i].send_signal(signal.SIGTERM)
-                if all(worker.poll() is not None for worker in workers):  # after the restarts: the last one may have died too
+                codes = [worker.poll() for worker in workers]  # after the restarts: one that has died since is replaced next
+                if all(code in (0, EX_INTERRUPTED) or (code is not None and interrupted.is_set()) for code in codes):
                     break
                 time.sleep(REFRESH_SECONDS)
             state = grid_state(grid, runs, state.done)

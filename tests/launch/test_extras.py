@@ -46,10 +46,11 @@ def test_tracking_is_off_by_default_and_then_does_nothing(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
-def test_ray_s_options_are_for_ray() -> None:
-    done = subprocess.run([sys.executable, "-m", "study.cli", "run", "--grid", "smoke", "--address", "auto"], capture_output=True,
-                          text=True, check=False)
+def test_ray_s_options_are_for_ray(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "study.cli", "run", "--grid", "smoke", "--address", "auto", "--runs", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2 and "are for --ray" in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_importing_the_launchers_loads_no_extra() -> None:
@@ -72,6 +73,18 @@ def test_each_worker_has_its_share_of_the_gpus(monkeypatch: pytest.MonkeyPatch) 
         of(Options(devices_per_run=5), 1)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert gpus.gpus() == ()
+
+
+@pytest.mark.parametrize(("lines", "code", "found"), [("0\n1", 0, ("0", "1")), ("no devices", 9, ()), (None, 0, ())])
+def test_without_a_choice_the_gpus_are_those_that_nvidia_smi_lists(lines: str | None, code: int, found: tuple[str, ...],
+                                                                   tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    if lines is not None:
+        tool = tmp_path / "nvidia-smi"
+        tool.write_text(f"#!/bin/sh\n[ \"$1\" = --query-gpu=index ] && echo '{lines}'\nexit {code}\n")
+        tool.chmod(0o755)
+    assert gpus.gpus() == found
 
 
 def checkpoint_files(work: Path, step: int) -> None:

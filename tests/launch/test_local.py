@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 from filelock import Timeout
 from rich.console import Console
@@ -82,13 +83,17 @@ def finish(runs: Path) -> None:
 def test_the_launcher_is_killed_mid_step(number: signal.Signals, undisturbed: list[RunRecord], tmp_path: Path) -> None:
     launcher = subprocess.Popen([*RUN, str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     wait_for(lambda: any((tmp_path / "smoke" / ".work").glob("*/progress.json")))
+    workers = psutil.Process(launcher.pid).children(recursive=True)
     launcher.send_signal(number)
     launcher.communicate(timeout=60)
     assert launcher.returncode == (75 if number == signal.SIGTERM else -9)
     if number == signal.SIGTERM:
         assert list((tmp_path / "smoke" / ".work").glob("*/*.safetensors")), "asked to stop, a worker leaves a checkpoint"
+    assert len(workers) >= 2
+    wait_for(lambda: not any(worker.is_running() for worker in workers), 60.0)  # orphans stop by themselves
     finish(tmp_path)
     assert_equal_but_for_time(tmp_path, undisturbed)
+    assert any(record.timing.resumed for record in read_runs(tmp_path / "smoke"))
 
 
 @pytest.mark.slow
@@ -163,6 +168,20 @@ def test_a_checkpoint_that_was_not_written_is_not_said_to_be(tmp_path: Path, mon
     threading.Thread(target=ask, daemon=True).start()
     with pytest.raises(LaunchError, match="cannot write a checkpoint"):
         local.run_grid(SMOKE, tmp_path / "runs", Options(), console=Console(quiet=True))
+
+
+def test_workers_that_die_again_and_again_are_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    start, starts = local._start, []
+
+    def begin(_: list[str], environment: dict[str, str], log: Path) -> "subprocess.Popen[bytes]":
+        starts.append(log)
+        return start(["sh", "-c", "echo out of memory >&2; exit 1"], environment, log)
+
+    monkeypatch.setattr(local, "_start", begin)
+    monkeypatch.setattr(local, "REFRESH_SECONDS", 0.01)
+    with pytest.raises(LaunchError, match="ended with code 1: out of memory"):
+        local.run_grid(SMOKE, tmp_path / "runs", Options(workers=2), console=Console(quiet=True))
+    assert len(starts) == 2 + local.RESTARTS
 
 
 def test_state_sees_who_holds_a_run(tmp_path: Path) -> None:
