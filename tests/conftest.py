@@ -6,6 +6,7 @@
 import json
 import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,6 +95,50 @@ def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     fetch.silence.cache_clear()
     yield
     fetch.silence.cache_clear()
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A git repository that stands for the checkout."""
+
+    folder: Path
+
+    def git(self, *arguments: str) -> str:
+        command = ["git", "-c", "user.name=a", "-c", "user.email=a@b.c", "-c", "commit.gpgsign=false", *arguments]
+        return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=True).stdout.strip()
+
+    def write(self, name: str) -> None:
+        """Change a file, or make it."""
+        (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        with (self.folder / name).open("a") as file:
+            file.write("more\n")
+
+    def commit(self) -> None:
+        """Commit a change of the code."""
+        self.write("study/module.py")
+        self.git("add", ".")
+        self.git("commit", "--message", "x")
+
+    @property
+    def head(self) -> str:
+        return self.git("rev-parse", "HEAD")
+
+
+@pytest.fixture
+def repository(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Repository]:
+    """A repository with one commit, which provenance takes for the checkout."""
+    from study import provenance
+
+    made = Repository(tmp_path_factory.mktemp("repository"))
+    made.git("init")
+    made.commit()
+    monkeypatch.setattr(provenance, "ROOT", made.folder)
+    found = (provenance.git_state, provenance.lock_sha256)
+    for function in found:
+        function.cache_clear()
+    yield made
+    for function in found:
+        function.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from study import predictions, provenance
+from study import predictions
 from study.analysis import repeated
 from study.analysis.runs import runs as with_best_loss
 from study.cli import app
@@ -28,6 +28,7 @@ from study.predictions import LAWS, MIXTURE, PredictionError, path_of, predict, 
 from study.record import write_json, write_record
 from study.table import fit_rows, held_out_rows, planned, records_of, table
 from tests import planted_go
+from tests.conftest import Repository
 from tests.makers import record
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -172,7 +173,7 @@ def test_runs_of_no_budget_are_predicted_without_optima(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_written_is_refused_before_any_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     train(design(), tmp_path, "fit")
     (tmp_path / "predictions").write_text("")
-    monkeypatch.setattr(predictions, "_of_budgets", lambda *_: pytest.fail("it was fitted"))
+    monkeypatch.setattr(predictions, "fit_posterior", lambda *_, **__: pytest.fail("it was fitted"))
     with pytest.raises(PredictionError, match="cannot write"):
         predict(design(), tmp_path, seed=0)
 
@@ -181,24 +182,41 @@ def test_a_grid_of_a_file_is_predicted_under_its_name(tmp_path: Path, monkeypatc
     file = tmp_path / "mine.json"
     file.write_text(written(design()))
 
-    def noted(grid: Grid, runs: Path, **_: object) -> Path:
+    asked: list[dict[str, Any]] = []
+
+    def noted(grid: Grid, runs: Path, **options: Any) -> Path:
+        asked.append(options)
         interval = {"median": 1.0, "95": [0.9, 1.1]}
         body = {"models": {LAWS[0]: {}}, "runs": {"a-run": {LAWS[0]: interval, MIXTURE: interval}}}
-        path_of(runs, grid.name).parent.mkdir()
-        write_json(path_of(runs, grid.name), body)
-        return path_of(runs, grid.name)
+        path = path_of(runs, grid.name, options["budget"])
+        path.parent.mkdir(exist_ok=True)
+        write_json(path, body)
+        return path
 
     monkeypatch.setattr(predictions, "predict", noted)
     result = CliRunner().invoke(app, ["predict", "--grid", str(file), "--runs", str(tmp_path)])
     assert result.exit_code == 0, result.exception
     assert "a-run" in result.output and "predicted losses of planted" in result.output
+    result = CliRunner().invoke(app, ["predict", "--grid", str(file), "--runs", str(tmp_path), "--from", "quick", "--at", "1e12",
+                                      "--seed", "5"])
+    assert result.exit_code == 0 and "planted-1e12.json" in result.output.replace("\n", ""), result.exception
+    assert asked == [{"source": None, "budget": None, "seed": 0}, {"source": named("quick"), "budget": 1e12, "seed": 5}]
 
 
-def test_a_prediction_names_the_commit_it_began_at(tmp_path: Path) -> None:
-    provenance.git_state.cache_clear()
-    with pytest.raises(PredictionError, match="missing"):
-        predict(design(), tmp_path, seed=0)
-    assert provenance.git_state.cache_info().currsize == 1
+@pytest.mark.usefixtures("fast")
+def test_a_prediction_names_the_commit_it_began_at(repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fit, first = predictions.fit_posterior, repository.head
+
+    def meanwhile(*arguments: Any, **options: Any) -> Posterior:
+        repository.commit()
+        return fit(*arguments, **options)
+
+    monkeypatch.setattr(predictions, "LAWS", LAWS[:1])
+    monkeypatch.setattr(predictions, "fit_posterior", meanwhile)
+    train(design(), tmp_path, "fit")
+    predict(design(), tmp_path, seed=0)
+    said = read_prediction(tmp_path, "planted")
+    assert said is not None and said["git_commit"] == first != repository.head
 
 
 def test_planned_rows_are_those_of_the_records(tmp_path: Path) -> None:
@@ -223,15 +241,17 @@ def test_a_run_begun_before_its_prediction_is_named(tmp_path: Path) -> None:
 
 def test_the_committed_predictions_were_made_and_committed_before_their_runs() -> None:
     shallow = subprocess.run(["git", "rev-parse", "--is-shallow-repository"], cwd=ROOT, capture_output=True, text=True, check=False)
-    for path in sorted((ROOT / "runs" / "predictions").glob("*.json")):
+    paths = sorted((ROOT / "runs" / "predictions").glob("*.json"))
+    assert paths
+    for path in paths:
         said = json.loads(path.read_text())
         records = records_of(named(said["grid"]), ROOT / "runs")
         assert started_before(said, records) == []
         if shallow.stdout.strip() == "false":
-            log = ["git", "log", "--diff-filter=A", "--format=%cI", "--", str(path)]
-            added = subprocess.run(log, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
-            assert len(added) <= 1, f"{path.name} was written more than once"
-            assert started_before({**said, "made": (added or [said["made"]])[0]}, records) == []
+            log = ["git", "log", "--format=%cI", "--", str(path)]
+            commits = subprocess.run(log, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+            assert len(commits) <= 1, f"{path.name} was changed after it was committed"  # none while it waits to be committed
+            assert started_before({**said, "made": (commits or [said["made"]])[0]}, records) == []
 
 
 def test_what_doubling_the_positions_gives_is_predicted_by_the_law_of_repeated_data(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from study.inference.fast.fit import fit_fast
 from study.inference.parameters import Parameters
 from study.inference.posterior import Diagnostics, Posterior, UnconvergedError
 from study.inference.priors import free_parameters
-from study.provenance import git_state
+from tests.conftest import Repository
 
 A = TARGETS["A"]
 
@@ -100,26 +100,28 @@ def test_nuts_rows_say_so() -> None:
     assert (row["how"], row["effective"]) == ("nuts", 900.0) and np.isnan(row["khat"])
 
 
-def test_an_interrupted_study_resumes_and_a_finished_one_rests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_study_resumes_and_a_finished_one_rests(repository: Repository, tmp_path: Path,
+                                                               monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calibration_runs, "CHUNK", 5)
     monkeypatch.setitem(sbc.FITS, "fast", fit)
     done: list[int] = []
 
     def interrupt(count: int, _: int) -> None:
         done.append(count)
+        repository.commit()
         if count == 10:
             raise KeyboardInterrupt
 
-    git_state.cache_clear()
+    first = repository.head
     with pytest.raises(KeyboardInterrupt):
         run_calibration("three", "A", "fast", 20, tmp_path, workers=1, progress=interrupt)
     assert not list(tmp_path.glob("*.json")) and done == [0, 5, 10]
-    assert git_state.cache_info().currsize == 1, "the commit is not that of the beginning"
     seen: list[int] = []
     record = run_calibration("three", "A", "fast", 20, tmp_path, workers=1, progress=lambda *count: seen.append(count[0]))
     assert seen == [10, 15, 20]  # the two chunks that were done are not fitted again
     body, rows = json.loads(record.read_text()), pd.read_csv(record.with_suffix(".csv"))
     assert body["seed"] == SEED and body["draws"] == len(rows) == 20 and body["failures"] == []
+    assert body["provenance"]["git_commit"] == first != repository.head
     assert {row["quantity"] for row in body["tests"]} > {"s", "alpha", "D_opt_at"}
     assert not list((tmp_path / ".work").iterdir())
     whole = run_calibration("three", "A", "fast", 20, tmp_path / "again", workers=1)
