@@ -12,9 +12,18 @@ def test_a_parabola_is_found_whatever_its_columns() -> None:
         np.testing.assert_allclose(value, planted, rtol=1e-10)
 
 
-def test_a_line_has_no_vertex() -> None:
-    place, _, bend = fit_parabola([0.0, 1.0, 2.0, 3.0], [1.0, 1.0, 1.0, 1.0])
-    assert abs(float(bend)) < 1e-12 and (not np.isfinite(place) or abs(float(place)) < 1e6)
+@pytest.mark.parametrize("y", [[1.0, 1.0, 1.0, 1.0], [0.0, 1.0, 2.0, 3.0], [3.7, 2.6, 1.5, 0.4], [0.0, 0.0, 0.0, 0.0]])
+def test_a_line_has_no_vertex(y: list[float]) -> None:
+    x = np.array([0.0, 1.0, 2.0, 3.0])
+    for at in (x, x + 14.3, 1e-3 * x):
+        place, height, bend = fit_parabola(at, y)
+        assert not np.isfinite(place) and not np.isfinite(height) and abs(float(bend)) * np.ptp(at) ** 2 < 1e-12
+
+
+def test_a_slight_bend_has_a_vertex() -> None:
+    x = np.array([0.0, 1.0, 2.0, 3.0])
+    place, height, _ = fit_parabola(x, 3 + 1e-9 * (x - 1.2) ** 2)
+    assert float(place) == pytest.approx(1.2, abs=1e-3) and float(height) == pytest.approx(3)
 
 
 def test_three_points_in_steps() -> None:
