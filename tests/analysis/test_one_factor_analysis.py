@@ -40,7 +40,7 @@ def test_a_slice_is_read_between_runs_never_beyond() -> None:
     assert len(points) > 3
     np.testing.assert_allclose(points["loss"], planted.loss(points["N"].to_numpy(), np.array(5e6)), rtol=0.02)
     spans = frame.groupby("N")["D"].agg(["min", "max"])
-    assert set(points["N"]) == set(spans[(spans["min"] <= 5e6) & (spans["max"] >= 5e6)].index) & set(points["N"])
+    assert set(points["N"]) == set(spans[(spans["min"] <= 5e6) & (spans["max"] >= 5e6)].index)
     assert one_factor.at_fixed(frame, "N", "D", 1e15).empty
 
 
@@ -63,7 +63,12 @@ def test_exponents_by_range_and_count() -> None:
     np.testing.assert_allclose(table["exponent"], a, atol=0.05)
     assert set(table["count"]) == {"multiplying", "non_embedding", "total"}, "a constant share changes no exponent"
     ranges = exponents.by_range(frame, "multiplying")
-    assert ranges["exponent"].std() > table["se"].max() * 0.1 and (ranges["low"] < ranges["high"]).all()
+    budgets = exponents.optima(frame)["budget"].tolist()
+    assert len(budgets) >= 6
+    assert list(zip(ranges["low"], ranges["high"], ranges["budgets"], strict=True)) == [
+        (budgets[i], budgets[j], j - i + 1) for i in range(len(budgets)) for j in range(i + 2, len(budgets))]
+    whole = ranges.loc[ranges["budgets"].idxmax()]
+    assert whole["exponent"] == table.set_index("count").loc["multiplying", "exponent"]
     assert exponents.optima(frame.head(2)).empty
 
 
