@@ -3,13 +3,31 @@
 import math
 
 import numpy as np
+import pandas as pd
 
 from study.config import RunConfig
 from study.counts import config_counts, exact_flops, six_nd
+from study.laws.hoffmann import LossSurface
+from study.laws.nesting import NestingSurface
 from study.record import CurvePoint, Loss, Provenance, RunRecord, Timing
 
 CONFIG = RunConfig(corpus="sotu", vocabulary=64, width=16, layers=1, heads=1, tokens=2560, batch_tokens=256, learning_rate=0.02,
                    context=32, eval_tokens=1024, curve_tokens=256, curve_points=4)
+
+LAW = LossSurface(1.7, 350.0, 1200.0, 0.34, 0.36)
+
+
+def isoflop_runs(law: LossSurface | NestingSurface = LAW, *, budgets: int = 5, sizes: int = 5, bend: float = 0.0,
+                 seed: int = 0) -> pd.DataFrame:
+    """Budgets from 1e18 to 1e21 FLOP of sizes about the optimum of `LAW`, with noise of 0.3 %.
+
+    The loss leaves the law by `bend` in ln L a decade beyond 1e20 FLOP.
+    """
+    C = np.repeat(np.geomspace(1e18, 1e21, budgets), sizes)
+    N = LAW.N_opt(C) * np.tile(np.geomspace(0.2, 5, sizes), budgets)
+    noise = 0.003 * np.random.default_rng(seed).standard_normal(len(N))
+    loss = law.loss(N, C / 6 / N) * np.exp(noise + bend * np.maximum(np.log10(C) - 20, 0))
+    return pd.DataFrame({"N": N, "D": C / 6 / N, "loss": loss})
 
 
 def record(config: RunConfig = CONFIG, loss: float = 2.0, **changes: object) -> RunRecord:

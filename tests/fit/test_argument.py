@@ -1,6 +1,7 @@
 """The fit argues against itself: verdicts on tables whose fault is planted, and none on a sound one."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -16,20 +17,10 @@ from study.inference.forecast import forecast_test
 from study.inference.posterior import Posterior, UnconvergedError
 from study.inference.spec import ModelSpec
 from study.laws.hoffmann import LossSurface
-from study.laws.nesting import NestingSurface
+from tests.makers import LAW, isoflop_runs
 
-LAW = LossSurface(1.7, 350.0, 1200.0, 0.34, 0.36)
 SPEC = ModelSpec(group=None)
 N_ASKED = 2e9
-
-
-def runs(law: LossSurface | NestingSurface = LAW, *, bend: float = 0.0, seed: int = 0) -> pd.DataFrame:
-    """Five budgets of five sizes; the loss leaves the law by `bend` in ln L a decade beyond 1e20 FLOP."""
-    C = np.repeat(np.geomspace(1e18, 1e21, 5), 5)
-    N = LAW.N_opt(C) * np.tile(np.geomspace(0.2, 5, 5), 5)
-    noise = 0.003 * np.random.default_rng(seed).standard_normal(25)
-    loss = law.loss(N, C / 6 / N) * np.exp(noise + bend * np.maximum(np.log10(C) - 20, 0))
-    return pd.DataFrame({"N": N, "D": C / 6 / N, "loss": loss})
 
 
 def argued(table: pd.DataFrame, *known: Doubt, rough: str = "") -> tuple[Argument, Posterior]:
@@ -38,7 +29,7 @@ def argued(table: pd.DataFrame, *known: Doubt, rough: str = "") -> tuple[Argumen
 
 
 def test_a_sound_table_passes_and_its_interval_is_not_widened() -> None:
-    argument, posterior = argued(runs())
+    argument, posterior = argued(isoflop_runs())
     assert argument.trusted and argument.widened is None
     assert argument.verdict == f"forecast test passed: {argument.forecast.scores.inside[0.95]} of 5 inside 95 %"  # type: ignore[union-attr]
     low, high = np.quantile(argument.mixture, [0.025, 0.975])
@@ -46,8 +37,25 @@ def test_a_sound_table_passes_and_its_interval_is_not_widened() -> None:
     assert low < own[0] and high > 0.9 * own[1] and set(argument.forms) == {"hoffmann", "kaplan", "nesting", "no floor"}
 
 
+def test_too_few_runs_to_leave_some_out_are_not_tested_and_are_trusted() -> None:
+    argument, _ = argued(isoflop_runs().iloc[[0, 4, 12, 20, 24]].reset_index(drop=True))
+    assert argument.verdict.startswith("not tested: 5 runs are too few") and argument.trusted
+    assert argument.forecast is None and argument.widened is None
+
+
+def test_a_drift_in_tokens_a_parameter_that_the_fit_left_is_not_trusted() -> None:
+    table = isoflop_runs()
+    fitted = fit_fast(table, SPEC, seed=0, fallback=False)
+    drift = np.exp(0.01 * np.log10(fitted.rows.D / fitted.rows.N / 20))  # one that is there from the start would be fitted
+    left = replace(fitted, rows=replace(fitted.rows, loss=fitted.rows.loss * drift))
+    argument = argue(table, Fits(left, "importance sampling", "", "", ()), N_ASKED, (), seed=0)
+    (doubt,) = [doubt for doubt in argument.doubts if doubt.kind == "trend"]
+    assert argument.verdict.startswith(f"do not rely on this fit: {doubt.text}") and "drift with ln D/N: +" in doubt.text
+    assert not argument.trusted and argument.widened is not None
+
+
 def test_a_run_far_off_the_law_is_named() -> None:
-    table = runs().assign(line=np.arange(2, 27))
+    table = isoflop_runs().assign(line=np.arange(2, 27))
     table.loc[7, "loss"] = 9.3
     argument, posterior = argued(table)
     (doubt,) = [doubt for doubt in argument.doubts if doubt.kind == "astray"]
@@ -55,7 +63,7 @@ def test_a_run_far_off_the_law_is_named() -> None:
     table.loc[7, "loss"] = float(table["loss"].drop(7).min()) * 0.8
     argument, _ = argued(table)
     assert any(doubt.kind == "astray" and "remove what is no run" in doubt.text for doubt in argument.doubts)
-    sound, _ = argued(runs())
+    sound, _ = argued(isoflop_runs())
     assert not any(doubt.kind == "astray" for doubt in sound.doubts)
     assert len(posterior.rows) == 25
 
@@ -70,7 +78,7 @@ def test_a_forecast_of_runs_on_one_line_warns_nobody() -> None:
 
 
 def test_a_law_that_bends_fails_its_forecast_and_is_widened() -> None:
-    argument, posterior = argued(runs(bend=0.06))
+    argument, posterior = argued(isoflop_runs(bend=0.06))
     assert not argument.trusted and argument.verdict.startswith("do not ") and "forecast test failed" in argument.verdict
     own, wide = (np.ptp(np.log(np.quantile(draws, [0.025, 0.975])))
                  for draws in (posterior.draws.D_opt_at(N_ASKED), argument.widened))  # type: ignore[arg-type]
@@ -79,7 +87,7 @@ def test_a_law_that_bends_fails_its_forecast_and_is_widened() -> None:
 
 def test_no_floor_is_seen_and_the_truth_lies_in_the_widened_interval() -> None:
     law = LossSurface(0.0, 70.0, 80.0, 0.2, 0.21)
-    argument, _ = argued(runs(law))
+    argument, _ = argued(isoflop_runs(law))
     assert "without a floor" in argument.verdict and {"floor", "form"} <= {doubt.kind for doubt in argument.doubts}
     low, high = np.quantile(argument.widened, [0.025, 0.975])  # type: ignore[arg-type]
     assert low < float(law.D_opt_at(N_ASKED)) < high
@@ -93,14 +101,14 @@ def test_an_e_that_is_the_prior_s_is_said() -> None:
 
 def test_a_severe_doubt_of_the_table_leads_and_unseen_tokens_widen() -> None:
     slip = Doubt("units", "D/N is 1e7 in every row: N in millions? Write N times 1e6", True)
-    argument, _ = argued(runs(), slip)
+    argument, _ = argued(isoflop_runs(), slip)
     assert argument.verdict.startswith(f"do not rely on this fit: {slip.text}; forecast test passed")
     assert argument.widened is not None
-    along, posterior = argued(runs(), Doubt("checkpoints", "all are checkpoints", True))
+    along, posterior = argued(isoflop_runs(), Doubt("checkpoints", "all are checkpoints", True))
     own, wide = (np.ptp(np.log(np.quantile(draws, [0.025, 0.975])))
                  for draws in (posterior.draws.D_opt_at(N_ASKED), along.widened))  # type: ignore[arg-type]
     assert wide > 5 * own
-    rough, _ = argued(runs(), rough="nothing converged")
+    rough, _ = argued(isoflop_runs(), rough="nothing converged")
     assert rough.verdict.startswith("do not rely on this fit: nothing converged")
 
 
@@ -109,18 +117,18 @@ def test_a_fit_that_fails_every_gate_stands_in_rough_and_says_why(monkeypatch: p
         raise UnconvergedError("NUTS did not converge on 25 runs (R-hat 1.530)")
 
     monkeypatch.setattr(drawing, "fit_posterior", stuck)
-    drawn = draw_posterior(runs(), SPEC, seed=0)
+    drawn = draw_posterior(isoflop_runs(), SPEC, seed=0)
     assert drawn.method == "importance sampling" and "R-hat 1.530" in drawn.gate and "stands in" in drawn.gate and not drawn.rough
     monkeypatch.setattr("study.inference.fast.adapt.smoothed", lambda log_weight: (log_weight, 0.8))
-    rough = draw_posterior(runs(), SPEC, seed=0)
+    rough = draw_posterior(isoflop_runs(), SPEC, seed=0)
     assert rough.rough and "k-hat 0.80" in rough.gate and "R-hat 1.530" in rough.gate
     monkeypatch.setattr("study.inference.fast.adapt.smoothed", lambda log_weight: (log_weight, 1.2))
     with pytest.raises(UnconvergedError, match="R-hat"):
-        draw_posterior(runs(), SPEC, seed=0)
+        draw_posterior(isoflop_runs(), SPEC, seed=0)
 
 
 def test_chains_that_converge_only_with_care_give_way_where_digits_need_more_draws(monkeypatch: pytest.MonkeyPatch) -> None:
-    found, asked = fit_fast(runs(), SPEC, seed=1, draws=2 * drawing.FIRST_DRAWS), []
+    found, asked = fit_fast(isoflop_runs(), SPEC, seed=1, draws=2 * drawing.FIRST_DRAWS), []
 
     def careful(*_: object, draws: int, **__: object) -> Posterior:
         asked.append(draws)
@@ -128,13 +136,13 @@ def test_chains_that_converge_only_with_care_give_way_where_digits_need_more_dra
 
     monkeypatch.setattr(drawing, "fit_posterior", careful)
     monkeypatch.setattr(drawing, "hold", lambda drawn, _: len(drawn.parameters) > 2 * drawing.FIRST_DRAWS)
-    drawn = draw_posterior(runs(), SPEC, seed=0)
+    drawn = draw_posterior(isoflop_runs(), SPEC, seed=0)
     assert drawn.method == "importance sampling" and "only with care" in drawn.gate and len(asked) == 1
     monkeypatch.setattr("study.inference.fast.adapt.smoothed", lambda log_weight: (log_weight, 0.8))
-    kept = draw_posterior(runs(), SPEC, seed=0)
+    kept = draw_posterior(isoflop_runs(), SPEC, seed=0)
     assert kept.method == "NUTS" and not kept.rough and len(kept.posterior.parameters) == 2 * drawing.FIRST_DRAWS
 
 
 def test_more_rows_than_any_table_of_runs_are_refused_at_once() -> None:
     with warnings.catch_warnings(), pytest.raises(drawing.TooManyRunsError, match=r"30,000 runs to fit.*one row a run"):
-        draw_posterior(pd.concat([runs()] * 1200), SPEC, seed=0)
+        draw_posterior(pd.concat([isoflop_runs()] * 1200), SPEC, seed=0)

@@ -1,5 +1,7 @@
 """The forecast test passes a law that goes on and fails one that bends; residual trends see a drift."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,20 +10,14 @@ from study.inference.fast.fit import fit_fast
 from study.inference.forecast import NoForecastError, forecast_test, top_rows
 from study.inference.spec import ModelSpec
 from study.inference.trends import residual_trends
-from study.laws.hoffmann import LossSurface
+from tests.makers import isoflop_runs
 
-LAW = LossSurface(1.7, 350.0, 1200.0, 0.34, 0.36)
 SPEC = ModelSpec(group=None)
 
 
-def runs(*, budgets: int = 6, sizes: int = 6, bend: float = 0.0, seed: int = 0) -> pd.DataFrame:
-    """IsoFLOP runs whose loss leaves the law by `bend` in ln L a decade beyond 1e20 FLOP."""
-    C = np.repeat(np.geomspace(1e18, 1e21, budgets), sizes)
-    N = LAW.N_opt(C) * np.tile(np.geomspace(0.2, 5, sizes), budgets)
-    D = C / 6 / N
-    beyond = np.maximum(np.log10(C) - 20, 0)
-    noise = 0.003 * np.random.default_rng(seed).standard_normal(len(N))
-    return pd.DataFrame({"N": N, "D": D, "loss": LAW.loss(N, D) * np.exp(bend * beyond + noise)})
+def runs(**changes: Any) -> pd.DataFrame:
+    """Six budgets of six sizes."""
+    return isoflop_runs(budgets=6, sizes=6, **changes)
 
 
 def test_a_law_that_goes_on_passes_and_one_that_bends_fails() -> None:
