@@ -30,6 +30,18 @@ BAD_INPUT = {
 }
 
 
+NO_BAD_INPUT = {
+    "atlas",  # its one word is a choice, which typer checks
+    "published",  # takes a folder alone, and makes it
+    "calibrate",  # tests/commands/test_calibrate_command.py
+    "gpu-check",  # tests/bench/test_gpu.py: its device is asked of torch, which takes seconds to load
+}
+
+
+def test_every_command_that_can_be_asked_wrongly_is_tested() -> None:
+    assert set(COMMANDS) - set(BAD_INPUT) == NO_BAD_INPUT
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_has_an_example(name: str) -> None:
     result = CliRunner(env={"COLUMNS": "200", "TERM": "dumb"}).invoke(app, [name, "--help"])

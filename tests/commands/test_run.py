@@ -1,4 +1,4 @@
-"""`study run --split`: the fitted runs alone, so that the held-out ones wait for their prediction."""
+"""`study run`: its defaults; `--split`: the fitted runs alone, so that the held-out ones wait for their prediction."""
 
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from study.cli import app, main
 from study.grids import grid
 from study.launch import local
 from study.launch.state import GridState
+from study.launch.worker import Options
 
 
 @pytest.mark.parametrize("split", ["fit", "held-out"])
@@ -26,6 +27,31 @@ def test_a_split_is_trained_alone(split: str, tmp_path: Path, monkeypatch: pytes
     assert result.exit_code == 0, result.output
     ids = {cell.config.run_id for cell in grid("cpu2").cells if cell.split == split}
     assert set(asked[0]) == ids and 0 < len(ids) < len(grid("cpu2").cells)
+
+
+@pytest.mark.parametrize(("name", "arguments", "gpus", "expected"), [
+    ("quick", [], 4, Options(workers=7)),
+    ("quick", ["--workers", "2", "--threads", "3", "--price", "1.5"], 4, Options(2, 3, price=1.5)),
+    ("lab01", [], 4, Options(4, device="auto")),
+    ("lab01", ["--devices-per-run", "2"], 4, Options(2, device="auto", devices_per_run=2)),
+    ("lab01", [], 0, Options(7, device="auto")),
+    ("lab01", ["--device", "cpu", "--checkpoint-seconds", "5"], 4, Options(7, checkpoint_seconds=5.0)),
+])
+def test_float32_trains_on_every_core_and_bfloat16_on_every_gpu(name: str, arguments: list[str], gpus: int, expected: Options,
+                                                                tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Options] = []
+
+    def train(_: object, __: object, options: Options, **___: object) -> GridState:
+        asked.append(options)
+        return GridState({}, {}, ())
+
+    monkeypatch.setattr(local, "run_grid", train)
+    monkeypatch.setattr("study.commands.run._prepare", lambda *_: None)
+    monkeypatch.setattr("study.launch.gpus.gpus", lambda: tuple(map(str, range(gpus))))
+    monkeypatch.setattr("os.cpu_count", lambda: 7)
+    result = CliRunner().invoke(app, ["run", "--grid", name, "--runs", str(tmp_path), *arguments])
+    assert result.exit_code == 0, result.exception
+    assert asked == [expected]
 
 
 @pytest.mark.parametrize(("arguments", "said"), [
