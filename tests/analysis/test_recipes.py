@@ -1,6 +1,7 @@
 """Three grids side by side: a planted step is seen where it was planted, and nowhere else."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -79,13 +80,12 @@ def test_what_is_missing_is_named(planted: Study, quick: Study, capsys: pytest.C
     assert recipes.tests(planted).empty and section.error_second(planted) == PENDING
 
 
-def test_a_budget_counts_once_all_of_its_runs_are_recorded(planted: Study) -> None:
+def test_a_budget_counts_once_all_of_its_runs_are_recorded(planted: Study, folder: Path, tmp_path: Path) -> None:
     whole = recipes.frontiers(planted)[1]
     rows = planted.frame_of(recipes.SECOND)
-    lost = rows.drop(rows.index[rows["budget"] == whole.C[-1]][0])
-    some = given(planted, {})
-    object.__setattr__(some, "frame_of", lambda name: lost if name == recipes.SECOND else lost.iloc[:0])
-    (found,) = recipes.frontiers(some)
+    lost = rows.loc[rows["budget"] == whole.C[-1], "run_id"].iloc[0]
+    shutil.copytree(folder / recipes.SECOND, tmp_path / recipes.SECOND, ignore=shutil.ignore_patterns(lost))
+    (found,) = recipes.frontiers(given(planted, {}, folders=(tmp_path,)))
     assert list(found.C) == list(whole.C[:-1])
 
 

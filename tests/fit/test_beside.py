@@ -1,7 +1,6 @@
-"""`study fit --prior atlas`: both priors side by side, what it says when they disagree, and its time."""
+"""`study fit --prior atlas`: both priors side by side, and what it says when they disagree."""
 
 import json
-import time
 from pathlib import Path
 
 import numpy as np
@@ -24,12 +23,11 @@ def test_relation() -> None:
 
 def test_three_runs_with_the_atlas(tmp_path: Path) -> None:
     (tmp_path / "lab.csv").write_text(LAB)
-    begin = time.monotonic()
     result = CliRunner().invoke(app, ["fit", str(tmp_path / "lab.csv"), "--prior", "atlas", "--out", str(tmp_path / "out")])
     assert result.exit_code == 0, result.output
-    assert time.monotonic() - begin < 60
     assert "atlas prior" in result.output
     body, text = json.loads((tmp_path / "out" / "fit.json").read_text()), (tmp_path / "out" / "prediction.md").read_text()
+    assert body["method"] == "importance sampling"  # seconds, where chains would take a minute
     widths = []
     for at in (body["answers"]["at_N"], body["atlas"]["at_N"]):
         low, high = at["D_opt"]["posterior"]["ci95"]

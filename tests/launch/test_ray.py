@@ -7,7 +7,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import fields
 from pathlib import Path
 
@@ -168,7 +167,6 @@ def test_what_cannot_be_is_one_line(tmp_path: Path) -> None:
     away = subprocess.run([*RAY, "--grid", "smoke", "--runs", str(tmp_path), "--address", "127.0.0.1:1"], capture_output=True,
                           text=True, timeout=300, check=False)
     assert away.returncode == 2 and "no Ray cluster at 127.0.0.1:1" in away.stderr.replace("\n", " ")
-    began = time.monotonic()
     several = subprocess.run([*RAY, "--grid", "smoke", "--runs", str(tmp_path), "--devices-per-run", "2"], capture_output=True,
                              text=True, timeout=300, check=False)
-    assert several.returncode == 2 and "one device" in several.stderr and time.monotonic() - began < 100
+    assert several.returncode == 2 and "one device" in several.stderr

@@ -128,13 +128,21 @@ def test_nuts_takes_over(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def quantities(posterior: Posterior) -> dict[str, np.ndarray]:
-    p, surface = posterior.parameters, posterior.draws
-    found = {"E": p.E, "tA": p.tA, "tB": p.tB, "alpha": p.alpha, "beta": p.beta, "ln s": np.log(p.s), "g": p.g,
-             "ln nu": np.log(p.nu), "tau": p.tau, "ln A": np.log(surface.A), "ln B": np.log(surface.B), "a": surface.a,
+    """What a posterior is of, under its model: every draw finite, and no two alike."""
+    p, surface, spec = posterior.parameters, posterior.draws, posterior.spec
+    found = {"E": p.E, "tA": p.tA, "tB": p.tB, "alpha": p.alpha, "beta": p.beta, "ln s": np.log(p.s),
+             "ln A": np.log(surface.A), "ln B": np.log(surface.B), "a": surface.a,
              "ln D_opt": np.log(surface.D_opt_at(1e9)), "ln N_opt": np.log(surface.N_opt(1e18)),
              "loss": surface.loss(1e9, 2e10)}
-    found |= {f"u[{name}]": posterior.u[:, k] for k, name in enumerate(posterior.rows.groups)}
-    return {name: value for name, value in found.items() if np.all(np.isfinite(value)) and np.ptp(value) > 0}
+    if spec.scale_slope:
+        found["g"] = p.g
+    if spec.noise != "normal":
+        found["ln nu"] = np.log(p.nu)
+    if spec.group is not None:
+        found |= {"tau": p.tau, **{f"u[{name}]": posterior.u[:, k] for k, name in enumerate(posterior.rows.groups)}}
+    for name, value in found.items():
+        assert np.all(np.isfinite(value)) and np.ptp(value) > 0, name
+    return found
 
 
 @pytest.mark.slow
@@ -163,6 +171,7 @@ def test_quantiles_are_those_of_long_chains(data: str, spec: ModelSpec, request:
         assert chains < 10
     assert quick.diagnostics.converged
     ours = quantities(quick)
+    assert all(ours.keys() == part.keys() for part in parts)
     levels = np.array([0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975])
     for name in ours:
         theirs = np.concatenate([part[name] for part in parts])
