@@ -21,9 +21,10 @@ from study.grids import grid
 from study.grids.files import written
 from study.inference.digits import holding
 from study.laws.hoffmann import LossSurface
-from tests.conftest import Load
+from tests.conftest import ROOT, Load
 
 LAB = "params,tokens,val_loss\n5e6,4.5e9,4.66\n25e6,900e6,4.40\n100e6,225e6,4.48\n"
+ASKED = ("--overtrain", "200", "--inference-tokens", "1e12")
 SURFACE = {"E", "A", "B", "alpha", "beta", "a", "b"}
 
 
@@ -36,7 +37,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three runs, fitted."""
     folder = tmp_path_factory.mktemp("lab")
     (folder / "lab.csv").write_text(LAB)
-    result = fit(folder / "lab.csv", "--overtrain", "200", "--out", folder / "out")
+    result = fit(folder / "lab.csv", *ASKED, "--out", folder / "out")
     assert result.exit_code == 0, result.output
     assert "compute over" in result.output
     said = " ".join(result.output.split())
@@ -45,7 +46,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_function_does_what_the_command_does(lab: Path, tmp_path: Path) -> None:
-    result = fit_table(lab.parent / "lab.csv", overtrain=200, out=tmp_path / "out")
+    result = fit_table(lab.parent / "lab.csv", overtrain=200, inference_tokens=1e12, out=tmp_path / "out")
     assert json.loads((tmp_path / "out" / "fit.json").read_text()) == json.loads((lab / "fit.json").read_text())
     assert result.argument.verdict and result.files == ("fit.json", "iso-flop.png", "posterior.nc", "prediction.md")
     for wrong in ({"predict_n": -1.0}, {"bytes_per_token": 0.0}, {"predict_c": float("nan")}):
@@ -86,6 +87,14 @@ def test_what_another_ratio_costs(lab: Path) -> None:
     assert "## At another ratio" in text and "200 tokens a parameter are" in text
 
 
+def test_what_inference_costs_makes_the_model_smaller(lab: Path) -> None:
+    answers = json.loads((lab / "fit.json").read_text())["answers"]
+    serving, optimum = answers["serving"], answers["at_C"]["N_opt"]["posterior"]
+    assert serving["inference_tokens"] == 1e12 and serving["N"]["point"] < optimum["point"]
+    assert serving["FLOP"]["point"] < serving["FLOP_of_the_compute_optimal"]["point"]
+    assert "## With inference counted" in (lab / "prediction.md").read_text()
+
+
 def test_the_posterior_file_is_inference_data(lab: Path) -> None:
     import warnings
 
@@ -114,7 +123,7 @@ def test_the_prose_follows_the_numbers(lab: Path) -> None:
 
 def test_the_same_seed_gives_the_same_numbers(lab: Path, tmp_path: Path) -> None:
     (tmp_path / "lab.csv").write_text(LAB)
-    assert fit(tmp_path / "lab.csv", "--overtrain", "200", "--out", tmp_path / "out").exit_code == 0
+    assert fit(tmp_path / "lab.csv", *ASKED, "--out", tmp_path / "out").exit_code == 0
     assert (tmp_path / "out" / "fit.json").read_text() == (lab / "fit.json").read_text()
 
 
@@ -155,7 +164,7 @@ def test_an_out_that_cannot_be_written_is_refused_before_any_work(tmp_path: Path
 def test_a_grid_of_a_file_is_fitted_under_its_name(tmp_path: Path) -> None:
     file, quick = tmp_path / "mine.json", grid("quick")
     file.write_text(written(quick))
-    job = grid_job(str(file), Path("runs"), "auto", 0)
+    job = grid_job(str(file), ROOT / "runs", "auto", 0)
     assert job.name == "quick" and job.source == "the grid quick"
     with pytest.raises(StudyError, match=f"{tmp_path / 'none' / 'quick'} holds no complete run.*--grid {file}"):
         grid_job(str(file), tmp_path / "none", "auto", 0)
@@ -196,7 +205,7 @@ def test_a_table_with_widths_has_their_effect_and_a_grid_its_runs(tmp_path: Path
     low, high = body["posterior"]["beta"]["ci95"]
     assert low < 0.40 < high
 
-    result = fit("--grid", "quick", "--out", tmp_path / "quick")
+    result = fit("--grid", "quick", "--runs", ROOT / "runs", "--out", tmp_path / "quick")
     assert result.exit_code == 0, result.output
     runs = pd.read_csv(tmp_path / "quick" / "runs.csv")
     assert list(runs.columns) == ["run_id", "N", "D", "val_loss", "dollars"] and len(runs) >= 3

@@ -19,6 +19,7 @@ from study.inference.observations import group_labels
 from study.inference.spec import ModelSpec
 from study.laws.hoffmann import LossSurface
 from study.record import read_record
+from tests.conftest import ROOT
 
 LAW = LossSurface(1.7, 350.0, 1200.0, 0.34, 0.36)
 
@@ -68,7 +69,7 @@ def test_bad_input_is_one_line(table: Path, arguments: tuple[str, ...], words: s
 def test_the_chosen_cells_of_a_grid_are_a_grid_that_study_run_trains(tmp_path: Path) -> None:
     least = min(cell.budget for cell in grid("quick").planned)
     left_out = [cell.config.run_id for cell in grid("quick").planned if cell.budget == least][:2]
-    shutil.copytree("runs/quick", tmp_path / "runs" / "quick", ignore=shutil.ignore_patterns(*left_out))
+    shutil.copytree(ROOT / "runs" / "quick", tmp_path / "runs" / "quick", ignore=shutil.ignore_patterns(*left_out))
     where = ["--grid", "quick", "--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "out")]
     result = CliRunner().invoke(app, ["next", *where, "--budget", "1e30", "--most", "1", "--predict-n", "1M"])
     assert result.exit_code == 0, result.output
