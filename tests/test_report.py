@@ -27,6 +27,12 @@ def document(request: pytest.FixtureRequest) -> Document:
     return read_document(ROOT / "report" / f"{request.param}.qmd", ROOT)
 
 
+@pytest.mark.parametrize("name", ARTICLES)
+def test_an_article_includes_every_chapter_in_order(name: str) -> None:
+    included = re.findall(rf"include ({name}/\S+)", (ROOT / "report" / f"{name}.qmd").read_text())
+    assert included == [f"{name}/{path.name}" for path in sorted((ROOT / "report" / name).glob("*.qmd"))] and included
+
+
 def cells(document: Document) -> list[Cell]:
     return [block for block in document.blocks if isinstance(block, Cell)]
 

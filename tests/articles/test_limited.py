@@ -1,6 +1,5 @@
 """The article on limited data: every claim has a verdict that follows planted runs, or says which grid it waits for."""
 
-import inspect
 import math
 import re
 import subprocess
@@ -35,6 +34,7 @@ from study.counts import config_counts
 from study.grids import grid
 from study.predictions import MIXTURE
 from tests import planted_go
+from tests.articles.readable import values
 from tests.conftest import ROOT
 
 SECTIONS = (accuracy, best, frontier, labels, memorised, more, overfitting, question, repeated, verdicts)
@@ -84,35 +84,18 @@ def flat(tmp_path_factory: pytest.TempPathFactory) -> data.Limited:
                    rise=lambda config: 0.05 + 0.2 / math.log(config_counts(config).multiplying))
 
 
-def functions(section: ModuleType) -> list[Callable[..., Any]]:
-    return [function for name, function in vars(section).items() if not name.startswith("_") and callable(function)
-            and getattr(function, "__module__", "") == section.__name__ and not isinstance(function, type)]
-
-
 @pytest.mark.parametrize("given", ["empty", "study"])
 @pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.__name__.rpartition(".")[2])
 def test_every_function_shows_something(section: ModuleType, given: str, request: pytest.FixtureRequest) -> None:
     records = request.getfixturevalue(given)
-    for function in functions(section):
-        count = len(inspect.signature(function).parameters)
-        if count > 1:
-            continue
-        shown = function(records) if count else function()
-        if isinstance(shown, Figure):
-            notes = [text.get_text() for ax in shown.axes for text in ax.texts]
-            assert shown.axes and any("not recorded" in note for note in notes) <= (given == "empty"), function.__name__
-        elif isinstance(said := getattr(shown, "data", shown), str):
-            assert said.strip() and "nan" not in re.findall(r"\w+", said), function.__name__
-            assert ("not on this page" in said) <= (given == "empty"), function.__name__
-
-
-def test_the_page_asks_for_what_is_there() -> None:
-    names = {section.__name__.rpartition(".")[2]: section for section in SECTIONS}
-    asked = {pair for page in PAGES for pair in re.findall(r"\b(\w+)\.(\w+)\b", page.read_text()) if pair[0] in names}
-    assert len(asked) > 60
-    assert [pair for pair in asked if pair[1] != "qmd" and not hasattr(names[pair[0]], pair[1])] == []
-    included = re.findall(r"include (data-limited/\S+)", PAGES[0].read_text())
-    assert [ROOT / "report" / name for name in included] == PAGES[1:]
+    found = values(section, records)
+    assert len(found) >= 2
+    for name, value in found.items():
+        if isinstance(value, Figure):
+            notes = [text.get_text() for ax in value.axes for text in ax.texts]
+            assert any("not recorded" in note for note in notes) <= (given == "empty"), name
+        elif isinstance(said := getattr(value, "data", value), str):
+            assert ("not on this page" in said) <= (given == "empty"), name
 
 
 def test_the_claims_are_the_document_s_and_each_waits_for_a_grid(empty: data.Limited) -> None:
