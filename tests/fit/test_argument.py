@@ -7,13 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from study.fit import argument as arguing
 from study.fit import draws as drawing
 from study.fit.argument import Argument, argue
 from study.fit.doubts import Doubt
 from study.fit.draws import draw_posterior
 from study.fit.fits import Fits
 from study.inference.fast.fit import fit_fast
-from study.inference.forecast import forecast_test
+from study.inference.forecast import UnfittedRestError, forecast_test
 from study.inference.posterior import Posterior, UnconvergedError
 from study.inference.spec import ModelSpec
 from study.laws.hoffmann import LossSurface
@@ -146,3 +147,20 @@ def test_chains_that_converge_only_with_care_give_way_where_digits_need_more_dra
 def test_more_rows_than_any_table_of_runs_are_refused_at_once() -> None:
     with warnings.catch_warnings(), pytest.raises(drawing.TooManyRunsError, match=r"30,000 runs to fit.*one row a run"):
         draw_posterior(pd.concat([isoflop_runs()] * 1200), SPEC, seed=0)
+
+
+def test_computed_losses_are_told_from_measured_ones() -> None:
+    noise = 4e-6 * np.random.default_rng(0).standard_normal(25)
+    argument, _ = argued(isoflop_runs().assign(loss=lambda rows: LAW.loss(rows["N"], rows["D"]) * np.exp(noise)))
+    assert any(doubt.kind == "exact" and "computed, not measured" in doubt.text for doubt in argument.doubts)
+    assert not any(doubt.kind == "exact" for doubt in argued(isoflop_runs())[0].doubts)
+
+
+def test_a_fit_that_could_not_be_tested_is_not_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unfitted(*_: object, **__: object) -> None:
+        raise UnfittedRestError("the rest cannot be fitted: its draws are not reliable")
+
+    monkeypatch.setattr(arguing, "forecast_test", unfitted)
+    argument, _ = argued(isoflop_runs())
+    assert not argument.trusted and argument.verdict.startswith("do not extrapolate this fit: it could not be tested")
+    assert argument.widened is not None
