@@ -22,7 +22,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(said)
     (root / "run.sh").chmod(0o755)
-    monkeypatch.setattr(provenance, "git_state", lambda: ("0123456789", False))
+    monkeypatch.setattr(provenance, "state_of", lambda *_: ("0123456789", False))
     for name in ("_quarto.yml", "requirements.lock"):
         (root / name).write_text(name)
     (root / "runs").mkdir()

@@ -69,7 +69,9 @@ def critical_batch(curves: pd.DataFrame, levels: Sequence[float]) -> CriticalBat
         raise LawError("a critical batch that depends on the loss needs two losses reached by three batches each")
     fits = tuple((loss, at_one_loss(rows)) for loss, rows in groups(needed, "loss"))
     x = np.log([loss for loss, _ in fits])
-    y = np.stack([np.log(fit.theta["B_crit"] * fit.problem.reference["batch"]) for _, fit in fits])
+    draws = [np.log(fit.theta["B_crit"] * fit.problem.reference["batch"]) for _, fit in fits]
+    count = min(map(len, draws))  # NUTS stands in where importance draws do not do, and gives another number
+    y = np.stack([part[np.linspace(0, len(part) - 1, count).astype(int)] for part in draws])
     weight = 1 / y.var(axis=1)
     centred = x - weight @ x / weight.sum()
     slope = (weight * centred) @ y / (weight @ centred**2)

@@ -22,10 +22,10 @@ class Vertex:
     budget: float  # exact FLOP
     held_out: bool
     measured: float
-    N: float  # there
     by_noise: Array  # (S,) the same under the noise between seeds; empty where that is unknown
     elsewhere: float  # by the loss on the other corpus
     law: Array  # (S,) of the posterior's losses at the same cells
+    N: float = float("nan")  # at the measured vertex
 
 
 def paths(study: Study, *, repeats: bool = False) -> list[tuple[float, pd.DataFrame]]:
@@ -55,8 +55,8 @@ def vertices(study: Study) -> tuple[Vertex, ...]:
         law = study.posterior.draws.loss(N[:, None], D[:, None])
         other = path["ood_loss"].to_numpy(dtype=float)
         found = vertex(N, D, loss[:, None])
-        out.append(Vertex(float(budget), budget in study.held_out_budgets, float(found.D[0] / found.N[0]), float(found.N[0]),
-                          ratio(N, D, seeds), float(ratio(N, D, other[:, None])[0]), ratio(N, D, law)))
+        out.append(Vertex(float(budget), budget in study.held_out_budgets, float(found.D[0] / found.N[0]),
+                          ratio(N, D, seeds), float(ratio(N, D, other[:, None])[0]), ratio(N, D, law), float(found.N[0])))
     return tuple(out)
 
 

@@ -12,7 +12,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -85,15 +86,11 @@ def main(folder: Path, arguments: Sequence[str]) -> int:
             warm(shapes[options.warm], device)
             return 0
         work = Path(tempfile.mkdtemp(prefix="kit-"))
-        warming = _warm(folder, options.out, device, len(shapes), work)
-        try:
+        with _warming(folder, options.out, device, len(shapes), work) as warming:
             kit = Kit(body, _tasks(folder, body), device, options.out / "records.tar.gz", work,
                       began + 60 * options.minutes - LEAVE_SECONDS, began)
             kit.say(f"{len(body['cells'])} runs on {describe(device)}; {len(shapes)} shapes are being compiled")
             _prepare(kit, warming, options.at_once)
-        finally:
-            for process in warming:
-                process.kill()
         _train_all(kit, options.at_once or kit.speed["chosen"])
         kit.save()
     except StudyError as error:
@@ -130,13 +127,22 @@ def _shapes(body: dict[str, Any], device: torch.device) -> list[RunConfig]:
     return list({config.shape: config for config in _configs(body) if config.compiled}.values())
 
 
-def _warm(folder: Path, out: Path, device: torch.device, count: int, work: Path) -> list[subprocess.Popen[bytes]]:
-    """Compile every shape at once, into the cache on disk: compiled one after another here they would take minutes."""
+@contextmanager
+def _warming(folder: Path, out: Path, device: torch.device, count: int, work: Path) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Compile every shape at once, into the cache on disk: compiled one after another here they would take minutes.
+
+    What still compiles at the end, or where anything fails, is killed.
+    """
     os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(work / "compiled")
     environment = {**os.environ, "TORCHINDUCTOR_COMPILE_THREADS": "2"}
     command = [sys.executable, str(folder / "run.py"), "--out", str(out), "--device", str(device), "--warm"]
-    return [subprocess.Popen([*command, str(i)], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                             stderr=subprocess.DEVNULL) for i in range(count)]
+    warming = [subprocess.Popen([*command, str(i)], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                stderr=subprocess.DEVNULL) for i in range(count)]
+    try:
+        yield warming
+    finally:
+        for process in warming:
+            process.kill()
 
 
 def _prepare(kit: Kit, warming: Sequence[subprocess.Popen[bytes]], at_once: int) -> None:
@@ -158,7 +164,7 @@ def _prepare(kit: Kit, warming: Sequence[subprocess.Popen[bytes]], at_once: int)
         try:
             process.wait(max(0.0, limit - time.monotonic()))
         except subprocess.TimeoutExpired:
-            continue  # the caller kills it
+            continue  # `_warming` kills it
     kit.speed["warm"] = [process.poll() for process in warming]
     kit.say(f"compiled: exit codes {kit.speed['warm']}")
     counts = {} if not at_once else {"at_once": sorted({1, at_once})}

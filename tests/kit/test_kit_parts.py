@@ -111,13 +111,22 @@ def test_an_archive_that_cannot_be_written_is_one_line(kit: Path, tmp_path: Path
 
 
 def test_nothing_is_trained_on_a_device_that_does_not_agree(kit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    body, warming = json.loads((kit / "kit.json").read_text()), subprocess.Popen(["sleep", "60"])
+    body = json.loads((kit / "kit.json").read_text())
     checks = {name: {"difference": 0.5, "tolerance": 1e-3, "passed": name != "cpu"} for name in ("cpu", "bfloat16")}
     monkeypatch.setattr(there, "agreement", lambda *_, **__: checks)
     at_work = Kit(body, {}, torch.device("cpu"), tmp_path / "records.tar.gz", tmp_path, 0.0, 0.0)
     with pytest.raises(KitError, match="the check of cpu failed"):
-        there._prepare(at_work, [warming], 1)
-    assert warming.wait() != 0
+        there._prepare(at_work, [], 1)
+
+
+def test_what_still_compiles_is_killed_where_the_kit_cannot_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "run.py").write_text("import time; time.sleep(60)")
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "")
+    held: list[subprocess.Popen[bytes]] = []
+    with pytest.raises(KitError), there._warming(tmp_path, tmp_path, torch.device("cpu"), 2, tmp_path) as warming:
+        held += warming
+        raise KitError("stopped")
+    assert len(held) == 2 and all(process.wait() != 0 for process in held)
 
 
 def test_a_run_is_done_though_the_archive_cannot_be_written_after_it(kit: Path, tmp_path: Path,
@@ -156,7 +165,7 @@ def test_what_is_done_is_kept_where_others_fail_or_are_stopped(kit: Path, tmp_pa
         sys.setswitchinterval(switch)
         torch.set_num_threads(threads)
     log = json.loads(read_archive(tmp_path / "out" / "records.tar.gz")["log.json"])
-    ids = [cell.config.run_id for cell in LESS.cells]
+    ids = [f"{LESS.name}/{cell.config.run_id}" for cell in LESS.cells]
     assert [log["runs"][run_id]["state"] for run_id in ids] == ["done", "failed", "stopped"]
     assert log["runs"][ids[1]]["why"] == "RuntimeError: out of memory"
     found = unpack(tmp_path / "out" / "records.tar.gz", kit, tmp_path / "runs", known={"python-dedup": "abc"})

@@ -148,7 +148,7 @@ def test_a_stop_in_the_middle_of_a_stretch_changes_no_bit(tokens: TokenSet, tmp_
                                                           monkeypatch: pytest.MonkeyPatch) -> None:
     """Steps that are long are looked at one by one; the resumed run still adds its losses up in the same order."""
     whole = loop.train(LONGER, language(tokens), CPU)
-    monkeypatch.setattr(loop, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "STOP_CHECK_SECONDS", 0.0)
     stops: dict[str, Any] = {"steps": []}
     for asked in (5, 33):
         looks = iter(range(asked))
