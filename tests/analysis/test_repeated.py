@@ -14,7 +14,6 @@ from study.inference.general.mode import laplace
 from study.laws.datablations import repeated_law
 from study.laws.law import LawError
 from study.laws.published import DATABLATIONS
-from study.published import load
 from tests.conftest import ROOT, Load
 from tests.planted_go import LAW
 
@@ -91,8 +90,7 @@ def test_the_released_points_are_fitted_as_recorded(published: Load) -> None:
 
 def test_the_mode_does_not_depend_on_the_seed(published: Load) -> None:
     """The posterior of the released points has two modes; that of E near 2.1 holds e^-12 of the other's mass."""
-    published("datablations")
-    rows = repeated.as_if_stopped(load(repeated.TABLE))
+    rows = repeated.as_if_stopped(published("datablations"))
     at = problem(repeated_law(response=repeated.RESPONSE), rows, reference=repeated.reference(rows))
     modes = [laplace(at, np.random.default_rng(seed))[0] for seed in range(8)]
     assert np.ptp(at.log_posterior(np.array(modes))) < 0.1

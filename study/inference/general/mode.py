@@ -10,7 +10,7 @@ from study.inference.general.density import Problem, coordinates
 from study.inference.parameters import Array
 
 STARTS, PRIOR_POINTS = 8, 600
-SHORT, LONG = 60, 200  # steps of a descent: after 30 the wrong one of two modes may still lie lower
+SHORT, LONG = 100, 200  # steps of a descent: after 30 the wrong one of two modes may still lie lower
 
 
 def widened(y: Any, centre: Array, xp: Any = np) -> tuple[Any, Any]:
