@@ -35,7 +35,7 @@ from study.grids.design import Cell, Grid
 from study.inference.answers import summarise
 from study.inference.intervals import LEVELS, percent_key
 from study.inference.observations import grid_reference
-from study.inference.parameters import Array
+from study.inference.parameters import Array, evenly
 from study.inference.posterior import UnconvergedError, fit_posterior
 from study.inference.predictive import predict_losses
 from study.inference.spec import HEADLINE, ModelSpec
@@ -209,7 +209,7 @@ def _body(grid: Grid, of: Grid, rows: pd.DataFrame, ahead: pd.DataFrame, fits: F
 def _with_mixture(draws: dict[str, Array]) -> dict[str, Array]:
     """The draws of each law, and as many of each together, evenly spaced."""
     count = min(len(part) for part in draws.values())
-    mixed = [part[np.linspace(0, len(part) - 1, count).astype(int)] for part in draws.values()]
+    mixed = [part[evenly(len(part), count)] for part in draws.values()]
     return {**draws, MIXTURE: np.concatenate(mixed)}
 
 

@@ -13,7 +13,7 @@ from study.analysis.efficiency import to_loss
 from study.analysis.tables import groups
 from study.inference.general.draws import fit_law
 from study.inference.general.law_posterior import LawPosterior
-from study.inference.parameters import Array
+from study.inference.parameters import Array, evenly
 from study.laws import c_min
 from study.laws.critical_batch import ONE_LOSS, fall_that_doubles
 from study.laws.law import BYTES_PER_TOKEN, LawError
@@ -71,7 +71,7 @@ def critical_batch(curves: pd.DataFrame, levels: Sequence[float]) -> CriticalBat
     x = np.log([loss for loss, _ in fits])
     draws = [np.log(fit.theta["B_crit"] * fit.problem.reference["batch"]) for _, fit in fits]
     count = min(map(len, draws))  # NUTS stands in where importance draws do not do, and gives another number
-    y = np.stack([part[np.linspace(0, len(part) - 1, count).astype(int)] for part in draws])
+    y = np.stack([part[evenly(len(part), count)] for part in draws])
     weight = 1 / y.var(axis=1)
     centred = x - weight @ x / weight.sum()
     slope = (weight * centred) @ y / (weight @ centred**2)

@@ -9,7 +9,7 @@ import pandas as pd
 from study.analysis import answers
 from study.analysis.study import SEED, TARGET_N, Fitted, Study, once
 from study.inference.digits import Estimate, estimate, mixed
-from study.inference.parameters import Array
+from study.inference.parameters import Array, evenly
 from study.inference.posterior import UnconvergedError
 from study.inference.spec import HEADLINE, SpecError
 
@@ -76,5 +76,5 @@ def equal(study: Study) -> Estimate:
     """The same with equal weights: what the data cannot rule out far outside them."""
     drawn = {law: tokens(study, law) for law in laws(study)}
     fewest = min(map(len, drawn.values()))
-    thin = {law: values[np.linspace(0, len(values) - 1, fewest).astype(int)] for law, values in drawn.items()}
+    thin = {law: values[evenly(len(values), fewest)] for law, values in drawn.items()}
     return mixed([(laws(study)[law].posterior, values) for law, values in thin.items()])

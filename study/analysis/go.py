@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from study.analysis.seeds import drawn_sd
 from study.analysis.tables import groups
 from study.inference.parameters import Array
 from study.record import RunRecord, clustered_mean
@@ -60,17 +61,12 @@ def means(runs: pd.DataFrame, column: str, arm: str = SIZE) -> Means | None:
     mean, count = np.array([values.mean() for _, values in by]), np.array([len(values) for _, values in by])
     sd, freedom = np.array([values.std(ddof=1) for _, values in by]), count - 1.0
     rng = np.random.default_rng(SEED)
-    scale, z = _sigma(sd, freedom, rng, (DRAWS, len(by))) / np.sqrt(count), rng.standard_normal((DRAWS, len(by)))
+    scale, z = drawn_sd(sd, freedom, rng, (DRAWS, len(by))) / np.sqrt(count), rng.standard_normal((DRAWS, len(by)))
     if column in NEVER_NEGATIVE:
         below = special.ndtr(-mean / np.maximum(scale, 1e-12))  # share of the normal that lies below 0
         z = special.ndtri(below + (1 - below) * special.ndtr(z))
     draws = mean + scale * z
     return Means(np.array([N for N, _ in by]), mean, draws, sd, freedom)
-
-
-def _sigma(sd: Array | float, freedom: Array | int, rng: np.random.Generator, shape: int | tuple[int, int]) -> Array:
-    """Draws of a standard deviation that was measured with so many degrees of freedom."""
-    return np.asarray(sd * np.sqrt(freedom / rng.chisquare(freedom, shape)))
 
 
 def with_overfitting(runs: pd.DataFrame) -> pd.DataFrame:
@@ -175,7 +171,7 @@ def accuracy(records: Mapping[str, RunRecord], runs: pd.DataFrame, metric: str) 
     gain = mean + error * rng.standard_normal(DRAWS)
     for seeds in (by_seed[0], by_seed[-1]):
         if (freedom := len(seeds) - 1) > 0:
-            sigma = _sigma(seeds.std(ddof=1), freedom, rng, DRAWS)
+            sigma = drawn_sd(seeds.std(ddof=1), freedom, rng, DRAWS)
             gain = gain + sigma / np.sqrt(len(seeds)) * rng.standard_normal(DRAWS)
     return Accuracy(np.array(sizes), np.array(value), np.array(se), gain)
 
@@ -200,7 +196,7 @@ def falls(runs: pd.DataFrame, noise: Means, less: float, more: float) -> Array:
     both = wide[[less, more]].dropna()
     both = both[both.index.isin(noise.N)]
     at = np.searchsorted(noise.N, both.index.to_numpy(dtype=float))
-    sigma = _sigma(noise.sd[at], noise.freedom[at], rng, (DRAWS, len(at)))
+    sigma = drawn_sd(noise.sd[at], noise.freedom[at], rng, (DRAWS, len(at)))
     spread = np.array([np.sqrt(1 / count[(N, less)] + 1 / count[(N, more)]) for N in both.index])
     return np.asarray((both[less] - both[more]).to_numpy() + sigma * spread * rng.standard_normal((DRAWS, len(at))))
 

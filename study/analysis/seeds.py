@@ -8,6 +8,7 @@ import pandas as pd
 
 from study.analysis.study import Study, once
 from study.analysis.tables import complete, each, groups
+from study.inference.parameters import Array
 from study.record import paired_difference
 from study.verify import SAME_BITS, compare
 
@@ -38,6 +39,11 @@ def pooled(cells: pd.DataFrame) -> Sd:
     if not freedom:
         return float("nan"), 0
     return float(np.sqrt((cells["sd"] ** 2 * (cells["count"] - 1)).sum() / freedom)), freedom
+
+
+def drawn_sd(sd: Array | float, freedom: Array | int, rng: np.random.Generator, shape: int | tuple[int, int]) -> Array:
+    """Draws of a standard deviation that was measured with so many degrees of freedom."""
+    return np.asarray(sd * np.sqrt(freedom / rng.chisquare(freedom, shape)))
 
 
 def seed_sd(study: Study, budgets: Collection[float] | None = None) -> Sd:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from study.analysis.exponents import spread_by_depth
-from study.analysis.seeds import pooled
+from study.analysis.seeds import drawn_sd, pooled
 from study.inference.parameters import Array
 from study.laws.law import LawError
 
@@ -46,7 +46,7 @@ def shape_effect(frame: pd.DataFrame, feature: str, *, seed: int = 0) -> ShapeEf
     drawn = middle[None]
     if freedom:
         rng = np.random.default_rng(seed)
-        sd = error * np.sqrt(freedom / rng.chisquare(freedom, DRAWS))[:, None]
+        sd = drawn_sd(error, freedom, rng, DRAWS)[:, None]
         drawn = middle + sd / np.sqrt(means["count"].to_numpy()) * rng.standard_normal((DRAWS, len(means)))
     increase = np.exp(drawn - drawn.min(axis=1, keepdims=True)) - 1
     values = means[feature].to_numpy(dtype=float)

@@ -12,7 +12,7 @@ from study.inference.parameters import Array
 from study.inference.pooled.coordinates import NAMES, REFERENCE
 from study.inference.pooled.population import Population, covariates, prior_draws
 from study.inference.pooled.two_stage import ACCEPT, Pooled, StudyDraws, pool, summary_draws
-from study.inference.posterior import UnconvergedError
+from study.inference.posterior import Diagnostics, UnconvergedError
 
 TARGETS = (ACCEPT, 0.99)  # acceptance: the second where the first leaves divergences
 COMPARED = 1.05  # largest R-hat of a population that is only compared
@@ -34,14 +34,7 @@ def together(studies: Sequence[StudyDraws], *, seed: int, draws: int = 1500, tun
         UnconvergedError: R-hat >= 1.01, ESS <= 400 or a divergence.
         PopulationError: a study's summary is not its likelihood.
     """
-    for accept in TARGETS:
-        found = pool(studies, seed=seed, draws=draws, tune=tune, accept=accept)
-        if found.diagnostics.converged:
-            break
-    else:
-        seen = found.diagnostics
-        raise UnconvergedError(f"the population did not converge (R-hat {seen.rhat:.3f}, ESS {seen.ess_bulk:.0f} and "
-                               f"{seen.ess_tail:.0f}, {seen.divergences} divergences): draw more")
+    found = _past(lambda seen: seen.converged, studies, seed=seed, draws=draws, tune=tune)
     if far := [name for name, gap in zip(found.names, found.gaps, strict=True) if gap > CLOSE]:
         raise PopulationError(f"the summary of {', '.join(far)} is not its likelihood where the population asks for it: "
                               "draw more of each alone, or raise the number of components")
@@ -54,13 +47,19 @@ def compared(studies: Sequence[StudyDraws], *, seed: int, draws: int, tune: int,
     Raises:
         UnconvergedError: R-hat above `COMPARED`, or more than one draw in a hundred diverged.
     """
+    return _past(lambda seen: seen.rhat <= COMPARED and seen.divergences <= 0.01 * 2 * draws, studies, seed=seed, draws=draws,
+                 tune=tune, tails=tails, chains=2)
+
+
+def _past(gate: Callable[[Diagnostics], bool], studies: Sequence[StudyDraws], **how: Any) -> Pooled:
+    """`pool` at each target of acceptance until the draws are past the gate."""
     for accept in TARGETS:
-        found = pool(studies, seed=seed, draws=draws, tune=tune, accept=accept, tails=tails, chains=2)
-        if found.diagnostics.rhat <= COMPARED and found.diagnostics.divergences <= 0.01 * 2 * draws:
+        found = pool(studies, accept=accept, **how)
+        seen = found.diagnostics
+        if gate(seen):
             return found
-    seen = found.diagnostics
-    raise UnconvergedError(f"a population of {len(studies)} studies did not converge (R-hat {seen.rhat:.3f}, {seen.divergences} "
-                           "divergences): draw more")
+    raise UnconvergedError(f"the population of {len(studies)} studies did not converge (R-hat {seen.rhat:.3f}, ESS "
+                           f"{seen.ess_bulk:.0f} and {seen.ess_tail:.0f}, {seen.divergences} divergences): draw more")
 
 
 def members(tables: Mapping[str, AtlasTable]) -> dict[str, AtlasTable]:

@@ -75,13 +75,8 @@ def _job(table: Path | None, grid: str | None, runs: Path, predict_n: float, pre
 
     from study.fit import job as fit
 
-    if grid is not None:
-        if columns or loss_unit or rows != "auto":
-            raise StudyError("--columns, --loss-unit and --rows are for a table: a grid's columns are known")
-        job = fit.grid_job(grid, runs, group, drop_highest)
-    else:
-        assert table is not None
-        job = fit.table_job(table, columns, group, drop_highest, rows=rows, loss_unit=loss_unit, bytes_per_token=bytes_per_token)
+    job = fit.job_of(table, grid, runs, columns=columns, group=group, drop_highest=drop_highest, rows=rows, loss_unit=loss_unit,
+                     bytes_per_token=bytes_per_token)
     return fit.complete(job, predict_n, predict_c, bytes_per_token, out, seed, inference_tokens, overtrain)
 
 

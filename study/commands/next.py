@@ -53,13 +53,11 @@ def command(
 
     if (table is None) == (grid is None):
         raise StudyError("give a table of runs or --grid NAME, one of the two: study next runs.csv --budget 1e20")
-    if grid is not None and (columns or loss_unit or rows != "auto"):
-        raise StudyError("--columns, --loss-unit and --rows are for a table: a grid's columns are known")
     check_positive(budget=budget, price=price, predict_n=predict_n, bytes_per_token=bytes_per_token)
     if group not in GROUPINGS:
         raise StudyError(f"unknown --group {group!r}: one of {', '.join(GROUPINGS)}")
-    job = (fit.grid_job(str(grid), runs, group, drop_highest) if table is None else
-           fit.table_job(table, columns, group, drop_highest, rows=rows, loss_unit=loss_unit, bytes_per_token=bytes_per_token))
+    job = fit.job_of(table, grid, runs, columns=columns, group=group, drop_highest=drop_highest, rows=rows, loss_unit=loss_unit,
+                     bytes_per_token=bytes_per_token)
     where = out or Path("build") / "next" / job.name
     job = fit.complete(job, predict_n, 5.76e23, bytes_per_token, where, seed)
     console = Console(highlight=False)

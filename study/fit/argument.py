@@ -65,7 +65,7 @@ def argue(table: pd.DataFrame, fits: Fits, N: float, known: tuple[Doubt, ...], *
         forecast = forecast_test(some, posterior.spec, **at)
     except StudyError as error:
         no_forecast, unfitted = str(error), isinstance(error, UnfittedRestError)
-    trends = residual_trends(posterior)
+    trends, off = residual_trends(posterior), residuals(posterior)
     forms: dict[str, FormFit | str] = {}
     for form in FORMS:
         try:
@@ -73,7 +73,7 @@ def argue(table: pd.DataFrame, fits: Fits, N: float, known: tuple[Doubt, ...], *
         except StudyError as error:
             forms[form] = str(error)
     sampling = [Doubt("sampling", fits.rough, True)] if fits.rough else []
-    found = [*known, *sampling, *_drifts(trends), *_astray(table, posterior), *_exact(posterior), *_floor(posterior),
+    found = [*known, *sampling, *_drifts(trends), *_astray(table, posterior.rows.loss, *off), *_exact(off[0]), *_floor(posterior),
              *_better(forms, own, N)]
     others = [fit for name in ("kaplan", "nesting") if isinstance(fit := forms[name], FormFit)]
     mixture = _mixed([own, *(_tokens(fit.draws.D_opt_at(N)) for fit in others)], seed)
@@ -106,14 +106,12 @@ def _drifts(trends: tuple[Trend, ...]) -> list[Doubt]:
                   f"[{100 * trend.ci95[0]:+.2g}, {100 * trend.ci95[1]:+.2g}]", True) for trend in trends if trend.drifts]
 
 
-def _astray(table: pd.DataFrame, posterior: Posterior) -> list[Doubt]:
+def _astray(table: pd.DataFrame, loss: Array, residual: Array, scale: Array) -> list[Doubt]:
     """Runs so far off the law that another cause is likelier than noise: diverged, or a slip of the pen."""
-    residual, scale = residuals(posterior)
     far = np.flatnonzero((np.abs(residual) > ASTRAY[0] * scale) & (np.abs(residual) > ASTRAY[1]))
     if not len(far):
         return []
     worst = int(far[np.argmax(np.abs(residual[far]))])
-    loss = posterior.rows.loss
     line = f"line {int(table['line'].iloc[worst])}: " if "line" in table.columns and len(table) == len(residual) else ""
     said = f"{line}{loss[worst]:.3g} nats where it says {loss[worst] / np.exp(residual[worst]):.3g}"
     lie = "run lies" if len(far) == 1 else "runs lie"
@@ -123,10 +121,11 @@ def _astray(table: pd.DataFrame, posterior: Posterior) -> list[Doubt]:
                   f"The noise has heavy tails, so the fit hardly follows; {remedy}")]
 
 
-def _exact(posterior: Posterior) -> list[Doubt]:
-    residual, _ = residuals(posterior)
+def _exact(residual: Array) -> list[Doubt]:
     off = float(np.sqrt(np.mean(residual**2)))
-    return [Doubt("exact", f"the losses lie on the law to within {off:.0e} of themselves: computed, not measured?")] * (off < EXACT)
+    if off >= EXACT:
+        return []
+    return [Doubt("exact", f"the losses lie on the law to within {off:.0e} of themselves: computed, not measured?")]
 
 
 def _floor(posterior: Posterior) -> list[Doubt]:

@@ -42,6 +42,20 @@ class Job:
     seed: int = 0
 
 
+def job_of(table: Path | None, grid: str | None, runs: Path, *, columns: str, group: str, drop_highest: int, rows: str,
+           loss_unit: str, bytes_per_token: float | None) -> Job:
+    """The job of a table, or of a grid, whichever is named.
+
+    Raises:
+        StudyError: see `table_job` and `grid_job`; or an option of tables was given with a grid.
+    """
+    if table is not None:
+        return table_job(table, columns, group, drop_highest, rows=rows, loss_unit=loss_unit, bytes_per_token=bytes_per_token)
+    if columns or loss_unit or rows != "auto":
+        raise StudyError("--columns, --loss-unit and --rows are for a table: a grid's columns are known")
+    return grid_job(str(grid), runs, group, drop_highest)
+
+
 def table_job(path: Path, columns: str, group: str, drop_highest: int, *, rows: str = "auto", loss_unit: str = "",
               bytes_per_token: float | None = None) -> Job:
     """The job of a user's table. Without a width column and with group "auto", no group effect. `rows`: see `rows.arrange`.

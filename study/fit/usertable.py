@@ -68,20 +68,21 @@ def read_table(path: Path, *, columns: dict[str, str] | None = None, keep: Seque
             del found[name]
             continue
         values[name] = _positive(path, raw, index, decimal_comma=name == "loss", european=european)
-    if "D" in found and read_header(raw.header[found["D"]]).unit == "bytes":
-        raise TableError(f"{path}: {raw.header[found['D']]} counts bytes of text, and D counts tokens: divide by the bytes a "
+    read = {name: read_header(raw.header[index]) for name, index in found.items()}
+    if "D" in read and read["D"].unit == "bytes":
+        raise TableError(f"{path}: {read['D'].name} counts bytes of text, and D counts tokens: divide by the bytes a "
                          "token of your tokenizer")
-    if "D" in found and "epochs" in found and read_header(raw.header[found["D"]]).plain in SIZE_OF_TEXT:
+    if "epochs" in read and "D" in read and read["D"].plain in SIZE_OF_TEXT:
         epochs = _scaled(raw, found["epochs"], european=european)
         values["D"] = values["D"] * np.where(epochs > 0, epochs, 1.0)
-        notes.append(f"D = {raw.header[found['D']]} x {raw.header[found['epochs']]}")
-    if "train" in read_header(raw.header[found["loss"]]).plain.split("_"):
+        notes.append(f"D = {read['D'].name} x {read['epochs'].name}")
+    if "train" in read["loss"].plain.split("_"):
         notes.append("a training loss, which is too low where text is repeated")
     for name, other in (("D", "N"), ("N", "D")):
         if name not in values:
             values[name] = values["C"] / (6.0 * values[other])
             notes.append(f"{name} = C / (6 {other})")
-    values["loss"], converted = _nats(values["loss"], loss_unit or read_header(raw.header[found["loss"]]).unit,
+    values["loss"], converted = _nats(values["loss"], loss_unit or read["loss"].unit,
                                  values.get("bytes_per_token") if bytes_per_token is None else bytes_per_token)
     notes.extend(converted)
     ours = [name for name in ("N", "D", "loss", *KEPT) if name in values]

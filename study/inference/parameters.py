@@ -13,6 +13,11 @@ Array: TypeAlias = NDArray[np.float64]
 Surface: TypeAlias = LossSurface | NestingSurface
 
 
+def evenly(length: int, count: int) -> NDArray[np.intp]:
+    """Indices of `count` of `length` draws, evenly spaced; of all where there are fewer."""
+    return np.linspace(0, length - 1, min(count, length)).astype(np.intp)
+
+
 @dataclass(frozen=True)
 class Parameters:
     """Draws, each an array of shape (S,). A parameter the form lacks holds its neutral value.

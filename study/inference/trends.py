@@ -6,7 +6,7 @@ import numpy as np
 from scipy import stats
 
 from study.inference.likelihood import noise_scale
-from study.inference.parameters import Array
+from study.inference.parameters import Array, evenly
 from study.inference.posterior import Posterior
 
 AXES = ("C", "N", "D/N")
@@ -48,7 +48,7 @@ def residual_trends(posterior: Posterior) -> tuple[Trend, ...]:
 def residuals(posterior: Posterior) -> tuple[Array, Array]:
     """ln L less the posterior mean of ln Lhat + u, and the scale of the noise (the mean of its logarithm), each (R,)."""
     rows, p = posterior.rows, posterior.parameters
-    take = np.linspace(0, len(p) - 1, min(DRAWS, len(p))).astype(int)
+    take = evenly(len(p), DRAWS)
     law = p.take(take).surface(posterior.N0, posterior.D0)
     fitted = np.log(law.loss(rows.N[:, None], rows.D[:, None])) + posterior.u[take].T[rows.group]
     scale = np.exp(np.log(noise_scale(p.take(take), rows.C[:, None], posterior.N0, posterior.D0)).mean(axis=1))

@@ -60,18 +60,15 @@ def mirrored(work: Path, url: str) -> Iterator[None]:
 
     thread = threading.Thread(target=keep_pushing, daemon=True)
     thread.start()
+    whole = False
     try:
         yield
-    except BaseException:
-        _join(done, thread)
-        push(work, url)
-        raise
-    _join(done, thread)
-
-
-def _join(done: threading.Event, thread: threading.Thread) -> None:
-    done.set()
-    thread.join()
+        whole = True
+    finally:
+        done.set()
+        thread.join()
+        if not whole:
+            push(work, url)
 
 
 def note(url: str) -> dict[str, Any]:

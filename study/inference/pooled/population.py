@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from study.inference.parameters import Array
+from study.inference.parameters import Array, evenly
 from study.inference.pooled.coordinates import NAMES, SIZE
 
 COVARIATES = ("total", "non_embedding", "constant", "tuned", "vocabulary")
@@ -60,7 +60,7 @@ class Population:
 
     def thin(self, count: int) -> "Population":
         """About evenly spaced draws."""
-        keep = np.linspace(0, len(self) - 1, min(count, len(self))).astype(int)
+        keep = evenly(len(self), count)
         return replace(self, mean=self.mean[keep], lab=self.lab[keep], within=self.within[keep])
 
     def new_study(self, c: Array, rng: np.random.Generator, count: int) -> Array:

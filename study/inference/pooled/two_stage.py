@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from study.inference.parameters import Array
+from study.inference.parameters import Array, evenly
 from study.inference.pooled.coordinates import NAMES, SCALE, SIZE
 from study.inference.pooled.density import effects, log_density
 from study.inference.pooled.layout import Layout
@@ -155,7 +155,7 @@ def _conditional(summary: Summary, mean: Array, cov: Array, rng: np.random.Gener
 
 def _check(study: StudyDraws, summary: Summary, mean: Array, cov: Array) -> tuple[float, float]:
     # see Pooled.gaps and Pooled.effective
-    keep = np.linspace(0, len(mean) - 1, min(CHECKED, len(mean))).astype(int)
+    keep = evenly(len(mean), CHECKED)
     mean, cov = mean[keep], cov[keep]
     unit = UNIT**2 * np.outer(SCALE, SCALE) if study.relative else 0.0
     exact = log_normals(study.x, mean, cov + unit) - study.p0.population.log_density(study.x, study.c)[:, None]
