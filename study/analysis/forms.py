@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from study.analysis import answers
+from study.analysis.profiles import Vertex, compared
 from study.analysis.study import SEED, TARGET_N, Fitted, Study, once
 from study.inference.digits import Estimate, estimate, mixed
 from study.inference.parameters import Array, evenly
@@ -42,6 +43,17 @@ def comparison(study: Study) -> pd.DataFrame | None:
 
 
 @once
+def farthest(study: Study) -> tuple[str, float, Vertex] | None:
+    """The law whose optimum lies farthest, in ln, from one that the runs measured: its name, its median D/N there, and the latter.
+
+    None where no budget has a measured optimum, or one law alone was drawn.
+    """
+    found = [(law, float(np.median(fitted.posterior.draws.D_opt(one.C) / fitted.posterior.draws.N_opt(one.C))), one)
+             for law, fitted in laws(study).items() for one in compared(study)]
+    return max(found, key=lambda row: abs(np.log(row[1] / row[2].measured))) if found and len(laws(study)) > 1 else None
+
+
+@once
 def largest_khat(study: Study, law: str) -> float:
     """The largest Pareto k-hat of a law's leave-one-out densities: above 0.7 its elpd is not to be trusted."""
     with warnings.catch_warnings():
@@ -72,9 +84,9 @@ def stacked(study: Study) -> Array:
 
 
 @once
-def equal(study: Study) -> Estimate:
-    """The same with equal weights: what the data cannot rule out far outside them."""
-    drawn = {law: tokens(study, law) for law in laws(study)}
+def equal(study: Study, without: str = "") -> Estimate:
+    """The same with equal weights, of all laws or of all but one: what the data cannot rule out far outside them."""
+    drawn = {law: tokens(study, law) for law in laws(study) if law != without}
     fewest = min(map(len, drawn.values()))
     thin = {law: values[evenly(len(values), fewest)] for law, values in drawn.items()}
     return mixed([(laws(study)[law].posterior, values) for law, values in thin.items()])

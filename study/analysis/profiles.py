@@ -27,6 +27,11 @@ class Vertex:
     law: Array  # (S,) of the posterior's losses at the same cells
     N: float = float("nan")  # at the measured vertex
 
+    @property
+    def C(self) -> float:
+        """6 N D at the measured vertex, FLOP."""
+        return 6 * self.N**2 * self.measured
+
 
 def paths(study: Study, *, repeats: bool = False) -> list[tuple[float, pd.DataFrame]]:
     """The complete runs of each budget on its isoFLOP path, held-out ones included, by budget; repeats of a cell if asked for."""

@@ -85,3 +85,10 @@ def test_a_value_lies_below_inside_or_above_draws(value: float, where: str) -> N
 def test_counts_are_words_up_to_twelve() -> None:
     assert [words.number_word(n) for n in (0, 3, 12, 1300)] == ["no", "three", "twelve", "1,300"]
     assert words.none_or(0) == "none" and words.capital("of all") == "Of all"
+
+
+@pytest.mark.parametrize(("x", "shown"), [
+    (56e9, "56 GB"), (1.234e6, "1.23 MB"), (38_400.0, "38.4 kB"), (3e12, "3 TB"), (512.0, "512 bytes"), (math.nan, "—"),
+])
+def test_text_is_sized_in_bytes(x: float, shown: str) -> None:
+    assert text.size_in_bytes(x).replace(text.NBSP, " ") == shown

@@ -457,3 +457,29 @@ def test_noise_scales_are_set_beside_the_batches(quick: Study) -> None:
     rows = training.noise_scales(quick).assign(noise_scale=lambda frame: 3.0 * frame["batch_tokens"])
     study = given(quick, {training.noise_scales: rows})
     assert (every_run.small_batches(study), every_run.batch_factor(study)) == ("14", "3.0")
+
+
+def test_the_form_that_misses_the_measured_optima_is_named(quick: Study) -> None:
+    def form(ratio: float) -> SimpleNamespace:
+        return SimpleNamespace(posterior=SimpleNamespace(draws=SimpleNamespace(
+            D_opt=lambda C: np.full(5, ratio * C), N_opt=lambda C: np.full(5, C))))
+
+    optima = [SimpleNamespace(budget=3e11, C=2.9e11, measured=10.0), SimpleNamespace(budget=1e12, C=1e12, measured=14.0)]
+    mixed = estimate(quick.posterior, np.asarray(quick.posterior.draws.D_opt_at(TARGET_N)))
+    found = {"hoffmann": form(12.0), "kaplan": form(2.0), "nesting": form(60.0)}
+    study = given(quick, {forms.laws: found, (forms.equal, "kaplan"): mixed, profiles.vertices: tuple(
+        SimpleNamespace(**vars(one), law=np.ones(3)) for one in optima)})
+    assert otherwise.farthest_form(study) == "Kaplan's form"
+    assert (otherwise.farthest_ratio(study), otherwise.farthest_measured(study)) == ("2.0", "14")
+    assert otherwise.farthest_budget(study) == "10¹²" and otherwise.mixed_without(study).startswith(text.held(mixed))
+    alone = given(quick, {forms.laws: {"hoffmann": form(12.0)}})
+    assert otherwise.farthest_form(alone) == otherwise.mixed_without(alone) == text.ABSENT
+
+
+def test_a_mixture_can_leave_a_form_out(quick: Study) -> None:
+    far = replace(quick.posterior, parameters=replace(quick.posterior.parameters, tB=3 * quick.posterior.parameters.tB))
+    study = given(quick, {Study.headline: quick.headline, forms.laws: {
+        "hoffmann": quick.headline, "kaplan": replace(quick.headline, posterior=far)}})
+    alone, both = forms.equal(study, "kaplan"), forms.equal(study)
+    assert alone.median == pytest.approx(float(np.median(forms.tokens(study, "hoffmann"))), rel=0.05)
+    assert both.median > 1.5 * alone.median

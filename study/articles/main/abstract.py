@@ -1,11 +1,12 @@
-"""The answer in one picture: D_opt against compute, with the published laws on it."""
+"""The answer in one picture: tokens a parameter at the optimum against compute, with the published laws on it."""
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from study.analysis.answers import target_compute, tokens
+from study.analysis.answers import asked, tokens
 from study.analysis.study import CHINCHILLA_C, TARGET_N, Study
+from study.articles.main import trend
 from study.articles.shared import laws, style, text
 
 SHOWN = ("kaplan", "hoffmann", "besiroglu", "porian-5", "deepseek")  # keys of study.laws.published
@@ -43,40 +44,36 @@ def wall_time(study: Study) -> str:
 
 @style.drawn
 def fan(study: Study) -> Figure:
-    """D_opt in tokens against C: the posterior's fan, the fitted range, and the published laws in theirs."""
-    figure, ax = style.canvas(7.2, 4.6)
+    """D_opt / N_opt against C: the posterior's fan, the optima that the runs measured, and the published laws."""
+    figure, ax = style.canvas(7.2, 4.3)
     low, high = float(study.fit["C"].min()), study.largest_C
-    C = np.geomspace(low, 3 * CHINCHILLA_C, 80)
-    middle = style.fan(ax, C, study.posterior.draws.D_opt(C[:, None]), style.POSTERIOR)
-    ax.set_xlim(C[0] / 2, C[-1])
-    ax.set_ylim(study.fit["D"].min() / 12, 1e16)
-    style.log_axis(ax, "x", style.power)
-    style.log_axis(ax, "y")
-    style.panel(ax, "", "training compute $C$ (FLOP)", "compute-optimal tokens $D_{opt}$")
+    C = np.geomspace(low, CHINCHILLA_C, 80)
+    draws = study.posterior.draws
+    middle = style.fan(ax, C, draws.D_opt(C[:, None]) / draws.N_opt(C[:, None]), style.POSTERIOR)
     labels = [(float(middle[-1]), "this study", style.POSTERIOR)]
     for one in laws.drawn(SHOWN):
         at = np.geomspace(1e18, C[-1], 30)
-        ax.plot(at, one.law.law.D_opt(at), color=one.colour, lw=1.2, zorder=4)
-        labels.append((float(one.law.law.D_opt(C[-1])), one.name, one.colour))
+        ratio = np.asarray(one.law.tokens_per_parameter(at))
+        ax.plot(at, ratio, color=one.colour, lw=1.2, ls=one.dashes, zorder=4)
+        labels.append((float(ratio[-1]), one.name, one.colour))
+    ax.set_xlim(C[0] / 2, C[-1])
+    style.log_axis(ax, "x", style.power)
+    trend.dots(ax, study)
+    _target(ax, study)
+    style.log_axis(ax, "y", style.plain)
+    style.panel(ax, "", "training compute $C$ (FLOP)", "tokens a parameter, $D_{opt}/N_{opt}$")
     style.line_labels(ax, C[-1], labels)
     ax.axvspan(low, high, color=style.GRID, alpha=0.7, lw=0, zorder=0)
     ax.text(low, 0.02, " runs fitted", transform=ax.get_xaxis_transform(), color=style.MUTED)
-    _target(ax, study)
     return figure
 
 
 def _target(ax: Axes, study: Study) -> None:
-    """The point asked for: D_opt at TARGET_N, at the median compute that makes it optimal."""
-    (low, high), middle = text.central(tokens(study)), float(np.median(tokens(study)))
-    C = target_compute(study)
-    ax.errorbar(
-        [C], [middle], [[middle - low], [high - middle]], fmt="o", color=style.INK, ms=4.5, lw=1.4, capsize=3, zorder=6
-    )
-    ax.annotate(
-        f"{style.short(TARGET_N)} parameters",
-        (C, high),
-        xytext=(-6, 8),
-        textcoords="offset points",
-        ha="right",
-        color=style.INK,
-    )
+    """The point asked for: TARGET_N parameters, along the compute C = 6 N D that each number of tokens takes."""
+    D = tokens(study)
+    (low, high), middle = text.central(D), float(np.median(D))
+    ends = np.array([low, high])
+    ax.plot(6 * TARGET_N * ends, ends / TARGET_N, "|-", color=style.INK, lw=1.6, ms=8, mew=1.6, zorder=6)
+    ax.plot([6 * TARGET_N * middle], [middle / TARGET_N], "o", color=style.INK, ms=5, mec="white", zorder=7)
+    ax.annotate(f"{style.short(TARGET_N)} parameters:\n{text.held(asked(study))} tokens", (6 * TARGET_N * high, high / TARGET_N),
+                xytext=(-4, 6), textcoords="offset points", ha="right", color=style.INK)

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from study.analysis import answers
-from study.analysis.study import CHINCHILLA_C, TARGET_N, USUAL_BYTES, Study
+from study.analysis.study import TARGET_N, USUAL_BYTES, Study
 from study.articles.shared import laws, style, text, words
 from study.articles.verdict import with_interval
 from study.inference.answers import SIZES
@@ -67,12 +67,12 @@ def rule_lies(study: Study) -> words.Side:
 
 def bytes_of_text(study: Study) -> str:
     """The answer in bytes of this corpus."""
-    return text.held(answers.asked(study).times(study.bytes_per_token))
+    return text.held(answers.asked(study).times(study.bytes_per_token), text.size_in_bytes)
 
 
 def bytes_95(study: Study) -> str:
     """Its interval."""
-    return text.held_ends(answers.asked(study).times(study.bytes_per_token))
+    return text.held_ends(answers.asked(study).times(study.bytes_per_token), text.size_in_bytes)
 
 
 def rule_in_bytes() -> str:
@@ -178,26 +178,24 @@ def exact_factor(study: Study) -> str:
 
 @style.drawn
 def by_size(study: Study) -> Figure:
-    """D_opt against N: the posterior, and the rule of twenty tokens a parameter."""
-    figure, ax = style.canvas(7.2, 3.4)
+    """D_opt / N against N: the posterior, the published laws, and the rule of twenty tokens a parameter."""
+    figure, ax = style.canvas(7.2, 3.1)
     N = np.geomspace(float(study.fit["N"].min()), 3e10, 70)
-    draws = study.posterior.draws.D_opt_at(N[:, None])
     ax.set_xlim(N[0] / 1.5, N[-1])
-    ax.set_ylim(float(study.fit["D"].min()) / 5, 10 * max(float(np.quantile(draws[-1], 0.95)), RULE * N[-1]))
     style.log_axis(ax, "x")
-    style.log_axis(ax, "y")
-    middle = style.fan(ax, N, draws, style.POSTERIOR)
-    labels = [(float(middle[-1]), "this study", style.POSTERIOR), (RULE * N[-1], f"{RULE:g} tokens a parameter", style.INK)]
-    ax.plot(N, RULE * N, color=style.INK, lw=1, ls="--")
+    middle = style.fan(ax, N, study.posterior.draws.D_opt_at(N[:, None]) / N[:, None], style.POSTERIOR)
+    labels = [(float(middle[-1]), "this study", style.POSTERIOR), (RULE, f"{RULE:g} tokens a parameter", style.INK)]
+    ax.axhline(RULE, color=style.INK, lw=1, ls="--")
     for one in laws.drawn():
         at = np.geomspace(1e7, N[-1], 30)
-        line = one.law.law.D_opt_at(at)
+        line = np.asarray(one.law.law.D_opt_at(at)) / at
         ax.plot(at, line, color=one.colour, lw=1.2)
         labels.append((float(line[-1]), one.name, one.colour))
+    style.log_axis(ax, "y", style.plain)
     style.line_labels(ax, N[-1], labels)
     style.shade(ax, float(study.fit["N"].min()), study.largest_N)
     ax.axvline(TARGET_N, color=style.FAINT, lw=0.8, ls=":")
-    style.panel(ax, "", "parameters $N$", "compute-optimal tokens $D_{opt}(N)$")
+    style.panel(ax, "", "parameters $N$", "tokens a parameter, $D_{opt}(N)/N$")
     return figure
 
 
@@ -223,29 +221,6 @@ def two_kinds(study: Study) -> Figure:
         va="top",
     )
     style.panel(ax, "", f"$D_{{opt}}$ at {style.short(TARGET_N)} parameters (tokens)")
-    return figure
-
-
-@style.drawn
-def size_by_compute(study: Study) -> Figure:
-    """N_opt against C, with the published laws."""
-    figure, ax = style.canvas(7.2, 3.2)
-    low, high = float(study.fit["C"].min()), study.largest_C
-    C = np.geomspace(low, CHINCHILLA_C, 70)
-    draws = study.posterior.draws.N_opt(C[:, None])
-    ax.set_xlim(C[0] / 2, C[-1])
-    ax.set_ylim(float(study.fit["N"].min()) / 4, 5 * float(np.quantile(draws[-1], 0.975)))
-    style.log_axis(ax, "x", style.power)
-    style.log_axis(ax, "y")
-    middle = style.fan(ax, C, draws, style.POSTERIOR)
-    labels = [(float(middle[-1]), "this study", style.POSTERIOR)]
-    for one in laws.drawn():
-        at = np.geomspace(1e17, C[-1], 30)
-        ax.plot(at, one.law.law.N_opt(at), color=one.colour, lw=1.2)
-        labels.append((float(one.law.law.N_opt(C[-1])), one.name, one.colour))
-    style.line_labels(ax, C[-1], labels)
-    style.shade(ax, low, high)
-    style.panel(ax, "", "training compute $C$ (FLOP)", "compute-optimal parameters $N_{opt}$")
     return figure
 
 

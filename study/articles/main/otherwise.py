@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from study.analysis import answers, forms, misfit, seeds
 from study.analysis.study import Study
 from study.analysis.variants import CONSTANT, variant
+from study.articles.main import trend
 from study.articles.shared import style, text, words
 from study.inference.digits import Estimate
 from study.inference.posterior import KHAT
@@ -112,6 +113,36 @@ def highest_form(study: Study) -> str:
     return text.held(_middles(study)[-1])
 
 
+def farthest_form(study: Study) -> str:
+    """The form whose optimum lies farthest from one that the runs measured."""
+    found = forms.farthest(study)
+    return FORMS[found[0]] if found else text.ABSENT
+
+
+def farthest_ratio(study: Study) -> str:
+    """Where it puts that optimum, tokens a parameter."""
+    found = forms.farthest(study)
+    return text.two(found[1]) if found else text.ABSENT
+
+
+def farthest_measured(study: Study) -> str:
+    """Where the runs have it."""
+    found = forms.farthest(study)
+    return text.two(found[2].measured) if found else text.ABSENT
+
+
+def farthest_budget(study: Study) -> str:
+    """At which budget, FLOP."""
+    found = forms.farthest(study)
+    return text.power(found[2].budget) if found else text.ABSENT
+
+
+def mixed_without(study: Study) -> str:
+    """The answer over the other forms, equally weighted."""
+    found = forms.farthest(study)
+    return _held(forms.equal(study, found[0])) if found else text.ABSENT
+
+
 def _ranked(study: Study) -> list[str]:
     found = forms.comparison(study)
     return [] if found is None else [str(name) for name in found.index]
@@ -172,19 +203,20 @@ def ranking(study: Study) -> str:
 
 @style.drawn
 def fans(study: Study) -> Figure:
-    """D_opt against C under each law: one inside the runs, apart beyond them."""
+    """D_opt / N_opt against C under each law: one inside the runs, apart beyond them."""
     found = forms.laws(study)
     figure, ax = style.canvas(7.0, 3.1)
     C = np.geomspace(float(study.fit["C"].min()), 1e24, 60)
     ends = []
     for name, fitted in found.items():
-        draws = fitted.posterior.draws.D_opt(C[:, None])
-        middle = style.fan(ax, C, draws, COLOURS[name], levels=(0.95,))
+        draws = fitted.posterior.draws
+        middle = style.fan(ax, C, draws.D_opt(C[:, None]) / draws.N_opt(C[:, None]), COLOURS[name], levels=(0.95,))
         ends.append((float(middle[-1]), FORMS[name], COLOURS[name]))
     ax.set_xlim(C[0] / 2, C[-1])
     style.log_axis(ax, "x", style.power)
-    style.log_axis(ax, "y")
+    style.log_axis(ax, "y", style.plain)
+    trend.dots(ax, study)
     style.line_labels(ax, C[-1], ends, gap=0.06)
     style.shade(ax, float(study.fit["C"].min()), study.largest_C)
-    style.panel(ax, "", "training compute $C$ (FLOP)", "compute-optimal tokens $D_{opt}$")
+    style.panel(ax, "", "training compute $C$ (FLOP)", "tokens a parameter, $D_{opt}/N_{opt}$")
     return figure

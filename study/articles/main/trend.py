@@ -1,6 +1,7 @@
 """The trend inside the runs: tokens a parameter at the optimum, budget by budget, without the law and by it."""
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from study.analysis import profiles
@@ -86,6 +87,17 @@ def elsewhere(study: Study) -> str:
     corpus = next(cell.config.ood_corpus for cell in study.grid.cells if cell.config.ood_corpus)
     ends = " to ".join(text.two(one.elsewhere) for one in (found[0], found[-1]))
     return f"By the loss on `{corpus}`, English text, they go from {ends}."
+
+
+def dots(ax: Axes, study: Study) -> None:
+    """The measured optima on a figure of D/N against C = 6 N D, with the 95 % interval of the noise between seeds."""
+    found = profiles.compared(study)
+    for one in found:
+        if known(one.by_noise).size:
+            ax.plot([one.C] * 2, text.central(known(one.by_noise)), color=style.INK, lw=1.1, zorder=5)
+        ax.plot([one.C], [one.measured], "s" if one.held_out else "o", color=style.INK, ms=4, mec="white", zorder=6)
+    if found:
+        ax.annotate("measured", (found[-1].C, found[-1].measured), xytext=(6, 9), textcoords="offset points", color=style.INK)
 
 
 @style.drawn

@@ -26,7 +26,7 @@ LOOKS = {  # key of study.laws.published: name, colour, dashes
     "besiroglu": ("Besiroglu 2024", style.REFIT, "-"),
     "porian-1": ("Porian 2024, Kaplan's protocol", style.OTHER, "--"),
     "porian-5": ("Porian 2024, tuned", style.OTHER, "-"),
-    "deepseek": ("DeepSeek 2024", style.INK, "-"),
+    "deepseek": ("DeepSeek 2024", style.FURTHER, "-"),
 }
 COMPARED = ("kaplan", "hoffmann", "besiroglu")  # beside this study's answers
 

@@ -23,6 +23,7 @@ T = TypeVar("T")
 INK, MUTED, FAINT, GRID = "#1f2328", "#6b7480", "#b6bdc6", "#e4e8ec"
 POSTERIOR, PREDICTIVE, PRIOR = "#0072B2", "#D98200", "#8a929c"  # Okabe and Ito's palette, and greys
 KAPLAN, HOFFMANN, REFIT, OTHER = "#D55E00", "#009E73", "#AA4499", "#56708A"
+FURTHER = "#8C564B"
 HELD_OUT = "#B2182B"
 LEVELS = (0.95, 0.8, 0.5)  # widest first: drawn in this order
 ALPHAS = (0.16, 0.24, 0.34)

@@ -47,6 +47,15 @@ def count(x: float, digits: int = 3) -> str:
     return significant(x, digits)
 
 
+def size_in_bytes(x: float, digits: int = 3) -> str:
+    """Text by its size: 38.4 kB, 56 GB; powers of ten beyond the suffixes."""
+    shown = count(x, digits)
+    unit = shown[-1]
+    if unit in "kMBT":
+        return f"{shown[:-1]}{unit.replace('B', 'G')}B"
+    return f"{shown}{NBSP}bytes" if math.isfinite(x) else shown
+
+
 def power(x: float, digits: int = 2) -> str:
     """`x` as m × 10ᵏ, unbreakable; a round power of ten without its mantissa."""
     mantissa, exponent = f"{x:.{digits - 1}e}".split("e")
