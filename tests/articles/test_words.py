@@ -477,7 +477,7 @@ def test_the_form_that_misses_the_measured_optima_is_named(quick: Study) -> None
 
 
 def test_a_mixture_can_leave_a_form_out(quick: Study) -> None:
-    far = replace(quick.posterior, parameters=replace(quick.posterior.parameters, tB=3 * quick.posterior.parameters.tB))
+    far = replace(quick.posterior, draws=replace(quick.posterior.draws, B=1e3 * quick.posterior.draws.B))
     study = given(quick, {Study.headline: quick.headline, forms.laws: {
         "hoffmann": quick.headline, "kaplan": replace(quick.headline, posterior=far)}})
     alone, both = forms.equal(study, "kaplan"), forms.equal(study)
