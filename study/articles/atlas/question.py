@@ -66,6 +66,12 @@ def excluding(atlas: Atlas) -> str:
     return words.none_or(sum(not low <= RULE <= high for low, high in ends))
 
 
+def excluding_by_total(atlas: Atlas) -> str:
+    """Those of them that count all parameters, as the rule does."""
+    ends = [row["ratio_own"]["ci95"] for row in atlas.pooled.values() if row["source"]["N_convention"] == "total"]
+    return words.none_or(sum(not low <= RULE <= high for low, high in ends))
+
+
 def below(atlas: Atlas) -> str:
     """Pooled tables whose median lies below it."""
     return words.none_or(sum(row["ratio_own"]["point"] < RULE for row in atlas.pooled.values()))

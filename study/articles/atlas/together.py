@@ -95,7 +95,7 @@ def by_compute(atlas: Atlas) -> Figure:
 
 def sensitivity(atlas: Atlas) -> "Markdown":
     """A new study's exponent and D/N when the model or its members change, as far as recorded."""
-    rows = {"headline": atlas.population["new_study"]["base"], **atlas.population["sensitivity"],
+    rows = {"all tables": atlas.population["new_study"]["base"], **atlas.population["sensitivity"],
             **{f"without {name}": found for name, found in atlas.left_out["new_study_without"].items()}}
     return text.table([{"population": name, "a": shown.both(found["a"]), "D/N at 10²¹": shown.both(found["R at 1e+21"])}
                        for name, found in rows.items()])

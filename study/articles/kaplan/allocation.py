@@ -27,8 +27,9 @@ RAPID, HARDLY = 0.65, 0.1  # exponents of size and of adjusted steps: at least, 
 
 @lru_cache(maxsize=4)
 def best_runs(study: Kaplan) -> pd.DataFrame:
-    """The run of lowest loss at each budget, with its batch and steps."""
-    return frontier(study.path).reset_index(drop=True)
+    """The run of lowest loss at each budget, with its batch and steps; N and C = 6 N D in Kaplan's count, without the embedding."""
+    rows = frontier(study.path).reset_index(drop=True)
+    return rows.assign(N=rows["N_non_embedding"], C=6 * rows["N_non_embedding"] * rows["D"])
 
 
 @lru_cache(maxsize=4)
@@ -118,25 +119,22 @@ def _row(study: Kaplan, count: str) -> pd.Series | None:
     return found.iloc[0] if len(found) else None
 
 
-def _at_optima(study: Kaplan) -> pd.Series:
-    """The local exponents that the formula gives at the sizes between the smallest and the largest optimum."""
-    sizes, found = optima(study.path, "non_embedding")["N_opt"], pd.concat(predicted(study))
-    return found["exponent"][found["N"].between(sizes.min(), sizes.max())]
-
-
-def local_range(study: Kaplan) -> str:
-    """The least and the largest of them."""
-    exponents = _at_optima(study)
-    return f"{float(exponents.min()):.2f} to {float(exponents.max()):.2f}" if len(exponents) else text.ABSENT
-
-
-def beside_local(study: Kaplan) -> str:
-    """Where the exponent without the embedding lies beside that range: below, inside or above."""
-    measured, exponents = _row(study, "non_embedding"), _at_optima(study)
-    if measured is None or exponents.empty:
+def formula(study: Kaplan) -> str:
+    """From the smallest to the largest optimum, the local exponent that the formula gives under the grid's own fit."""
+    sizes, (_, own) = optima(study.path, "non_embedding")["N_opt"], predicted(study)
+    if sizes.empty:
         return text.ABSENT
-    value = float(measured["exponent"])
-    return "below" if value < exponents.min() else "above" if value > exponents.max() else "inside"
+    ends = np.interp(np.log([sizes.min(), sizes.max()]), np.log(own["N"]), own["exponent"])
+    return f"{ends[0]:.2f} to {ends[1]:.2f}"
+
+
+def by_halves(study: Kaplan) -> str:
+    """The measured exponent without the embedding over the smaller and over the larger half of the budgets."""
+    ranges = by_range(study.path, "non_embedding")
+    if ranges.empty:
+        return text.ABSENT
+    halves = ranges[ranges["budgets"] == max(int(ranges["budgets"].min()), int(ranges["budgets"].max()) // 2)].sort_values("low")
+    return f"{halves['exponent'].iloc[0]:.2f} to {halves['exponent'].iloc[-1]:.2f}"
 
 
 def direction(study: Kaplan) -> str:

@@ -104,22 +104,29 @@ def off(study: Kaplan) -> Figure:
 
 
 def efficiency(study: Kaplan, claim: str = "kaplan-efficiency") -> Verdict:
-    """Tokens to a loss fall with size: at every loss the exponent is negative, its interval too."""
+    """Tokens to a loss fall with size: at every loss the slope is negative, its interval too, and the largest needs fewest."""
     found = slopes(study)
     if not found:
         return Verdict(claim, "fewer tokens", text.ABSENT, "not testable here", float("nan"), f"`{study.grid}`")
-    fewer = savings(needed(study)).set_index("level")["fewer"]
-    held = sum(text.central(posterior.theta["alpha"])[0] > 0 and float(fewer[level]) > 1 for level, posterior in found)
-    word: Word = "reproduced" if held == len(found) else "contradicted" if held == 0 else "undecided"
+    fewer, turned = savings(needed(study)).set_index("level")["fewer"], _turned(study)
+    falling = [level for level, posterior in found if text.central(posterior.theta["alpha"])[0] > 0]
+    word: Word = ("contradicted" if not falling else
+                  "reproduced" if len(falling) == len(found) and not any(turned[level] for level in falling) else "undecided")
     least, most = float(fewer.min()), float(fewer.max())
     measured = f"{text.two(least)} to {text.two(most)} times fewer, smallest to largest size"
     return Verdict(claim, "fewer tokens", measured, word, least, f"`{study.grid}`")
 
 
+def _turned(study: Kaplan) -> dict[float, bool]:
+    """Loss to whether the largest size needs more tokens to it than a smaller one."""
+    return {level: bool(rows.sort_values("N")["tokens"].iloc[-1] > rows["tokens"].min())
+            for level, rows in groups(needed(study), "level")}
+
+
 def turning(study: Kaplan) -> str:
     """At how many of the losses the largest size needs more tokens than a smaller one."""
-    turns = [bool(rows.sort_values("N")["tokens"].iloc[-1] > rows["tokens"].min()) for _, rows in groups(needed(study), "level")]
-    return f"{none_or(sum(turns))} of {number_word(len(turns))}"
+    turns = _turned(study)
+    return f"{none_or(sum(turns.values()))} of {number_word(len(turns))}"
 
 
 def figure_twelve(study: Kaplan) -> Verdict:

@@ -11,7 +11,8 @@ from study.analysis.one_factor import OneFactor, at_fixed, frontier, ols_slope, 
 from study.analysis.tables import groups
 from study.articles.kaplan.data import Kaplan
 from study.articles.shared import style, text
-from study.articles.verdict import Verdict, Word, middle, with_interval
+from study.articles.shared.words import none_or, number_word
+from study.articles.verdict import Verdict, middle, with_interval
 from study.laws.law import LawError
 from study.laws.power import KAPLAN_ONE_FACTOR, doubling
 
@@ -109,20 +110,26 @@ def preferred(found: OneFactor) -> str:
     return "neither" if abs(gap) < 2 * error else "with a floor" if gap > 0 else "without a floor"
 
 
-def _pure_holds(found: OneFactor) -> bool:
-    return preferred(found) != "with a floor"
-
-
 def verdict(study: Kaplan) -> Verdict:
-    """Kaplan's power laws of N, D and C alone: no slice asks for a floor."""
+    """Kaplan's pure power laws, judged by compute at its optimum: the slice in which no other factor is held fixed."""
     found = compute(study)
-    slices = [one for one in (found, *(f for _, f in by_text(study)), *(f for _, f in by_size(study))) if one is not None]
-    if not slices:
+    if found is None:
         return Verdict("kaplan-powers", "pure power laws", text.ABSENT, "not testable here", float("nan"), f"`{study.grid}`")
-    held = sum(map(_pure_holds, slices))
-    word: Word = "reproduced" if held == len(slices) else "contradicted" if held < len(slices) / 2 else "undecided"
-    return Verdict("kaplan-powers", "no floor in any", f"{held} of {len(slices)} slices need no floor", word, float(held),
-                   f"`{study.grid}`")
+    gap, error = found.gap
+    return Verdict("kaplan-powers", "no floor", f"elpd {text.signed(gap, 1)} ± {error:.1f} for a floor in C",
+                   "contradicted" if preferred(found) == "with a floor" else "reproduced", gap, f"`{study.grid}`")
+
+
+def floors(study: Kaplan) -> str:
+    """How many of the slices at a fixed size or text are predicted better with a floor, and of how many."""
+    slices = [one for _, one in (*by_text(study), *by_size(study))]
+    return f"{none_or(sum(preferred(one) == 'with a floor' for one in slices))} of {number_word(len(slices))}"
+
+
+def budgets(study: Kaplan) -> str:
+    """The points of the slice in compute."""
+    found = compute(study)
+    return text.ABSENT if found is None else number_word(len(found.points))
 
 
 def figure_one(study: Kaplan) -> Verdict:

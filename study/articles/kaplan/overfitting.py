@@ -85,6 +85,16 @@ def collapse(study: Kaplan) -> Figure:
     return figure
 
 
+def farthest(study: Kaplan) -> str:
+    """How many times the farthest point lies off that line."""
+    found = fitted(study)
+    if found is None:
+        return text.ABSENT
+    seen = found.points[found.points["excess"] > 0]
+    line = np.median(excess(found.law, seen["x"].to_numpy()[:, None]), axis=1)
+    return text.two(float(np.exp(np.abs(np.log(seen["excess"].to_numpy() / line)).max())))
+
+
 def figure_four(study: Kaplan) -> Verdict:
     """One equation for the early-stopped losses: the scatter about it."""
     found = fitted(study)

@@ -95,7 +95,7 @@ def eleven(study: Kaplan) -> Verdict:
     error = found.problem.y - np.median(found.problem.log_mean(found.x), axis=0)
     scatter = rms(error)
     return Verdict("figure-11", f"exponent in S {KAPLAN['alpha_S']:g}",
-                   f"{with_interval(found.theta['alpha_S'])}, r.m.s. {text.percent(scatter, 1)}",
+                   f"{with_interval(found.theta['alpha_S'])} with a floor, r.m.s. {text.percent(scatter, 1)}",
                    "reproduced" if scatter < FOLLOWS else "contradicted", scatter, f"`{GRID}`")
 
 

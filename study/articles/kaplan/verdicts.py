@@ -58,14 +58,14 @@ VERDICTS: Mapping[str, Callable[[Kaplan], Verdict]] = MappingProxyType({
 SHARED = MappingProxyType({"figure-2": "kaplan-efficiency", "figure-9": "kaplan-overfitting"})  # one measurement, two sources
 _SURE = text.percent(SURE, 1)
 _COLLAPSED = f"r above {overfitting.COLLAPSED:g}"
-_FEWER = "tokens fall with size beyond the interval at every loss"
+_FEWER = "at every loss the slope is negative beyond its interval and the largest size needs fewest"
 RULES: Mapping[str, str] = MappingProxyType({  # where a threshold decides: what a claim must meet to be reproduced
     "amari": f"each in its interval or within {amari.TOLERANCE:g}",
     "hestness-regions": f"both ends below {text.percent(overfitting.FLATTER)} of the steepest",
     "hestness-exponent": "exponent within half of itself and loss not",
     "hestness-size": "rising, the best size inside the range three times",
     "rosenfeld": f"above {text.percent(thresholds.HOLD)}, contradicted below {text.percent(thresholds.FAIL)}",
-    "kaplan-powers": "all, contradicted if fewer than half",
+    "kaplan-powers": "a floor predicts left-out budgets no better at the optimum of compute, by two standard errors",
     "kaplan-overfitting": _COLLAPSED, "figure-9": _COLLAPSED,
     "kaplan-curves": f"largest over smallest below {steps.ALIKE:g}, contradicted above {steps.UNLIKE:g}",
     "kaplan-efficiency": _FEWER, "figure-2": _FEWER,
@@ -125,17 +125,17 @@ def claimed(study: Kaplan, claim: str) -> str:
     return text.literal(verdict(study, claim).claimed)
 
 
+def rules() -> object:
+    """Where a threshold decides: what a claim must meet to be reproduced, claims of one measurement in one row."""
+    says = {claim.key: claim for claim in CLAIMS}
+    return text.table([{"claim": says[key].says, "reproduced if": text.literal(rule)} for key, rule in RULES.items()
+                       if key not in SHARED], left=("reproduced if",))
+
+
 def clause(study: Kaplan, claim: str) -> str:
-    """The word, and in brackets what was measured, where something was, and the threshold, where one decides."""
+    """The word, and in brackets what was measured, where something was."""
     found = verdict(study, claim)
-    rule = f"; reproduced if {RULES[claim]}" if claim in RULES else ""
-    return f"**{found.word}**" + (f" ({text.literal(found.measured + rule)})" if found.measured != text.ABSENT else "")
-
-
-def ruled(study: Kaplan, claim: str) -> str:
-    """The word, and in brackets the threshold, where one decides."""
-    rule = f" (reproduced if {text.literal(RULES[claim])})" if claim in RULES else ""
-    return f"**{verdict(study, claim).word}**{rule}"
+    return f"**{found.word}**" + (f" ({text.literal(found.measured)})" if found.measured != text.ABSENT else "")
 
 
 def tally(study: Kaplan, word: str) -> str:

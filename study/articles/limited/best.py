@@ -4,6 +4,7 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
 from study.analysis.tables import each
@@ -63,6 +64,23 @@ def spread(study: Limited) -> str:
     return text.ABSENT if found is None else with_interval(found.last_less_first, lambda x: text.signed(x, 3))
 
 
+def spread_of_learners(study: Limited) -> str:
+    """The same over the sizes whose every run learns the winner."""
+    found = means(study, "best_loss")
+    if found is None:
+        return text.ABSENT
+    whole = [k for k, N in enumerate(found.N) if not any(_guesses(study, study.sizes[study.sizes["N"] == N]))]
+    if len(whole) < 2:
+        return text.ABSENT
+    return with_interval(found.draws[:, whole[-1]] - found.draws[:, whole[0]], lambda x: text.signed(x, 3))
+
+
+def _guesses(study: Limited, runs: pd.DataFrame) -> list[bool]:
+    """Whether each run ends where its loss on the winner is that of a guess."""
+    losses = [study.records[run_id].metrics["validation_value_loss"].value for run_id in runs["run_id"]]
+    return [loss > math.log(2) - UNKNOWN for loss in losses]
+
+
 def lowest(study: Limited) -> str:
     """The best loss of the size that reaches the lowest."""
     found = means(study, "best_loss")
@@ -81,9 +99,8 @@ def never_learned(study: Limited) -> str:
     """Runs of the smallest size that end where they do not know the winner."""
     if study.runs.empty:
         return text.ABSENT
-    smallest = study.runs[study.runs["N"] == study.runs["N"].min()]["run_id"]
-    losses = [study.records[run_id].metrics["validation_value_loss"].value for run_id in smallest]
-    return f"{words.none_or(sum(loss > math.log(2) - UNKNOWN for loss in losses))} of {words.number_word(len(losses))}"
+    guesses = _guesses(study, study.runs[study.runs["N"] == study.runs["N"].min()])
+    return f"{words.none_or(sum(guesses))} of {words.number_word(len(guesses))}"
 
 
 def printed() -> str:

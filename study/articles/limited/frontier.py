@@ -51,6 +51,12 @@ def up_to(study: Limited) -> str:
     return text.ABSENT if reached is None else text.power(reached.up_to) if reached.up_to else "none"
 
 
+def smallest_ends(study: Limited) -> str:
+    """Where the runs of the smallest size end."""
+    smallest = study.sizes[study.sizes["N"] == study.sizes["N"].min()]
+    return text.ABSENT if smallest.empty else text.power(float(smallest["C_exact"].max()))
+
+
 def largest(study: Limited) -> str:
     """The largest budget."""
     reached = found(study)

@@ -72,9 +72,15 @@ def above(study: Limited) -> str:
 
 
 def fall(study: Limited) -> str:
-    """By how much more positions lower the best loss of the best size: half to all, or all to double where recorded."""
+    """By how much more positions lower the best loss of the best size: all to double where recorded, else half to all."""
     found = _falls(study)
-    return text.ABSENT if found is None else f"{with_interval(found[1], lambda x: text.signed(x, 3))} ({found[0]})"
+    return text.ABSENT if found is None else with_interval(found[1], lambda x: text.signed(x, 3))
+
+
+def fall_of(study: Limited) -> str:
+    """From how many to how many."""
+    found = _falls(study)
+    return text.ABSENT if found is None else found[0]
 
 
 def _falls(study: Limited) -> tuple[str, object] | None:
@@ -101,4 +107,5 @@ def verdict(study: Limited) -> Verdict:
         return absent("go-floor", printed(), GO)
     _, draws = found
     word = decided(draws, lambda x: x < WORTH)
-    return Verdict("go-floor", printed(), f"falls by {fall(study)}, labels allow {least()}", word, middle(draws), f"`{GO}`")
+    measured = f"falls by {fall(study)} from {fall_of(study)}, labels allow {least()}"
+    return Verdict("go-floor", printed(), measured, word, middle(draws), f"`{GO}`")

@@ -56,6 +56,16 @@ def shapes() -> str:
     return words.number_word(len({cell.config.width for cell in grid(allocations.GRID).cells}))
 
 
+def planned() -> str:
+    """The planned runs, as a word."""
+    return words.number_word(len(grid(allocations.GRID).cells))
+
+
+def recorded(study: Study) -> str:
+    """How many of them are recorded."""
+    return words.none_or(len(allocations.runs(study)))
+
+
 def gain(study: Study) -> str:
     """Mean loss of Kaplan's size above that of the law's, nats, with its 95 % interval."""
     found = allocations.gain(study)

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from IPython.display import Markdown
 
-KEPT, NEARLY = 0.9, 0.8  # of the foretold runs inside the 95 % interval, from which on its promise is called kept, and nearly so
+# of the runs that an interval promises to hold, from which on its promise is called kept, and nearly so: 90 and 80 % for 95 %
+KEPT, NEARLY = 0.9 / 0.95, 0.8 / 0.95
 NONE = "No run of a held-out budget is recorded."
 NOTHING = "No run that is recorded was foretold."
 
@@ -84,13 +85,18 @@ def written(study: Study) -> str:
     return "written down before the runs, but for the held-out budget"
 
 
-def promise(study: Study) -> str:
+def promise(study: Study, level: float = 0.95) -> str:
     """What became of the law's interval one step beyond the runs."""
     found = foretold.rows(study)
     if not len(found):
         return "not tested"
-    share = foretold.coverage(study)[0.95] / len(found)
+    share = foretold.coverage(study)[level] / len(found) / level
     return "kept" if share >= KEPT else "nearly kept" if share >= NEARLY else "**already broken**"
+
+
+def promise_of_half(study: Study) -> str:
+    """What became of its 50 % interval."""
+    return promise(study, 0.5)
 
 
 def outside(study: Study) -> str:
@@ -132,6 +138,12 @@ def mixed(study: Study) -> str:
     inside = [sum(int(rows[f"inside_{level}"].sum()) for rows in found) for level in ("95", "50")]
     errors = np.concatenate([rows["error"].to_numpy(dtype=float) for rows in found])
     return f"{inside[0]} and {inside[1]} of {len(errors)}, with an r.m.s. error of {_percent(errors)}"
+
+
+def mixture_promised(study: Study) -> str:
+    """How many its 95 and 50 % intervals promise to hold."""
+    count = sum(len(one.mixed) for one in foretold.budgets(study))
+    return f"{round(0.95 * count)} and {round(0.5 * count)}" if count else text.ABSENT
 
 
 def _percent(errors: Array) -> str:

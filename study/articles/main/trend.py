@@ -62,6 +62,11 @@ def held(study: Study) -> str:
     return words.none_or(sum(words.lies(one.measured, known(one.law)) == "inside" for one in found))
 
 
+def above(study: Study) -> str:
+    """How many of them lie above the law's median."""
+    return words.none_or(sum(one.measured > float(np.median(known(one.law))) for one in profiles.compared(study)))
+
+
 def apart(study: Study) -> str:
     """At how many budgets the two differ by more than the law's uncertainty and the noise between seeds allow."""
     found = profiles.compared(study)
