@@ -14,7 +14,7 @@ import pytest
 
 from study.analysis.factors import FIXED, SCALED
 from study.articles.claims import ARTICLES, CLAIMS, SOURCES, claims_of
-from study.articles.kaplan import allocation, blog, data, one_factor, overfitting, toy, transfer, verdicts
+from study.articles.kaplan import allocation, blog, data, efficiency, one_factor, overfitting, toy, transfer, verdicts
 from study.articles.shared.words import lies
 from study.articles.verdict import decided
 from study.laws.law import LawError
@@ -222,3 +222,34 @@ def test_transfer_that_follows_the_phase_contradicts_kaplan(quick: data.Kaplan, 
     found = transfer.eight(replace(quick, runs=runs))
     assert found.word == word and (effect == 0 or np.sign(found.number) == np.sign(effect))
     assert transfer.eight(quick).word == "not testable here", "the smallest grid was not evaluated on another corpus"
+
+
+def needed_tokens(rows: list[float]) -> pd.DataFrame:
+    """Tokens to one loss at sizes that double."""
+    return pd.DataFrame({"level": 3.0, "N": [1e4 * 2**k for k in range(len(rows))], "tokens": rows, "steps": rows, "C": rows,
+                         "width": range(len(rows))})
+
+
+@pytest.mark.parametrize(("tokens", "word"), [([8e6, 6e6, 4e6, 2e6], "reproduced"), ([8e6, 6e6, 2e6, 3e6], "undecided"),
+                                              ([2e6, 3e6, 4e6, 8e6], "contradicted")])
+def test_a_size_that_needs_more_tokens_keeps_efficiency_from_being_reproduced(
+        tokens: list[float], word: str, quick: data.Kaplan, monkeypatch: pytest.MonkeyPatch) -> None:
+    falls = tokens[-1] < tokens[0]
+    law = SimpleNamespace(theta={"alpha": np.full(9, 1.0 if falls else -1.0)})
+    monkeypatch.setattr(efficiency, "needed", lambda _: needed_tokens(tokens))
+    monkeypatch.setattr(efficiency, "slopes", lambda _: ((3.0, law),))
+    assert efficiency.efficiency(quick).word == word
+    assert efficiency.turning(quick) == ("none of one" if tokens[-1] == min(tokens) else "one of one")
+
+
+def test_the_allocation_of_the_best_runs_is_in_kaplan_s_count(cpu: data.Kaplan) -> None:
+    rows = allocation.best_runs(cpu)
+    assert set(rows["N"]) <= set(cpu.runs["N_non_embedding"]) and not set(rows["N"]) & set(cpu.runs["N"])
+    assert rows["C"].to_numpy() == pytest.approx(6 * rows["N"].to_numpy() * rows["D"].to_numpy())
+
+
+def test_rules_stand_in_one_table_and_clauses_without_them(quick: data.Kaplan) -> None:
+    shown = str(verdicts.rules().data)  # type: ignore[attr-defined]
+    for claim, rule in verdicts.RULES.items():
+        assert verdicts.SHARED.get(claim, claim) in verdicts.RULES and verdicts.text.literal(rule) in shown
+        assert rule not in verdicts.clause(quick, claim)

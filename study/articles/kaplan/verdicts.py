@@ -58,14 +58,14 @@ VERDICTS: Mapping[str, Callable[[Kaplan], Verdict]] = MappingProxyType({
 SHARED = MappingProxyType({"figure-2": "kaplan-efficiency", "figure-9": "kaplan-overfitting"})  # one measurement, two sources
 _SURE = text.percent(SURE, 1)
 _COLLAPSED = f"r above {overfitting.COLLAPSED:g}"
-_FEWER = "at every loss the slope is negative beyond its interval and the largest size needs fewest"
+_FEWER = "slope negative at every loss, and the largest size needs fewest"
 RULES: Mapping[str, str] = MappingProxyType({  # where a threshold decides: what a claim must meet to be reproduced
     "amari": f"each in its interval or within {amari.TOLERANCE:g}",
     "hestness-regions": f"both ends below {text.percent(overfitting.FLATTER)} of the steepest",
     "hestness-exponent": "exponent within half of itself and loss not",
     "hestness-size": "rising, the best size inside the range three times",
     "rosenfeld": f"above {text.percent(thresholds.HOLD)}, contradicted below {text.percent(thresholds.FAIL)}",
-    "kaplan-powers": "a floor predicts left-out budgets no better at the optimum of compute, by two standard errors",
+    "kaplan-powers": "a floor in C predicts no better by two standard errors",
     "kaplan-overfitting": _COLLAPSED, "figure-9": _COLLAPSED,
     "kaplan-curves": f"largest over smallest below {steps.ALIKE:g}, contradicted above {steps.UNLIKE:g}",
     "kaplan-efficiency": _FEWER, "figure-2": _FEWER,
