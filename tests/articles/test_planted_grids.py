@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from study.analysis.runs import load as load_runs
-from study.articles.kaplan import allocation, batch, blog, data, overfitting, shape, steps, verdicts
+from study.articles.kaplan import batch, blog, data, overfitting, shape, steps, verdicts
 from study.config import RunConfig
 from study.counts import config_counts
 from study.grids import grid
@@ -102,7 +102,7 @@ def test_planted_numbers_come_back(study: data.Kaplan) -> None:
 
 
 @pytest.mark.parametrize("draw", [overfitting.by_text, overfitting.collapse, blog.removed, blog.sizes, shape.figure, steps.figure,
-                                  batch.figure, batch.steps_and_tokens, allocation.c_min_figure])
+                                  batch.figure, batch.steps_and_tokens])
 def test_every_waiting_figure_draws(study: data.Kaplan, draw) -> None:  # type: ignore[no-untyped-def]
     figure = draw(study)
     assert isinstance(figure, matplotlib.figure.Figure)

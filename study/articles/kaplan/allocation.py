@@ -183,25 +183,6 @@ def adjusted(study: Kaplan) -> pd.DataFrame | None:
     return None if found is None else at_c_min(best_runs(study), found)
 
 
-@style.drawn
-def c_min_figure(study: Kaplan) -> Figure:
-    """Loss and size against C and against C_min."""
-    rows = adjusted(study)
-    if rows is None:
-        return style.note("The grid of batches is not recorded yet: there is no C_min.")
-    figure, axes = style.canvas(7.4, 3.1, 1, 2)
-    for column, name, marks, colour in (("C_min", "$C_{min}$", "o-", style.POSTERIOR), ("C", "$C$", "s--", style.MUTED)):
-        for ax, y in zip(axes, ("loss", "N"), strict=True):
-            ax.plot(rows[column], rows[y], marks, color=colour, ms=4, mfc="none", label=name)
-    for ax, y in zip(axes, ("loss (nats/token)", "size of the best run"), strict=True):
-        ax.set_yscale("log")
-        style.log_axis(ax, "x", style.power, most=4)
-        style.log_axis(ax, "y", most=5)
-        style.panel(ax, "", "compute (FLOP)", y)
-    axes[0].legend(fontsize=7)
-    return figure
-
-
 def figure_thirteen(study: Kaplan) -> Verdict:
     """The exponent of the loss in C_min."""
     rows, (alpha, _) = adjusted(study), KAPLAN_ONE_FACTOR["C_min"]

@@ -65,7 +65,7 @@ def removed(study: Kaplan) -> Figure:
             D = np.geomspace(arm.points["unique"].min(), arm.points["unique"].max(), 40)
             style.fan(ax, D, arm.floor.mean({"unique": D}).T, colour, levels=(0.95,), label=name)
             ax.plot(arm.points["unique"], arm.points["loss"], "o", color=colour, ms=3.5)
-        style.log_axis(ax, "x", most=4)
+        style.log_axis(ax, "x", most=3)
         style.panel(ax, f"N = {style.short(one.N)}, P = {one.probability:.2f}", "unique tokens")
     axes[0][0].set_yscale("log")
     style.log_axis(axes[0][0], "y", style.plain, most=6)

@@ -93,7 +93,8 @@ def off(study: Kaplan) -> Figure:
     for level, group in groups(rows, "level"):
         ordered = group.sort_values("size")
         for ax, column in zip(axes, ("excess", "steps_ratio"), strict=True):
-            ax.plot(ordered["size"], ordered[column], "o-", color=palette[level], ms=3.5)
+            ax.plot(ordered["size"], ordered[column], "o-", color=palette[level], ms=3.5, label=f"{level:.2f}")
+    axes[0].legend(title="loss", fontsize=7, title_fontsize=7)
     for ax, column in zip(axes, ("compute / least compute", "steps / those of the cheapest size"), strict=True):
         ax.axvline(1, color=style.MUTED, lw=0.8)
         ax.set_yscale("log")

@@ -71,7 +71,8 @@ def phases(study: Kaplan) -> Figure:
     style.log_axis(axes[0], "y", style.plain, most=6)
     style.log_axis(axes[1], "x", style.plain)
     style.panel(axes[0], "best run of each size", "parameters $N$", "loss (nats/token)")
-    style.panel(axes[1], "at equal loss on this corpus", "$D/N$, relative", "other corpus, nats more than expected")
+    style.panel(axes[1], "at equal loss on this corpus", "$D/N$ over that expected at this loss",
+                "other corpus, nats more than expected")
     return canvas
 
 

@@ -232,7 +232,7 @@ def loss_by_size(study: Study) -> Figure:
     found = profiles.paths(study, repeats=True)
     rows = pd.concat([group for _, group in found])
     ax.set_xlim(float(rows["N"].min()) / 1.3, float(rows["N"].max()) * 1.08)
-    ax.set_ylim(float(rows["loss"].min()) * 0.97, float(rows["loss"].max()) * 1.05)
+    ax.set_ylim(float(rows["loss"].min()) * 0.97, float(rows["loss"].max()) * 1.09)
     style.log_axis(ax, "x")
     for budget, group in found:
         path = group[group["role"] != "seed"].sort_values("N")
