@@ -484,3 +484,11 @@ def test_a_mixture_can_leave_a_form_out(quick: Study) -> None:
     alone, both = forms.equal(study, "kaplan"), forms.equal(study)
     assert alone.median == pytest.approx(float(np.median(forms.tokens(study, "hoffmann"))), rel=0.05)
     assert both.median > 1.5 * alone.median
+
+
+def test_the_exponent_through_the_parabolas_is_that_of_the_count(quick: Study) -> None:
+    rows = [{"budget": C, "role": "isoflop", "N": 1.3 * N, "N_non_embedding": N, "N_total": 1.6 * N, "D": C / (6 * N),
+             "loss": 3 + math.log(N / (0.1 * C**0.6)) ** 2}
+            for C in (1e11, 1e12, 1e13) for N in 0.1 * C**0.6 * np.array([0.25, 0.5, 1.0, 2.0, 4.0])]
+    assert estimators.a_by_parabolas(given(quick, {Study.fit: pd.DataFrame(rows)})) == "0.60"
+    assert estimators.a_by_parabolas(given(quick, {Study.fit: pd.DataFrame(rows[:5])})) == text.ABSENT

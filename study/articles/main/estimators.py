@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from study.analysis import answers, approaches
+from study.analysis.exponents import by_count
 from study.analysis.study import TARGET_N, Study
 from study.analysis.variants import NON_EMBEDDING, TOTAL, variant
 from study.articles.shared import text, words
@@ -80,6 +81,13 @@ def _holds(key: str, draws: Array) -> str:
 def a_without_embedding(study: Study) -> str:
     """The exponent with N counted as Kaplan et al. do."""
     return with_interval(_exponent(study, NON_EMBEDDING), text.two)
+
+
+def a_by_parabolas(study: Study) -> str:
+    """The same exponent through the minima of each budget's own parabola, without a law."""
+    path = study.fit[study.fit["role"].isin(["isoflop", "seed"])]
+    found = by_count(path).set_index("count")["exponent"]
+    return text.two(float(found["non_embedding"])) if "non_embedding" in found else text.ABSENT
 
 
 def kaplan_a() -> str:
