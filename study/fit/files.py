@@ -250,13 +250,13 @@ def _from_frame(name: str, frame: pd.DataFrame, understood: str) -> RawTable:
     if len(frame) > MOST:
         raise TableError(f"{name} has {len(frame):,} rows, more than the {MOST:,} that are read: keep one row a run, "
                          "its last checkpoint, or a random sample")
-    cells = pd.DataFrame({index: frame.iloc[:, index].map(_text) for index in range(len(frame.columns))})
+    cells = pd.DataFrame({index: frame.iloc[:, index].map(cell_text) for index in range(len(frame.columns))})
     full = cells.notna().any(axis=1)
     lines = pd.Series(range(1, len(cells) + 1))[full.to_numpy()].reset_index(drop=True)
     return RawTable(cells[full].reset_index(drop=True), tuple(str(column).strip() for column in frame.columns), lines, understood)
 
 
-def _text(value: Any) -> Any:
+def cell_text(value: Any) -> Any:
     if isinstance(value, list | dict):
         return json.dumps(value)
     return None if pd.isna(value) else str(value)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from study.fit.files import RawTable, TableError, read_cells
 from study.fit.headers import KEPT, ROLES, SIZE_OF_TEXT, UNITS, match, read_header
+from study.fit.nested import unfolded
 from study.fit.sizes import decimal_commas, numbers, size
 from study.inference.parameters import Array
 from study.inference.spec import BYTES_PER_TOKEN
@@ -45,7 +46,7 @@ def read_table(path: Path, *, columns: dict[str, str] | None = None, keep: Seque
     """
     if loss_unit not in ("", *UNITS):
         raise TableError(f"unknown --loss-unit {loss_unit!r}: one of {', '.join(UNITS)}")
-    raw = read_cells(path)
+    raw = unfolded(read_cells(path))
     if not len(raw.cells):
         raise TableError(f"{path} has no rows below its header {', '.join(raw.header)}")
     raw = _with_products(path, raw, columns or {})

@@ -267,3 +267,37 @@ def test_an_archive_with_a_password_is_one_line(tmp_path: Path) -> None:
 def test_json_of_another_shape_is_one_line(text: str, tmp_path: Path) -> None:
     with pytest.raises(TableError, match="not a readable JSON table"):
         read_table(write(tmp_path, text, "runs.json"))
+
+
+def wandb_export(summaries: list[dict[str, object]], configs: list[dict[str, object]]) -> pd.DataFrame:
+    """As the export script of W&B's documentation writes a project: dictionaries as Python prints them."""
+    return pd.DataFrame({"summary": [str(one) for one in summaries], "config": [str(one) for one in configs],
+                         "name": [f"brisk-sun-{k}" for k in range(len(configs))]})
+
+
+def test_cells_that_hold_dictionaries_are_columns(tmp_path: Path) -> None:
+    path = tmp_path / "project.csv"
+    summaries = [{"val/loss": loss, "_wandb": {"runtime": 12}, "_step": 100, "grad_norm": float("nan"), "note": "a, 'b'"}
+                 for *_, loss in ROWS]
+    wandb_export(summaries, [{"n_params": N, "train_tokens": D, "lr": 1e-3, "layers": [1, 2]} for N, D, _ in ROWS]).to_csv(path)
+    assert rows(path) == ROWS
+    read = read_table(path)
+    assert read.columns["loss"] == "val/loss" and read.columns["N"] == "n_params"
+    both = wandb_export(summaries, [{"n_params": N, "train_tokens": D, "val/loss": 9.0} for N, D, _ in ROWS])
+    both.to_csv(path, index=False)
+    with pytest.raises(TableError, match=r"summary\.val/loss and config\.val/loss could each be loss"):
+        read_table(path)
+    wandb_export(summaries, [{"n_params": {"desc": None, "value": N}, "train_tokens": {"desc": None, "value": D}}
+                             for N, D, _ in ROWS]).to_csv(path, index=False)
+    assert rows(path) == ROWS
+    lost = wandb_export(summaries, [{"n_params": N, "train_tokens": D} for N, D, _ in ROWS])
+    lost.loc[1, "config"] = "{'n_params': <object>}"
+    lost.to_csv(path, index=False)
+    with pytest.raises(TableError, match="no column for N"):
+        read_table(path)
+
+
+def test_cells_that_hold_json_are_columns(tmp_path: Path) -> None:
+    cells = [json.dumps({"N": N, "D": D}) for N, D, _ in ROWS]
+    pd.DataFrame({"setting": cells, "loss": [loss for *_, loss in ROWS]}).to_csv(tmp_path / "runs.csv", index=False)
+    assert rows(tmp_path / "runs.csv") == ROWS
