@@ -4,6 +4,7 @@ A fitted budget counts where its prediction was written down before its first ru
 budget is predicted from all fitted ones: by what was written down before its runs, else by the study's posterior.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +28,12 @@ class Foretold:
     times: float  # their largest C beyond the largest that was fitted, a factor
     made: str  # when the prediction was written down, before these runs; "" where it was computed after them
     rows: pd.DataFrame  # `predictions.SCORED` by the headline's law
-    mixed: pd.DataFrame  # the same by the equal mixture of laws; empty where the prediction was computed after
+    by_form: Mapping[str, pd.DataFrame]  # the same by each of `LAWS` and their mixture; those that the prediction has
+
+    @property
+    def mixed(self) -> pd.DataFrame:
+        """By the equal mixture of laws; empty where the prediction was computed after."""
+        return self.by_form.get(MIXTURE, self.rows.iloc[:0])
 
 
 @once
@@ -39,15 +45,20 @@ def budgets(study: Study) -> tuple[Foretold, ...]:
         if prediction and len(rows := scores(prediction, study.frame)):
             below = study.fit[study.fit["budget"] < budget]
             out.append(Foretold(budget, False, prediction["fitted"]["runs"], _largest(study, rows) / float(below["C"].max()),
-                                prediction["made"], rows, scores(prediction, study.frame, MIXTURE)))
+                                prediction["made"], rows, _by_form(prediction, study.frame)))
     whole = committed(study.folders[0], study.grid.name, study.records)
     for budget, trained in groups(study.held_out, "budget"):
         prediction = committed(study.folders[0], study.grid.name, study.records, budget) or whole
         rows = scores(prediction or _by_posterior(study), trained)
         fitted = prediction["fitted"]["runs"] if prediction else len(study.fit)
         out.append(Foretold(budget, True, fitted, _largest(study, rows) / study.largest_C,
-                            prediction["made"] if prediction else "", rows, scores(prediction or {"runs": {}}, trained, MIXTURE)))
+                            prediction["made"] if prediction else "", rows, _by_form(prediction or {"runs": {}}, trained)))
     return tuple(out)
+
+
+def _by_form(prediction: Mapping[str, Any], trained: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    found = {model: scores(prediction, trained, model) for model in (*LAWS, MIXTURE)}
+    return {model: rows for model, rows in found.items() if len(rows)}
 
 
 def _largest(study: Study, rows: pd.DataFrame) -> float:

@@ -265,7 +265,7 @@ def foretold_runs(losses: Any, held_out: bool = False, made: str = "2026-01-02T0
     frame = pd.DataFrame({"run_id": [f"r{i}" for i in range(len(losses))], "budget": 1e12, "N": np.geomspace(1e5, 1e6, len(losses)),
                           "D": 1e7, "loss": losses, "status": "complete"})
     rows = scores({"runs": {run_id: {LAWS[0]: said, MIXTURE: said} for run_id in frame["run_id"]}}, frame)
-    return foretold.Foretold(1e12, held_out, 20, 3.3, made, rows, rows if made else rows.iloc[:0])
+    return foretold.Foretold(1e12, held_out, 20, 3.3, made, rows, {LAWS[0]: rows, MIXTURE: rows} if made else {})
 
 
 @pytest.mark.parametrize(("shift", "better", "promise"), [(-0.2, "four", "**already broken**"), (0.2, "none", "**already broken**"),
@@ -492,3 +492,13 @@ def test_the_exponent_through_the_parabolas_is_that_of_the_count(quick: Study) -
             for C in (1e11, 1e12, 1e13) for N in 0.1 * C**0.6 * np.array([0.25, 0.5, 1.0, 2.0, 4.0])]
     assert estimators.a_by_parabolas(given(quick, {Study.fit: pd.DataFrame(rows)})) == "0.60"
     assert estimators.a_by_parabolas(given(quick, {Study.fit: pd.DataFrame(rows[:5])})) == text.ABSENT
+
+
+def test_forms_are_compared_by_what_they_predicted(quick: Study) -> None:
+    one, other = foretold_runs([3.0, 3.0, 3.2]), foretold_runs([3.0, 3.0, 3.01])
+    both = replace(one, by_form={LAWS[0]: one.rows, LAWS[1]: other.rows})
+    study = given(quick, {foretold.budgets: (both, foretold_runs([3.1], made=""))})
+    assert test.nearest_forms(study) == "Kaplan's form at 10¹² FLOP"
+    shown = test.by_form(study).data.replace(text.NBSP, " ")
+    assert "2 and 2 of 3, 3.7 %" in shown and "3 and 3 of 3, 0.2 %" in shown and text.ABSENT in shown
+    assert test.NOTHING in test.by_form(given(quick, {foretold.budgets: ()})).data and test.nearest_forms(quick) == text.ABSENT

@@ -8,10 +8,12 @@ from matplotlib.figure import Figure
 from study.analysis import foretold, recipes, seeds
 from study.analysis.study import Study
 from study.analysis.tables import groups
+from study.articles.main.otherwise import FORMS
 from study.articles.shared import style, text, words
 from study.articles.shared.page import callout
 from study.inference.parameters import Array
 from study.inference.scores import rms
+from study.predictions import MIXTURE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 KEPT, NEARLY = 0.9 / 0.95, 0.8 / 0.95
 NONE = "No run of a held-out budget is recorded."
 NOTHING = "No run that is recorded was foretold."
+NAMES = {**FORMS, MIXTURE: "the equal mixture"}
 
 
 def missing(study: Study) -> None:
@@ -171,6 +174,31 @@ def predicted(study: Study) -> Figure:
         style.panel(ax, f"{style.power(one.budget)} FLOP{', held out' if one.held_out else ''}", "parameters $N$",
                     "measured / predicted − 1 (%)" if ax is axes[0][0] else "")
     return figure
+
+
+def by_form(study: Study) -> "Markdown":
+    """Form by form and budget by budget: the predicted runs inside the 95 and the 50 % interval, and the r.m.s. error."""
+    found = [one for one in foretold.budgets(study) if one.by_form]
+    if not found:
+        return text.absent(NOTHING)
+    return text.table([{"form": NAMES[form], **{f"{text.power(one.budget)} FLOP": _of_form(one, form) for one in found}}
+                       for form in NAMES], left=("form",))
+
+
+def _of_form(one: foretold.Foretold, form: str) -> str:
+    rows = one.by_form.get(form)
+    if rows is None:
+        return text.ABSENT
+    inside = [int(rows[f"inside_{level}"].sum()) for level in ("95", "50")]
+    return f"{inside[0]} and {inside[1]} of {len(rows)}, {_percent(rows['error'].to_numpy(dtype=float))}"
+
+
+def nearest_forms(study: Study) -> str:
+    """The form of the least r.m.s. error at each budget."""
+    least = {one.budget: min(one.by_form, key=lambda form: rms(one.by_form[form]["error"].to_numpy(dtype=float)))
+             for one in foretold.budgets(study) if one.by_form}
+    said = words.enumeration([f"{NAMES[form]} at {text.power(budget)}" for budget, form in least.items()])
+    return f"{said} FLOP" if least else text.ABSENT
 
 
 def _off(values: "pd.Series[float]", middle: "pd.Series[float]") -> Array:
