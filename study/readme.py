@@ -81,7 +81,7 @@ def block(answer: Mapping[str, Any]) -> str:
         f"{answer['runs_fitted']} fitted runs of the grid `{answer['grid']}`.{rehearsal} It extrapolates one law beyond the "
         f"fitted runs, by a factor of {held(beyond, significant)} in compute and of {significant(answer['times_beyond_N'], 2)} "
         f"in size.{beside}{tested}{by_three}\n\n"
-        f"![Compute-optimal tokens against training compute, with the published laws]({PICTURE.as_posix()})\n"
+        f"![Tokens a parameter at the optimum against training compute, measured and published]({PICTURE.as_posix()})\n"
     )
     return text.replace("\N{NO-BREAK SPACE}", " ")  # where a line breaks is the reader's window's affair
 

@@ -199,31 +199,6 @@ def by_size(study: Study) -> Figure:
     return figure
 
 
-@style.drawn
-def two_kinds(study: Study) -> Figure:
-    """D_opt at the target: what the law's parameters say, and what a new experiment there would measure."""
-    figure, ax = style.canvas(7.0, 1.4)
-    style.bar(ax, 1, answers.tokens(study), style.POSTERIOR)
-    style.bar(ax, 0, answers.measured(study).D, style.PREDICTIVE)
-    ax.set_yticks([1, 0], ["posterior", "a new experiment"])
-    ax.set_ylim(-0.6, 1.6)
-    ends = text.central(answers.measured(study).D, 0.96)
-    low, high = text.central(answers.tokens(study), 0.96)
-    ax.set_xlim(min(ends[0], low) / 1.5, max(ends[1], high) * 1.5)
-    style.log_axis(ax, "x")
-    ax.axvline(RULE * TARGET_N, color=style.INK, lw=0.9, ls="--")
-    ax.annotate(
-        f"{RULE:g} tokens a parameter",
-        (RULE * TARGET_N, 1.6),
-        xytext=(3, -2),
-        textcoords="offset points",
-        fontsize=7.5,
-        va="top",
-    )
-    style.panel(ax, "", f"$D_{{opt}}$ at {style.short(TARGET_N)} parameters (tokens)")
-    return figure
-
-
 def table(study: Study) -> "Markdown":
     """D_opt at sizes from inside the grid to beyond the target: posterior, and as a new experiment would measure it."""
     rows = []
