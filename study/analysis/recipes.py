@@ -110,5 +110,14 @@ def tests(study: Study) -> pd.DataFrame:
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=["grid", "held_out", *SCORED])
 
 
+@once
+def replicated(study: Study) -> Study:
+    """The study whose runs were trained again on another processor: this one where any were, else the first grid's."""
+    if not study.again and (where := study.folder_of(FIRST)) is not None:
+        with suppress(AnalysisError):
+            return of(grid(FIRST), where, nuts=False)
+    return study
+
+
 def _value(metric: Metric) -> float:
     return float(metric.value)

@@ -34,10 +34,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             loss *= float(np.exp(3e-3 * rng.standard_normal()))
             loss *= STEP if name == recipes.FIRST and cell.budget == 3e13 else 1.0
             write_record(out / name / cell.config.run_id, record(cell.config, loss))
-    for k, cell in enumerate(grid("parts-source").cells):
+    for k, cell in enumerate(grid("parts").cells):
         metrics = {f"share_{kind}": Metric(0.2, 0.01, "share", 100) for kind in recipes.KINDS}
         metrics |= {f"loss_{kind}": Metric(3.0 - 0.1 * i * k, 0.01, "nats", 100) for i, kind in enumerate(recipes.KINDS)}
-        write_record(out / "parts-source" / cell.config.run_id, record(cell.config, 3.0, metrics=metrics))
+        write_record(out / "parts" / cell.config.run_id, record(cell.config, 3.0, metrics=metrics))
     return out
 
 
@@ -63,8 +63,8 @@ def test_the_noise_between_seeds_is_that_planted(planted: Study) -> None:
 
 def test_the_loss_in_parts_is_that_recorded(planted: Study) -> None:
     rows = recipes.parts(planted)
-    assert set(rows["grid"]) == {recipes.FIRST} and set(rows["part"]) == set(recipes.KINDS)
-    assert section.fall_window(planted) == "0" and section.fall_new(planted) == "0.20"
+    assert set(rows["grid"]) == {recipes.SECOND} and set(rows["part"]) == set(recipes.KINDS)
+    assert section.second_fall_window(planted) == "0" and section.second_fall_new(planted) == "0.20"
     assert len(section.parts(planted).axes) == 1
 
 
@@ -72,7 +72,7 @@ def test_what_is_missing_is_named(planted: Study, quick: Study, capsys: pytest.C
     section.missing(planted)
     said = capsys.readouterr().out
     done, every = (len(grid("cpu2").of("fit")), len(grid("cpu2").planned))
-    assert f"`cpu2` ({done} of {every} runs recorded), `cpu3` (0 of {every} runs recorded) and `parts` (0 of " in said
+    assert f"`cpu2` ({done} of {every} runs recorded), `cpu3` (0 of {every} runs recorded) and `parts-source` (0 of " in said
     assert "parts-source" not in said
     section.missing(given(quick, {}, folders=()))
     said = capsys.readouterr().out

@@ -173,7 +173,9 @@ def test_another_processor_is_judged_by_the_noise_between_seeds(quick: Study, sd
 
 def test_the_same_bits_on_another_processor_are_counted(quick: Study) -> None:
     assert repeats.same_bits(elsewhere(quick, 0.0)) == f"{len(quick.records)}"
-    assert repeats.again(given(quick, {}, again={})) == "No"
+    assert repeats.again(given(quick, {}, again={}, folders=())) == "No"
+    first = given(quick, {}, again={}, folders=(Path(__file__).resolve().parents[2] / "runs",))
+    assert repeats.of_grid(first) == "`cpu`" and repeats.again(first) == "37" and repeats.same_bits(first) == "none"
 
 
 @pytest.mark.parametrize(("best", "edges"), [(1, "none"), (2, "one")])
@@ -205,12 +207,13 @@ def test_other_heads_of_the_sweep_are_told(quick: Study) -> None:
 @pytest.mark.parametrize(("sds", "verdict"), [(-3.0, "stands"), (-1.0, "is not told apart"), (1.0, "is not told apart"),
                                               (3.0, "is **beaten**")])
 def test_the_rule_is_judged_by_its_check_cells(quick: Study, sds: float, verdict: str) -> None:
-    sd = np.sqrt(2) * seeds.seed_sd(quick)[0]
-    study = given(quick, {sweep.verification: pd.DataFrame({"gain": [100 * sds * sd, -60.0]})})
+    sd = np.sqrt(2) * seeds.seed_sd(quick, [5e10])[0]
+    study = given(quick, {sweep.verification: pd.DataFrame({"gain": [100 * sds * sd, -60.0], "budget": 5e10})})
+    assert recipe.two_seeds(study) == f"{200 * sd:.2f} %" and recipe.checked_at(study) == "5 × 10¹⁰".replace(" ", text.NBSP)
     assert recipe.rule_verdict(study).startswith(verdict) and recipe.checked(study) == "two"
     assert recipe.best(study) == f"{'better' if sds > 0 else 'worse'} by {100 * abs(sds) * sd:.2f} %"
     assert recipe.worst(study) == "worse by 60.00 %"
-    assert recipe.rule_verdict(quick) == "was not checked there" and recipe.best(quick) == text.ABSENT
+    assert recipe.rule_verdict(quick) == "was not checked" and recipe.best(quick) == text.ABSENT
 
 
 def test_the_form_that_predicts_best_is_named_with_its_lead(quick: Study) -> None:

@@ -91,6 +91,18 @@ def covered(study: Study) -> str:
     return words.enumeration(found)
 
 
+def coverage_design(study: Study) -> str:
+    """The grid whose cells the simulated studies of coverage use."""
+    found = coverage_study(study)
+    return f"`{found.body['design']}`" if found else text.ABSENT
+
+
+def coverage_truths(study: Study) -> str:
+    """Their truths, as a word."""
+    found = coverage_study(study)
+    return words.number_word(len(found.body["truths"])) if found else text.ABSENT
+
+
 def least_covered(study: Study) -> str:
     """The least of these shares."""
     return text.percent(float(_ours(study)["covered_95"].min())) if len(_ours(study)) else text.ABSENT

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from study.analysis.published_fits import Forecast, huber, published_study
 from study.analysis.study import CHINCHILLA_C, Study
 from study.analysis.tables import each
-from study.articles.shared import style, text
+from study.articles.shared import style, text, words
 from study.articles.shared.page import callout
 from study.errors import StudyError
 from study.laws.published import RULE
@@ -106,6 +106,12 @@ def forecast_inside(study: Study) -> str:
     """How many fall inside their 50, 80 and 95 % intervals."""
     one = _forecast(study)
     return f"{one.inside['50']}, {one.inside['80']} and {one.inside['95']}" if one else text.ABSENT
+
+
+def forecast_promised(study: Study) -> str:
+    """How many the intervals promise to hold."""
+    one = _forecast(study)
+    return words.enumeration([str(round(level * one.predicted)) for level in (0.5, 0.8, 0.95)]) if one else text.ABSENT
 
 
 def forecast_verdict(study: Study) -> str:

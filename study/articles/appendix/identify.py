@@ -195,6 +195,17 @@ def parameters(study: Study) -> Figure:
     return figure
 
 
+def narrowest(study: Study) -> str:
+    """The stage at which the answer's interval is narrowest, and the decades that it spans there."""
+    stage = min(stages(study), key=lambda stage: text.decades(stage.tokens))
+    return f"{stage.name}, {text.two(text.decades(stage.tokens))} decades"
+
+
+def widest_end(study: Study) -> str:
+    """The decades of the last stage."""
+    return text.two(text.decades(stages(study)[-1].tokens))
+
+
 def growth(study: Study) -> "Markdown":
     """The answer's interval, the exponent's, and how many decades the first spans, as runs are added."""
     rows = []

@@ -51,6 +51,11 @@ def fitted(study: Study) -> str:
     return f"{len(study.fit):,}"
 
 
+def promised(study: Study) -> str:
+    """How many the three intervals promise to hold, from the narrowest."""
+    return words.enumeration([str(round(level * len(study.fit))) for level in (0.5, 0.8, 0.95)])
+
+
 def inside_50(study: Study) -> str:
     """How many lie inside their own 50 % predictive interval."""
     return f"{_inside(study)[0.5]}"

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from study.analysis import sweep
-from study.analysis.seeds import seed_sd_at
+from study.analysis.seeds import seed_sd
 from study.analysis.study import Study
 from study.analysis.tables import each, groups, lowest
 from study.articles.shared import style, text, words
@@ -15,6 +15,7 @@ from study.grids.design import language_config
 from study.tune import SMALLEST_BATCH, batch_optima, rate_optima
 
 if TYPE_CHECKING:
+    import pandas as pd
     from IPython.display import Markdown
 
 NONE = "No sweep of this grid's corpus is recorded."
@@ -27,7 +28,7 @@ def no_sweep(study: Study) -> None:
 
 
 def unchecked(study: Study) -> None:
-    """A note where the rule was not checked at the largest fitted budget."""
+    """A note where the rule was not checked beyond its sweep."""
     if len(study.sweep) and not len(sweep.verification(study)):
         callout("note", "The rule is not checked yet", "No run at half or twice its learning rate is recorded.")
 
@@ -77,7 +78,7 @@ def other_attention(study: Study) -> str:
 
 
 def checked(study: Study) -> str:
-    """Runs at half and twice the rule's learning rate at the largest fitted budget, as a word."""
+    """Runs at half and twice the rule's learning rate, as a word."""
     return words.number_word(len(sweep.verification(study)))
 
 
@@ -99,19 +100,46 @@ def worst(study: Study) -> str:
     return _beside(study, "min")
 
 
+def checked_at(study: Study) -> str:
+    """The budgets at which they were trained, FLOP."""
+    found = sweep.verification(study)
+    return words.enumeration([text.power(float(one)) for one in sorted(set(found["budget"]))]) if len(found) else text.ABSENT
+
+
+def _two_seeds(study: Study) -> float:
+    """Two standard deviations of the difference of two seeds of those budgets, in ln L; nan where there is none."""
+    found = sweep.verification(study)
+    return 2 * np.sqrt(2) * seed_sd(study, sorted(set(found["budget"])))[0] if len(found) else float("nan")
+
+
 def two_seeds(study: Study) -> str:
-    """Two standard deviations of the difference of two seeds there, percent of the loss."""
-    sd, freedom = seed_sd_at(study, float(study.fit["budget"].max()))
-    return f"{200 * np.sqrt(2) * sd:.2f} %" if freedom else text.ABSENT
+    """The same, percent of the loss."""
+    sure = _two_seeds(study)
+    return f"{100 * sure:.2f} %" if np.isfinite(sure) else text.ABSENT
 
 
 def rule_verdict(study: Study) -> str:
     """What the check says of the rule."""
-    found, (sd, freedom) = sweep.verification(study), seed_sd_at(study, float(study.fit["budget"].max()))
+    found = sweep.verification(study)
     if not len(found):
-        return "was not checked there"
-    gain, sure = float(found["gain"].max()) / 100, 2 * np.sqrt(2) * sd if freedom else 0.0
+        return "was not checked"
+    sure = _two_seeds(study)
+    gain, sure = float(found["gain"].max()) / 100, sure if np.isfinite(sure) else 0.0
     return "stands" if gain < -sure else "is **beaten**" if gain > sure else "is not told apart from the best of them"
+
+
+def swept_to(study: Study) -> str:
+    """The largest width and the most tokens of the sweep."""
+    return _reach(sweep.swept(study))
+
+
+def used_to(study: Study) -> str:
+    """And of the grid's fitted runs."""
+    return _reach(study.fit)
+
+
+def _reach(rows: "pd.DataFrame") -> str:
+    return f"width {rows['width'].max():g} and {text.count(float(rows['D'].max()))} tokens" if len(rows) else text.ABSENT
 
 
 def warmup(study: Study) -> str:
@@ -214,7 +242,7 @@ def rules(study: Study) -> Figure:
 
 
 def check_table(study: Study) -> "Markdown":
-    """Half and twice the rule's learning rate at the largest fitted budget."""
+    """Half and twice the rule's learning rate."""
     found = sweep.verification(study)
     if not len(found):
         return text.absent("no run beside the rule is recorded")

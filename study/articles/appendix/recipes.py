@@ -87,30 +87,20 @@ def error_third(study: Study) -> str:
     return _error(study, THIRD)
 
 
-def _fall(study: Study, name: str, kind: str) -> str:
+def _fall(study: Study, kind: str) -> str:
     rows = recipes.parts(study)
-    rows = rows[(rows["grid"] == name) & (rows["part"] == kind)].sort_values("budget")
+    rows = rows[(rows["grid"] == SECOND) & (rows["part"] == kind)].sort_values("budget")
     return text.two(float(rows["loss"].iloc[-2] - rows["loss"].iloc[-1])) if len(rows) > 1 else text.PENDING
-
-
-def fall_window(study: Study) -> str:
-    """By how many nats the loss on copied tokens falls in the last step of the first grid's path."""
-    return _fall(study, FIRST, "window")
-
-
-def fall_new(study: Study) -> str:
-    """The same on tokens that neither the window nor the training text could have told."""
-    return _fall(study, FIRST, "new")
 
 
 def second_fall_window(study: Study) -> str:
     """By how many nats the loss on copied tokens falls in the last recorded step of the second grid's path."""
-    return _fall(study, SECOND, "window")
+    return _fall(study, "window")
 
 
 def second_fall_new(study: Study) -> str:
     """And on tokens of neither kind."""
-    return _fall(study, SECOND, "new")
+    return _fall(study, "new")
 
 
 @style.drawn

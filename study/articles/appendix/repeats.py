@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from study.analysis import seeds
+from study.analysis.recipes import replicated
 from study.analysis.study import Study
 from study.analysis.tables import each, groups
 from study.articles.shared import style, text, words
@@ -32,27 +33,33 @@ def pair_error_largest(study: Study) -> str:
 
 def again(study: Study) -> str:
     """Runs trained again on another processor, as a word."""
-    return words.capital(words.number_word(len(seeds.second_processor(study))))
+    return words.capital(words.number_word(len(seeds.second_processor(replicated(study)))))
+
+
+def of_grid(study: Study) -> str:
+    """The grid that they are of."""
+    return f"`{replicated(study).grid.name}`"
 
 
 def processor(study: Study) -> str:
     """That processor."""
-    return words.enumeration(sorted(set(seeds.second_processor(study)["cpu"])))
+    return words.enumeration(sorted(set(seeds.second_processor(replicated(study))["cpu"])))
 
 
 def same_bits(study: Study) -> str:
     """How many came out with the same bits."""
-    return words.none_or(int(seeds.second_processor(study)["same"].sum()))
+    return words.none_or(int(seeds.second_processor(replicated(study))["same"].sum()))
 
 
 def _change(study: Study) -> float:
-    rows = seeds.second_processor(study)
+    rows = seeds.second_processor(replicated(study))
     return rms(rows["change"].to_numpy()) if len(rows) else float("nan")
 
 
 def _by_seed(study: Study) -> float:
     """R.m.s. over the repeated runs of the s.d. between seeds of their budgets; nan where none is known."""
-    found = [sd for budget in seeds.second_processor(study)["budget"] if np.isfinite(sd := seeds.seed_sd(study, [budget])[0])]
+    twice = replicated(study)
+    found = [sd for budget in seeds.second_processor(twice)["budget"] if np.isfinite(sd := seeds.seed_sd(twice, [budget])[0])]
     return rms(np.array(found)) if found else float("nan")
 
 
@@ -63,7 +70,7 @@ def change(study: Study) -> str:
 
 def largest_change(study: Study) -> str:
     """At most."""
-    rows = seeds.second_processor(study)
+    rows = seeds.second_processor(replicated(study))
     return f"{100 * float(rows['change'].abs().max()):.2g} %" if len(rows) else text.ABSENT
 
 
@@ -109,14 +116,15 @@ def _band(ax: Axes, y: float, sd: float) -> None:
 @style.drawn
 def between_processors(study: Study) -> Figure:
     """Change of ln L between two processors by budget, beside the s.d. of the difference of two seeds."""
-    rows = seeds.second_processor(study)
+    twice = replicated(study)
+    rows = seeds.second_processor(twice)
     if not len(rows):
         return style.note("No run of this grid is recorded on a second processor.")
     found = groups(rows, "budget")
     figure, ax = style.canvas(7.0, 0.34 * len(found) + 1.2)
-    palette = style.colours(study)
+    palette = style.colours(twice)
     for y, (budget, group) in enumerate(found):
-        if (sd := seeds.seed_sd(study, [budget]))[1]:
+        if (sd := seeds.seed_sd(twice, [budget]))[1]:
             _band(ax, y, np.sqrt(2) * sd[0])
         ax.plot(100 * group["change"], np.full(len(group), y), "o", color=palette[budget], ms=5, alpha=0.7, mec="white", mew=0.5)
     ax.axvline(0, color=style.MUTED, lw=0.8)
