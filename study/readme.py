@@ -47,7 +47,8 @@ def facts(study: "Study") -> dict[str, Any]:
     others = [one.tokens for one in approaches.others(study)]
     three = {name: stages.cheapest(study, with_others=name == "with_others") for name in ("alone", "with_others")}
     return {"grid": study.grid.name, "records_sha256": records_sha256(study.folders[0] / study.grid.name), "N": TARGET_N,
-            "runs_fitted": len(study.fit), "held_out_budgets": len(study.held_out_budgets), "foretold": tested,
+            "runs_fitted": len(study.fit), "planned": len(study.grid.planned), "recorded": len(study.frame),
+            "held_out_budgets": len(study.held_out_budgets), "foretold": tested,
             **ends, "errors": errors, "estimators": [min(others), max(others)] if others else [], "forms": len(forms.laws(study)),
             "three_cheapest_decades": {name: found["decades"] if found else None for name, found in three.items()},
             "times_beyond_C": answers.target_compute(study) / study.largest_C, "times_beyond_N": TARGET_N / study.largest_N}
@@ -69,6 +70,8 @@ def block(answer: Mapping[str, Any]) -> str:
     beside = "" if not answer["estimators"] else (
         f" Other estimators of the same law on the same runs answer {count(low, 2)} to {count(high, 2)}, and "
         f"{number_word(answer['forms'])} forms of the law, equally weighted, {held(over)} {held_ends(over)}.")
+    missing = answer["planned"] - answer["recorded"]
+    waits = f" Of its {answer['planned']} planned runs {number_word(missing)} are not recorded yet." if missing else ""
     three = answer["three_cheapest_decades"]
     by_three = "" if None in three.values() else (
         f" Its three cheapest runs alone leave an interval of {significant(three['alone'], 2)} decades; with the open runs of "
@@ -80,7 +83,7 @@ def block(answer: Mapping[str, Any]) -> str:
         f"{held_ends(ratio, significant)}, with N_opt ∝ Cᵃ, a = {held(a, significant)} {held_ends(a, significant)}, from the "
         f"{answer['runs_fitted']} fitted runs of the grid `{answer['grid']}`.{rehearsal} It extrapolates one law beyond the "
         f"fitted runs, by a factor of {held(beyond, significant)} in compute and of {significant(answer['times_beyond_N'], 2)} "
-        f"in size.{beside}{tested}{by_three}\n\n"
+        f"in size.{beside}{tested}{by_three}{waits}\n\n"
         f"![Tokens a parameter at the optimum against training compute, measured and published]({PICTURE.as_posix()})\n"
     )
     return text.replace("\N{NO-BREAK SPACE}", " ")  # where a line breaks is the reader's window's affair

@@ -51,6 +51,8 @@ def test_a_changed_record_changes_the_digest(tmp_path: Path, written: dict[str, 
 def test_the_readme_answers_from_the_study_s_own_grid(written: dict[str, Any]) -> None:
     assert written["grid"] == MAIN and "rehearsal" not in block(written)
     assert "rehearsal" in block({**written, "held_out_budgets": 0})
+    assert "Of its 9 planned runs two are not recorded yet." in block({**written, "planned": 9, "recorded": 7})
+    assert "not recorded yet" not in block({**written, "planned": 9, "recorded": 9})
 
 
 @pytest.mark.slow
@@ -63,7 +65,7 @@ def test_a_new_fit_of_the_records_gives_the_readme_s_answer(written: dict[str, A
         assert new == pytest.approx(old, abs=sd / 2)
         assert new[1] == pytest.approx(old[1], abs=sd / 4)
     assert again["estimators"] == pytest.approx(written["estimators"], rel=1e-3)
-    for key in ("grid", "records_sha256", "runs_fitted", "forms", "times_beyond_N", "foretold"):
+    for key in ("grid", "records_sha256", "runs_fitted", "planned", "recorded", "forms", "times_beyond_N", "foretold"):
         assert again[key] == written[key], key
 
 
