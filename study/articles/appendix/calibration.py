@@ -280,5 +280,7 @@ def coverage(study: Study) -> Figure:
         ax.set_xlim(0, 104)
         ax.set_title(scenario, fontsize=8)
     axes[0, 0].set_yticks(range(len(methods)), methods[::-1], fontsize=7)
+    handles = [axes[0, 0].plot([], [], "o", color=tone, ms=4.5, label=f"{100 * level:g} %")[0] for level, tone in tones.items()]
+    figure.legend(handles=handles, loc="outside upper right", ncols=len(handles), fontsize=7.5)
     figure.supxlabel("intervals that hold the truth (%), nominal dashed", fontsize=8.5)
     return figure

@@ -81,13 +81,13 @@ def flops(study: Study) -> Figure:
     figure, ax = style.canvas(6.4, 3.0)
     labels, widths = [], list(shares(study, "total"))
     ax.set_xlim(widths[0] / 1.1, widths[-1] * 1.1)
-    ax.set_ylim(0, 1.45)
     style.log_axis(ax, "x", style.plain)
     for convention, name, colour in CONVENTIONS:
         share = list(shares(study, convention).values())
         ax.plot(widths, share, "o-", color=colour, ms=3.5)
         labels.append((share[-1], name, colour))
     ax.axhline(1, color=style.MUTED, lw=0.8)
+    ax.set_ylim(bottom=0)
     style.line_labels(ax, widths[-1], labels, gap=0.09)
     style.panel(ax, "", "width $d$", "$6 N D$ / exact FLOPs")
     return figure

@@ -110,52 +110,16 @@ def profiles(study: Study) -> Figure:
         deviance = profile(rows, name, at, N0=N0, D0=D0, at=TARGET_N)
         edges = np.geomspace(low, high, 40)
         density = np.histogram(np.log(values), np.log(edges), density=True)[0]
-        ax.stairs(density / density.max() * 8, edges, fill=True, color=style.POSTERIOR, alpha=0.3)
-        ax.plot(at, deviance, color=style.INK)
-        ax.axhline(3.84, color=style.KAPLAN, lw=0.9, ls="--")
+        ax.stairs(density / density.max() * 8, edges, fill=True, color=style.POSTERIOR, alpha=0.3, label="posterior")
+        ax.plot(at, deviance, color=style.INK, label="deviance")
+        ax.axhline(3.84, color=style.KAPLAN, lw=0.9, ls="--", label=r"95 % of $\chi^2_1$")
         ax.set_xlim(low, high)
         ax.set_ylim(0, 9)
         if name != "a":
             style.log_axis(ax, "x", most=5)
         style.panel(ax, "", label)
     axes[0].set_ylabel("deviance above the best")
-    axes[0].text(0.02, 0.5, "95 % of $\\chi^2_1$", transform=axes[0].transAxes, color=style.KAPLAN, fontsize=7.5)
-    axes[0].text(0.02, 0.57, "posterior", transform=axes[0].transAxes, color=style.POSTERIOR, fontsize=7.5)
-    return figure
-
-
-@style.drawn
-def exponents(study: Study) -> Figure:
-    """Least squares over the exponents, the three linear terms projected out, with the posterior's draws."""
-    found = study.varpro
-    if found is None:
-        return style.note("Too few runs for variable projection.")
-    figure, ax = style.canvas(5.6, 4.0)
-    height = np.log10(found.profile / found.objective)
-    levels = np.linspace(0, 3, 13)
-    filled = ax.contourf(found.grid, found.grid, np.clip(height.T, 0, 3), levels=levels, cmap="Greys", alpha=0.8)
-    figure.colorbar(filled, ax=ax, label="log10 of the sum of squares above the least", shrink=0.85)
-    keep = np.random.default_rng(SEED).choice(len(study.posterior.draws.alpha), 600)
-    ax.plot(
-        study.posterior.draws.alpha[keep],
-        study.posterior.draws.beta[keep],
-        ".",
-        ms=2,
-        color=style.POSTERIOR,
-        alpha=0.6,
-        rasterized=True,
-    )
-    ax.plot([found.surface.alpha], [found.surface.beta], "x", color=style.KAPLAN, ms=7, mew=1.6)
-    surface = study.huber.surface
-    ax.plot([surface.alpha], [surface.beta], "+", color=style.HOFFMANN, ms=8, mew=1.6)
-    reach = [text.central(values, 0.998) for values in (study.posterior.draws.alpha, study.posterior.draws.beta)]
-    ax.set_xlim(max(reach[0][0] / 2, 0.05), min(reach[0][1] * 1.7, 1.2))
-    ax.set_ylim(max(reach[1][0] / 2, 0.05), min(reach[1][1] * 1.7, 1.2))
-    names = (("posterior", style.POSTERIOR), ("× least squares", style.KAPLAN), ("+ Huber", style.HOFFMANN))
-    for y, (name, colour) in zip((0.97, 0.9, 0.83), names, strict=True):
-        box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5}
-        ax.text(0.98, y, name, transform=ax.transAxes, ha="right", va="top", color=colour, fontsize=7.5, bbox=box)
-    style.panel(ax, "", r"$\alpha$", r"$\beta$")
+    figure.legend(handles=axes[0].get_legend_handles_labels()[0], loc="outside upper right", ncols=3, fontsize=7.5)
     return figure
 
 
@@ -190,8 +154,8 @@ def parameters(study: Study) -> Figure:
             ax.set_yticks([])
             ax.spines["left"].set_visible(False)
             style.panel(ax, name)
-    for y, (label, (_, _, colour)) in zip((0.95, 0.83, 0.71), sets.items(), strict=True):
-        axes[0].text(0.02, y, label, transform=axes[0].transAxes, color=colour, fontsize=7, va="top")
+    handles = [axes[0].plot([], [], color=colour, label=label)[0] for label, (_, _, colour) in sets.items()]
+    figure.legend(handles=handles, loc="outside upper right", ncols=len(handles), fontsize=7.5)
     return figure
 
 
