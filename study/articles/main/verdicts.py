@@ -27,6 +27,16 @@ EQUAL = 1.1  # two costs within this factor are called equal
 CLOSE, DECADE = 2.0, 10.0
 
 
+def equal() -> str:
+    """The factor within which two costs are called equal."""
+    return f"{EQUAL:g}"
+
+
+def close() -> str:
+    """The factor within which methods agree."""
+    return f"{CLOSE:g}"
+
+
 def _word(condition: bool) -> Word:
     return "reproduced" if condition else "contradicted"
 
