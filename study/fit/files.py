@@ -257,9 +257,8 @@ def _from_frame(name: str, frame: pd.DataFrame, understood: str) -> RawTable:
 
 
 def cell_text(value: Any) -> Any:
-    if isinstance(value, list | dict):
-        return json.dumps(value)
-    return None if pd.isna(value) else str(value)
+    """A value as the text of a cell; None where it is missing."""
+    return json.dumps(value) if isinstance(value, list | dict) else None if pd.isna(value) else str(value)
 
 
 def _only_member(name: str, archive: zipfile.ZipFile) -> str:
