@@ -88,8 +88,12 @@ def written(study: Study) -> str:
     return "written down before the runs, but for the held-out budget"
 
 
-def promise(study: Study, level: float = 0.95) -> str:
-    """What became of the law's interval one step beyond the runs."""
+def promise(study: Study) -> str:
+    """What became of the law's 95 % interval one step beyond the runs."""
+    return _promise(study, 0.95)
+
+
+def _promise(study: Study, level: float) -> str:
     found = foretold.rows(study)
     if not len(found):
         return "not tested"
@@ -99,7 +103,7 @@ def promise(study: Study, level: float = 0.95) -> str:
 
 def promise_of_half(study: Study) -> str:
     """What became of its 50 % interval."""
-    return promise(study, 0.5)
+    return _promise(study, 0.5)
 
 
 def outside(study: Study) -> str:
