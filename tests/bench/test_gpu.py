@@ -36,8 +36,7 @@ def test_every_check_passes_on_the_device_it_compares_with() -> None:
     assert set(body["checks"]) == {"cpu", "go", "bfloat16", "accumulation", "resume", "data_parallel", "losses_fall"}
     assert {name: body["checks"][name]["difference"] for name in ("cpu", "go", "resume")} == {"cpu": 0.0, "go": 0.0, "resume": 0.0}
     assert 0 < body["checks"]["data_parallel"]["difference"] <= 1e-4, "the sums of two processes are not those of one"
-    # on a busy machine the peak may be measured while others compute, and a run then seems to exceed it
-    assert len(body["throughput"]) == 3 and all(0 < row["mfu"] < 4 for row in body["throughput"])
+    assert len(body["throughput"]) == 3 and all(0 < row["mfu"] < 1 for row in body["throughput"])
     assert len(json.dumps(body)) > 100
 
 
