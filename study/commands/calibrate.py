@@ -13,12 +13,14 @@ def command(
     design: Annotated[str, typer.Option(
         help="Where runs are simulated: at the fit cells of a grid, or 'three': those of lab01.")] = "cpu",
     draws: Annotated[int, typer.Option(
-        min=1, help="Simulated studies, each with a truth drawn from the prior; with --coverage or --toy, replicates.")] = 1000,
+        min=1, help="Simulated studies, each with a truth drawn from the prior; else replicates.")] = 1000,
     target: Annotated[str, typer.Option(
         help="The model: headline, or A (normal noise of constant scale, no group effect).")] = "headline",
     method: Annotated[str, typer.Option(help="fast (importance sampling) or nuts.")] = "fast",
     coverage: Annotated[bool, typer.Option(
         "--coverage", help="Instead: coverage of the posterior's intervals beside the classical ones.")] = False,
+    truths: Annotated[bool, typer.Option(
+        "--truths", help="Instead: how often intervals hold a truth of each form of the law that the grid's runs allow.")] = False,
     toy: Annotated[bool, typer.Option(
         "--toy", help="Instead: the toy extrapolation, the error of D_opt by its distance; use --draws 100.")] = False,
     out: Annotated[Path, typer.Option(help="Where the study is recorded.")] = Path("runs/calibration"),
@@ -36,29 +38,33 @@ def command(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.table import Table
 
+    from study.analysis.other_truths import run_other_truths
     from study.analysis.toy import run_toy
     from study.inference.calibration.runs import run_calibration, run_coverage
 
     console = Console(highlight=False, soft_wrap=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bar:
-        what = f"coverage on {design}" if coverage else f"{target} on {design} by {method}"
-        task = bar.add_task("toy extrapolation" if toy else what, total=draws)
+        what = ("toy extrapolation" if toy else f"truths on {design}" if truths else f"coverage on {design}" if coverage
+                else f"{target} on {design} by {method}")
+        task = bar.add_task(what, total=draws)
 
         def progress(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)
 
         if toy:
             record = run_toy(draws, out, workers=workers, progress=progress)
+        elif truths:
+            record = run_other_truths(design, draws, out, workers=workers, progress=progress)
         elif coverage:
             record = run_coverage(design, draws, out, workers=workers, progress=progress)
         else:
             record = run_calibration(design, target, method, draws, out, workers=workers, progress=progress)
     body = json.loads(record.read_text())
-    simulated = coverage or toy
+    simulated = coverage or toy or truths
     rows = body["coverage" if simulated else "tests"]
     names = (("noise", "runs", "estimator", "decades", "factor", "covered_95") if toy
-             else ("scenario", "method", "quantity", "covered_95", "log_width_95") if coverage
+             else ("truth" if truths else "scenario", "method", "quantity", "covered_95", "log_width_95") if simulated
              else ("quantity", "mean", "spread", "holm", "coverage_95"))
     shown = Table()
     for name in names:

@@ -78,7 +78,7 @@ def replicate(design: Design, number: int, scenarios: tuple[str, ...] = SCENARIO
         for method, interval in _methods(design, cells, loss, rng):
             for name, derived in asked.items():
                 row = {"replicate": number, "scenario": scenario, "method": method, "quantity": name}
-                rows.append(row | _outcome(interval, derived, float(derived(surface))))
+                rows.append(row | outcome(interval, derived, float(derived(surface))))
     return pd.DataFrame(rows)
 
 
@@ -136,7 +136,7 @@ def _posterior(design: Design, cells: Design, loss: Array, spec: ModelSpec, seed
         warnings.simplefilter("ignore", PriorDominatedWarning)
         posterior = fit_fast(cells.table(loss), spec, seed=seed, N0=design.N0, D0=design.D0,
                              bytes_per_token=design.bytes_per_token)
-    return _of_draws(posterior.draws)
+    return of_draws(posterior.draws)
 
 
 def _delta(data: Points, delta: float) -> Interval:
@@ -144,17 +144,18 @@ def _delta(data: Points, delta: float) -> Interval:
 
 
 def _refits(data: Points, fit: HuberFit, *, weights: Array | None = None, log_loss: Array | None = None) -> Interval:
-    return _of_draws(refit(data, fit, weights=weights, log_loss=log_loss).surface)
+    return of_draws(refit(data, fit, weights=weights, log_loss=log_loss).surface)
 
 
 def _huber(data: Points, delta: float) -> HuberFit:
     return fit_huber(data.N, data.D, data.loss, delta=delta, starts=published_starts()[::START_STRIDE])
 
 
-def _of_draws(surface: Any) -> Interval:
+def of_draws(*surfaces: Any) -> Interval:
+    """Central intervals of a quantity over draws of a surface, or of several that count alike: as many draws of each."""
     def interval(derived: Callable[..., Array], level: float) -> tuple[float, float]:
         with np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore"):
-            draws = np.asarray(derived(surface), dtype=float)
+            draws = np.concatenate([np.atleast_1d(np.asarray(derived(surface), dtype=float)) for surface in surfaces])
             low, high = central(draws[~np.isnan(draws)], level)
         return float(low), float(high)
 
@@ -168,7 +169,8 @@ def _attempt(make: Callable[[], Interval]) -> Interval | str:
         return str(error)
 
 
-def _outcome(interval: Interval | str, derived: Callable[..., Array], truth: float) -> dict[str, object]:
+def outcome(interval: Interval | str, derived: Callable[..., Array], truth: float) -> dict[str, object]:
+    """covered_50/80/95, log_width_95 (ln of the 95 % interval's ends) and status of one interval; a string is why there is none."""
     covered = dict.fromkeys(COVERED.values(), np.nan)
     if isinstance(interval, str):
         return {**covered, "log_width_95": np.nan, "status": interval}

@@ -41,10 +41,10 @@ def test_scenarios() -> None:
 
 def test_an_outcome_counts_what_is_inside() -> None:
     intervals = {0.5: (1.0, 2.0), 0.8: (0.5, 4.0), 0.95: (0.25, 8.0)}
-    outcome = coverage._outcome(lambda _, level: intervals[level], lambda surface: surface, 3.0)
+    outcome = coverage.outcome(lambda _, level: intervals[level], lambda surface: surface, 3.0)
     assert [outcome[f"covered_{level}"] for level in (50, 80, 95)] == [0.0, 1.0, 1.0]
     assert outcome["log_width_95"] == pytest.approx(np.log(32))
-    failed = coverage._outcome("no interval: say why", lambda surface: surface, 3.0)
+    failed = coverage.outcome("no interval: say why", lambda surface: surface, 3.0)
     assert failed["status"] == "no interval: say why" and np.isnan(failed["covered_95"])
     rows = pd.DataFrame([{"scenario": "s", "method": "m", "quantity": "q", **row} for row in (outcome, failed)])
     only = summary(rows).iloc[0]
