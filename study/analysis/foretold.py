@@ -27,8 +27,12 @@ class Foretold:
     fitted: int  # runs of less compute that the prediction rests on
     times: float  # their largest C beyond the largest that was fitted, a factor
     made: str  # when the prediction was written down, before these runs; "" where it was computed after them
-    rows: pd.DataFrame  # `predictions.SCORED` by the headline's law
-    by_form: Mapping[str, pd.DataFrame]  # the same by each of `LAWS` and their mixture; those that the prediction has
+    by_form: Mapping[str, pd.DataFrame]  # `predictions.SCORED` by each of `LAWS` and their mixture; those that the prediction has
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """By the headline's law."""
+        return self.by_form[LAWS[0]]
 
     @property
     def mixed(self) -> pd.DataFrame:
@@ -42,17 +46,17 @@ def budgets(study: Study) -> tuple[Foretold, ...]:
     out = []
     for budget in sorted({cell.budget for cell in study.grid.of("fit")}):
         prediction = committed(study.folders[0], study.grid.name, study.records, budget)
-        if prediction and len(rows := scores(prediction, study.frame)):
+        if prediction and (found := _by_form(prediction, study.frame)):
             below = study.fit[study.fit["budget"] < budget]
-            out.append(Foretold(budget, False, prediction["fitted"]["runs"], _largest(study, rows) / float(below["C"].max()),
-                                prediction["made"], rows, _by_form(prediction, study.frame)))
+            out.append(Foretold(budget, False, prediction["fitted"]["runs"],
+                                _largest(study, found) / float(below["C"].max()), prediction["made"], found))
     whole = committed(study.folders[0], study.grid.name, study.records)
     for budget, trained in groups(study.held_out, "budget"):
         prediction = committed(study.folders[0], study.grid.name, study.records, budget) or whole
-        rows = scores(prediction or _by_posterior(study), trained)
-        fitted = prediction["fitted"]["runs"] if prediction else len(study.fit)
-        out.append(Foretold(budget, True, fitted, _largest(study, rows) / study.largest_C,
-                            prediction["made"] if prediction else "", rows, _by_form(prediction or {"runs": {}}, trained)))
+        if found := _by_form(prediction or _by_posterior(study), trained):
+            fitted = prediction["fitted"]["runs"] if prediction else len(study.fit)
+            out.append(Foretold(budget, True, fitted, _largest(study, found) / study.largest_C,
+                                prediction["made"] if prediction else "", found))
     return tuple(out)
 
 
@@ -61,8 +65,8 @@ def _by_form(prediction: Mapping[str, Any], trained: pd.DataFrame) -> dict[str, 
     return {model: rows for model, rows in found.items() if len(rows)}
 
 
-def _largest(study: Study, rows: pd.DataFrame) -> float:
-    return float(study.frame.set_index("run_id").loc[rows["run_id"], "C"].max())
+def _largest(study: Study, by_form: Mapping[str, pd.DataFrame]) -> float:
+    return float(study.frame.set_index("run_id").loc[by_form[LAWS[0]]["run_id"], "C"].max())
 
 
 def _by_posterior(study: Study) -> dict[str, Any]:

@@ -99,24 +99,27 @@ def tests(study: Study) -> pd.DataFrame:
     Of fitted budgets what was predicted of them from smaller budgets, before they were trained. Of held-out runs the same, and
     the fit's own where nothing was predicted before: the study's posterior, or the fast fit of another grid.
     """
-    out = []
+    found = []
     for name in GRIDS:
-        with suppress(AnalysisError):  # too few runs to say anything of
-            if name == study.grid.name:
-                out.append(foretold.rows(study).assign(grid=name))
-            elif (where := study.folder_of(name)) is not None:
-                out.append(foretold.rows(of(grid(name), where, nuts=False)).assign(grid=name))
-    found = [rows for rows in out if len(rows)]
+        of_grid = study if name == study.grid.name else _study_of(study, name)
+        if of_grid is not None and len(rows := foretold.rows(of_grid)):
+            found.append(rows.assign(grid=name))
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=["grid", "held_out", *SCORED])
 
 
 @once
 def replicated(study: Study) -> Study:
     """The study whose runs were trained again on another processor: this one where any were, else the first grid's."""
-    if not study.again and (where := study.folder_of(FIRST)) is not None:
-        with suppress(AnalysisError):
-            return of(grid(FIRST), where, nuts=False)
-    return study
+    return study if study.again else _study_of(study, FIRST) or study
+
+
+@once
+def _study_of(study: Study, name: str) -> Study | None:
+    """The study of another grid, fitted fast; None where too few of its runs are recorded to say anything of."""
+    where = study.folder_of(name)
+    with suppress(AnalysisError):
+        return of(grid(name), where, nuts=False) if where is not None else None
+    return None
 
 
 def _value(metric: Metric) -> float:

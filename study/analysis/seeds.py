@@ -52,6 +52,11 @@ def seed_sd(study: Study, budgets: Collection[float] | None = None) -> Sd:
     return pooled(cells if budgets is None else cells[cells["budget"].isin(budgets)])
 
 
+def two_seeds(study: Study, budgets: Collection[float]) -> float:
+    """Two s.d. of the difference in ln L of two seeds at some budgets; nan where no cell of theirs has two."""
+    return float(2 * np.sqrt(2) * seed_sd(study, budgets)[0])
+
+
 def seed_sd_at(study: Study, budget: float) -> Sd:
     """The largest s.d. between seeds of any budget up to this one.
 

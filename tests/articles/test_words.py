@@ -268,7 +268,7 @@ def foretold_runs(losses: Any, held_out: bool = False, made: str = "2026-01-02T0
     frame = pd.DataFrame({"run_id": [f"r{i}" for i in range(len(losses))], "budget": 1e12, "N": np.geomspace(1e5, 1e6, len(losses)),
                           "D": 1e7, "loss": losses, "status": "complete"})
     rows = scores({"runs": {run_id: {LAWS[0]: said, MIXTURE: said} for run_id in frame["run_id"]}}, frame)
-    return foretold.Foretold(1e12, held_out, 20, 3.3, made, rows, {LAWS[0]: rows, MIXTURE: rows} if made else {})
+    return foretold.Foretold(1e12, held_out, 20, 3.3, made, {LAWS[0]: rows} | ({MIXTURE: rows} if made else {}))
 
 
 @pytest.mark.parametrize(("shift", "better", "promise"), [(-0.2, "four", "**already broken**"), (0.2, "none", "**already broken**"),

@@ -11,6 +11,7 @@ from study.analysis.tables import each
 from study.articles.shared import style, text, words
 from study.articles.shared.page import callout
 from study.errors import StudyError
+from study.inference.intervals import LEVELS
 from study.laws.published import RULE
 from study.published import load
 
@@ -111,7 +112,7 @@ def forecast_inside(study: Study) -> str:
 def forecast_promised(study: Study) -> str:
     """How many the intervals promise to hold."""
     one = _forecast(study)
-    return words.enumeration([str(round(level * one.predicted)) for level in (0.5, 0.8, 0.95)]) if one else text.ABSENT
+    return words.promised(one.predicted, LEVELS) if one else text.ABSENT
 
 
 def forecast_verdict(study: Study) -> str:

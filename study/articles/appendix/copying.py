@@ -4,8 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from study.analysis import copying
-from study.analysis.seeds import seed_sd
+from study.analysis import copying, seeds
 from study.analysis.study import Study
 from study.articles.shared import text
 from study.grids import grid
@@ -37,8 +36,8 @@ def large_gain(study: Study) -> str:
 
 def by_chance(study: Study) -> str:
     """Two standard deviations of the difference of two seeds at the two cells' budgets, nats."""
-    found = [2 * np.sqrt(2) * sd * float(rows["loss"].mean()) for budget, _ in CELLS
-             if (sd := seed_sd(study, [budget])[0]) and np.isfinite(sd) and len(rows := study.fit[study.fit["budget"] == budget])]
+    found = [sure * float(rows["loss"].mean()) for budget, _ in CELLS
+             if np.isfinite(sure := seeds.two_seeds(study, [budget])) and len(rows := study.fit[study.fit["budget"] == budget])]
     return " and ".join(text.two(one) for one in found) or text.ABSENT
 
 

@@ -6,7 +6,7 @@ from scipy import stats
 
 from study.analysis.study import SEED, Study, once
 from study.articles.shared import style, text, words
-from study.inference.intervals import central, inside
+from study.inference.intervals import LEVELS, central, inside
 from study.inference.likelihood import noise_scale
 from study.inference.parameters import Array
 from study.inference.posterior import Posterior
@@ -53,7 +53,7 @@ def fitted(study: Study) -> str:
 
 def promised(study: Study) -> str:
     """How many the three intervals promise to hold, from the narrowest."""
-    return words.enumeration([str(round(level * len(study.fit))) for level in (0.5, 0.8, 0.95)])
+    return words.promised(len(study.fit), LEVELS)
 
 
 def inside_50(study: Study) -> str:

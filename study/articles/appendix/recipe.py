@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.figure import Figure
 
-from study.analysis import sweep
-from study.analysis.seeds import seed_sd
+from study.analysis import seeds, sweep
 from study.analysis.study import Study
 from study.analysis.tables import each, groups, lowest
 from study.articles.shared import style, text, words
@@ -109,7 +108,7 @@ def checked_at(study: Study) -> str:
 def _two_seeds(study: Study) -> float:
     """Two standard deviations of the difference of two seeds of those budgets, in ln L; nan where there is none."""
     found = sweep.verification(study)
-    return 2 * np.sqrt(2) * seed_sd(study, sorted(set(found["budget"])))[0] if len(found) else float("nan")
+    return seeds.two_seeds(study, set(found["budget"])) if len(found) else float("nan")
 
 
 def two_seeds(study: Study) -> str:

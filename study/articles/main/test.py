@@ -11,6 +11,7 @@ from study.analysis.tables import groups
 from study.articles.main.otherwise import FORMS
 from study.articles.shared import style, text, words
 from study.articles.shared.page import callout
+from study.inference.intervals import LEVELS
 from study.inference.parameters import Array
 from study.inference.scores import rms
 from study.predictions import MIXTURE
@@ -55,8 +56,7 @@ def inside_50(study: Study) -> str:
 
 def promised(study: Study) -> str:
     """How many of them each interval promises to hold, from the widest to the narrowest."""
-    count = len(foretold.rows(study))
-    return words.enumeration([words.none_or(round(level * count)) for level in sorted(foretold.coverage(study), reverse=True)])
+    return words.promised(len(foretold.rows(study)), sorted(LEVELS, reverse=True), words.none_or)
 
 
 def better(study: Study) -> str:
@@ -150,7 +150,7 @@ def mixed(study: Study) -> str:
 def mixture_promised(study: Study) -> str:
     """How many its 95 and 50 % intervals promise to hold."""
     count = sum(len(one.mixed) for one in foretold.budgets(study))
-    return f"{round(0.95 * count)} and {round(0.5 * count)}" if count else text.ABSENT
+    return words.promised(count, (0.95, 0.5)) if count else text.ABSENT
 
 
 def _percent(errors: Array) -> str:
@@ -182,7 +182,7 @@ def predicted(study: Study) -> Figure:
 
 def by_form(study: Study) -> "Markdown":
     """Form by form and budget by budget: the predicted runs inside the 95 and the 50 % interval, and the r.m.s. error."""
-    found = [one for one in foretold.budgets(study) if one.by_form]
+    found = [one for one in foretold.budgets(study) if one.made]
     if not found:
         return text.absent(NOTHING)
     return text.table([{"form": NAMES[form], **{f"{text.power(one.budget)} FLOP": _of_form(one, form) for one in found}}
@@ -200,7 +200,7 @@ def _of_form(one: foretold.Foretold, form: str) -> str:
 def nearest_forms(study: Study) -> str:
     """The form of the least r.m.s. error at each budget."""
     least = {one.budget: min(one.by_form, key=lambda form: rms(one.by_form[form]["error"].to_numpy(dtype=float)))
-             for one in foretold.budgets(study) if one.by_form}
+             for one in foretold.budgets(study) if one.made}
     said = words.enumeration([f"{NAMES[form]} at {text.power(budget)}" for budget, form in least.items()])
     return f"{said} FLOP" if least else text.ABSENT
 

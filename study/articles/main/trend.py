@@ -98,11 +98,16 @@ def dots(ax: Axes, study: Study) -> None:
     """The measured optima on a figure of D/N against C = 6 N D, with the 95 % interval of the noise between seeds."""
     found = profiles.compared(study)
     for one in found:
-        if known(one.by_noise).size:
-            ax.plot([one.C] * 2, text.central(known(one.by_noise)), color=style.INK, lw=1.1, zorder=5)
-        ax.plot([one.C], [one.measured], "s" if one.held_out else "o", color=style.INK, ms=4, mec="white", zorder=6)
+        _mark(ax, one, one.C, style.INK, size=4)
     if found:
         ax.annotate("measured", (found[-1].C, found[-1].measured), xytext=(6, 9), textcoords="offset points", color=style.INK)
+
+
+def _mark(ax: Axes, one: Vertex, x: float, colour: str, size: float) -> None:
+    """A measured optimum, a square where it was held out, with the 95 % interval of the noise between seeds."""
+    if known(one.by_noise).size:
+        ax.plot([x] * 2, text.central(known(one.by_noise)), color=colour, lw=1.2, zorder=5)
+    ax.plot([x], [one.measured], "s" if one.held_out else "o", color=colour, ms=size, mec="white", zorder=6)
 
 
 @style.drawn
@@ -117,10 +122,7 @@ def ratios(study: Study) -> Figure:
         style.fan(ax, np.array([one.budget for one in inside]), np.stack([_filled(one.law) for one in inside]), style.POSTERIOR,
                   levels=(0.95, 0.5))
     for one in found:
-        if known(one.by_noise).size:
-            ax.plot([one.budget] * 2, text.central(known(one.by_noise)), color=palette[one.budget], lw=1.4)
-        ax.plot([one.budget], [one.measured], "s" if one.held_out else "o", color=palette[one.budget], ms=6.5, mec="white",
-                zorder=5)
+        _mark(ax, one, one.budget, palette[one.budget], size=6.5)
         ax.plot([one.budget * 1.08], [one.elsewhere], "D", color="white", mec=style.MUTED, ms=4, zorder=4)
     ax.set_xlim(C[0] / 1.6, C[-1] * 1.6)
     style.log_axis(ax, "x", style.power)

@@ -1,6 +1,6 @@
 """Words that a condition picks: where a value lies, how many, which way."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from study.articles.shared.text import central
@@ -22,6 +22,11 @@ def none_or(n: int) -> str:
 def enumeration(words: Sequence[str]) -> str:
     """a, b and c."""
     return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1] if words else "none"
+
+
+def promised(count: int, levels: Sequence[float], say: Callable[[int], str] = str) -> str:
+    """How many of `count` runs the central intervals of these levels promise to hold."""
+    return enumeration([say(round(level * count)) for level in levels])
 
 
 def lies(value: float, draws: Any) -> Side:
