@@ -35,6 +35,7 @@ def facts(study: "Study") -> dict[str, Any]:
     """
     from study.analysis import answers, approaches, foretold, forms, stages
     from study.analysis.study import TARGET_N
+    from study.atlas.target import THREE
 
     asked, a, over = answers.asked(study), answers.exponent(study), forms.equal(study)
     ends = {name: _low_median_high(found)
@@ -45,7 +46,7 @@ def facts(study: "Study") -> dict[str, Any]:
               "times_beyond_C": foretold.times_beyond(study) if runs else 0.0,
               "before": bool(runs) and all(one.made for one in foretold.budgets(study))}
     others = [one.tokens for one in approaches.others(study)]
-    three = {name: stages.cheapest(study, with_others=name == "with_others") for name in ("alone", "with_others")}
+    three = {name: stages.at_target(study, THREE, with_others=name == "with_others") for name in ("alone", "with_others")}
     return {"grid": study.grid.name, "records_sha256": records_sha256(study.folders[0] / study.grid.name), "N": TARGET_N,
             "runs_fitted": len(study.fit), "planned": len(study.grid.planned), "recorded": len(study.frame),
             "held_out_budgets": len(study.held_out_budgets), "foretold": tested,

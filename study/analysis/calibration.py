@@ -19,7 +19,7 @@ class Recorded:
 
 @once
 def recorded(study: Study, kind: str) -> tuple[Recorded, ...]:
-    """The records whose file names begin with `kind` ("sbc" or "coverage"), of the first folder that has any."""
+    """The records whose file names begin with `kind` ("sbc", "coverage" or "truths"), of the first folder that has any."""
     for folder in study.folders:
         if paths := sorted((folder / "calibration").glob(f"{kind}-*.json")):
             return tuple(Recorded(json.loads(path.read_text()), pd.read_csv(path.with_suffix(".csv"))) for path in paths)
@@ -40,7 +40,14 @@ def coverage_study(study: Study) -> Recorded | None:
     return order[0] if order else None
 
 
+def truths_study(study: Study) -> Recorded | None:
+    """The study of truths by other forms of the law on this grid's design, else the first there is."""
+    found = recorded(study, "truths")
+    order = sorted(found, key=lambda one: one.body["design"] != study.grid.name)
+    return order[0] if order else None
+
+
 def answer_rows(found: Recorded) -> pd.DataFrame:
-    """The rows of the summary about D_opt at the reference size, in wide form: scenario, method, covered_50, _80, _95."""
+    """The rows of the summary about D_opt at the reference size, in wide form: scenario or truth, method, covered_50, _80, _95."""
     table = pd.DataFrame(found.body["coverage"])
     return table[table["quantity"] == "D_opt_at"] if "quantity" in table else table

@@ -9,6 +9,7 @@ import pandas as pd
 from study.analysis.study import SEED, TARGET_N, Study, once
 from study.analysis.tables import groups
 from study.atlas.read import AtlasRecordError, recorded
+from study.atlas.target import ALL
 from study.inference.classical.curve_fit import START, CurveFit, fit_curve_fit
 from study.inference.classical.points import InferenceError
 from study.inference.identify import Directions, directions
@@ -55,20 +56,21 @@ def three(study: Study) -> Stage:
     return _stage(study, f"{len(rows)} runs of one budget", rows)
 
 
-def recorded_three(runs: str, *, with_others: bool) -> dict[str, Any] | None:
-    """What the atlas records of three runs (`atlas.three`): a table's cheapest or the lab's, under the default prior, or under
-    that of every other laboratory's tables. None where it records nothing of them.
+def recorded_of(runs: str, taken: str, *, with_others: bool) -> dict[str, Any] | None:
+    """What the atlas records of none, three or all of a table's runs or the lab's (`atlas.target`), under the default prior, or
+    under that of every other laboratory's tables. None where it records nothing of them.
     """
     atlas = recorded()
     try:
-        return atlas.three(runs, atlas.prior if with_others else "default")
+        return atlas.target(runs, taken, atlas.prior if with_others else "default")
     except AtlasRecordError:
         return None
 
 
-def cheapest(study: Study, *, with_others: bool) -> dict[str, Any] | None:
-    """`recorded_three` of the grid's three cheapest runs."""
-    return recorded_three(f"own-{study.grid.name}", with_others=with_others)
+def at_target(study: Study, taken: str, *, with_others: bool = True) -> dict[str, Any] | None:
+    """`recorded_of` of the grid; of all its runs only where those are the runs that are fitted here."""
+    found = recorded_of(f"own-{study.grid.name}", taken, with_others=with_others)
+    return None if found and taken == ALL and found["count"] != len(study.fit) else found
 
 
 @once

@@ -19,14 +19,16 @@ import pandas as pd
 from study.atlas.tables import SPEC, AtlasTable, smallest_budgets, top_budget
 from study.atlas.together import compared
 from study.errors import StudyError
+from study.inference.fast.adapt import Adaptation
 from study.inference.fast.fit import fit_fast
 from study.inference.intervals import LEVELS, central, inside, percent_key
 from study.inference.observations import PriorDominatedWarning
-from study.inference.pooled.informed import Informed, fit_informed
+from study.inference.pooled.informed import RULE, Informed, fit_informed
 from study.inference.pooled.population import Population
 from study.inference.pooled.two_stage import StudyDraws
 from study.inference.posterior import Diagnostics, Posterior
 from study.inference.predictive import predict_losses
+from study.inference.spec import ModelSpec
 
 COUNTS = (3, 5, 10)
 PRIOR_DRAWS = 100  # of the population that a prior averages over
@@ -100,11 +102,12 @@ def predict(table: AtlasTable, full: Posterior, population: Population, *, seed:
     return out
 
 
-def fit_under(prior: Informed | None, rows: pd.DataFrame, bytes_per_token: float, *, seed: int, draws: int) -> Posterior:
-    """The posterior of a few rows under a population's prior, or under the default one."""
+def fit_under(prior: Informed | None, rows: pd.DataFrame, bytes_per_token: float, *, seed: int, draws: int,
+              spec: ModelSpec = SPEC, rule: Adaptation = RULE) -> Posterior:
+    """The posterior of some rows under a population's prior, or under the default one."""
     if prior is None:
-        return fit_fast(rows, SPEC, seed=seed, draws=2 * draws, fallback=False, bytes_per_token=bytes_per_token)
-    return fit_informed(rows, prior, SPEC, seed=seed, draws=draws, bytes_per_token=bytes_per_token)
+        return fit_fast(rows, spec, seed=seed, draws=2 * draws, fallback=False, bytes_per_token=bytes_per_token)
+    return fit_informed(rows, prior, spec, seed=seed, draws=draws, bytes_per_token=bytes_per_token, rule=rule)
 
 
 def _row(table: AtlasTable, full: Posterior, first: AtlasTable, fitted: Posterior, prior: str, *, seed: int) -> Prediction:

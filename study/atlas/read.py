@@ -94,16 +94,17 @@ class Atlas:
         """By which its spreads are widened in use."""
         return float(self.left_out.get("widening", {}).get("factor", 1.0))
 
-    def three(self, runs: str, prior: str) -> dict[str, Any]:
-        """What three runs say under a prior (`three.ThreeRuns`).
+    def target(self, runs: str, taken: str, prior: str) -> dict[str, Any]:
+        """What none, three or all of a table's runs say of the target under a prior (`target.AtTarget`).
 
         Raises:
             AtlasRecordError: it is not recorded.
         """
-        for row in self.left_out.get("three", ()):
-            if (row["runs"], row["prior"]) == (runs, prior):
+        for row in self._read("target", "target")["rows"]:
+            if (row["runs"], row["taken"], row["prior"]) == (runs, taken, prior):
                 return dict(row)
-        raise AtlasRecordError(f"{self.folder} records no three runs of {runs} with the {prior} prior: run `study atlas leave-out`")
+        raise AtlasRecordError(f"{self.folder} does not record {taken} of the runs of {runs} with the {prior} prior: run "
+                               "`study atlas target`")
 
     def predictions(self, prior: str, runs: int) -> list[dict[str, Any]]:
         """What the leave-one-out predicts from so many runs under a prior, a row a study."""

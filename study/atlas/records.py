@@ -2,7 +2,9 @@
 
 - runs/published/atlas/NAME.json: one table alone (`alone.Alone`)
 - runs/published/atlas/population.json: all together: parameters, a new study, sensitivity, what was left out and why
-- runs/published/atlas/leave-out.json: every study predicted from its first runs (`leave_out.Prediction`), and `three`
+- runs/published/atlas/leave-out.json: every study predicted from its first runs (`leave_out.Prediction`)
+- runs/published/atlas/others.json: the population without this study's tables
+- runs/published/atlas/target.json: the tokens for the target size from none, three and all of this study's runs (`target.AtTarget`)
 - runs/published/atlas/joint.json: three tables in two stages and in one model
 - study/inference/pooled/atlas.json: the population that `study fit --prior atlas` reads
 """
@@ -17,8 +19,8 @@ import numpy as np
 
 from study.atlas.alone import describe, fit_alone, stage_one
 from study.atlas.leave_out import COUNTS, FACTORS, FIT_DRAWS, coverage, name_of, predict, widening, without
-from study.atlas.tables import MAIN, OWN, OWN_LABORATORY, SPEC, AtlasTable, gather, own
-from study.atlas.three import three_runs
+from study.atlas.tables import MAIN, OWN, OWN_LABORATORY, SPEC, AtlasTable, gather, own, own_rows
+from study.atlas.target import at_target
 from study.atlas.together import (
     BASE,
     PopulationError,
@@ -32,7 +34,7 @@ from study.atlas.together import (
     together,
 )
 from study.inference.pooled.coordinates import NAMES, REFERENCE
-from study.inference.pooled.population import COVARIATES, as_json, covariates
+from study.inference.pooled.population import COVARIATES, as_json, covariates, from_json
 from study.inference.pooled.prior import PATH
 from study.inference.pooled.summary import around
 from study.inference.pooled.two_stage import MODEL, StudyDraws, pool, summary_draws
@@ -143,9 +145,6 @@ def record_leave_out(folder: Path, runs: Path, say: Say) -> list[Path]:
                 body["places"][study.name] = place(alone[study.name], population, seed=SEED)
                 full = fit_alone(table, seed=SEED)
                 body["predictions"] += [_plain(asdict(row)) for row in predict(table, full, population, seed=SEED, say=say)]
-        if laboratory == OWN_LABORATORY:
-            own_tables = [*(table for table in chosen.values() if table.entry.laboratory == laboratory), own(*MAIN, runs)]
-            body["three"] = [_plain(asdict(row)) for row in three_runs(own_tables, population, seed=SEED)]
         body["new_study_without"][laboratory] = quantiles(new_study(population, seed=SEED))
         body["coverage"] = {f"{prior} {count}": {level: coverage(body["predictions"], prior, count, level)
                                                  for level in ("50", "80", "95")}
@@ -153,6 +152,29 @@ def record_leave_out(folder: Path, runs: Path, say: Say) -> list[Path]:
         _write(path, body)
     body["widening"] = widening(body["predictions"])
     return [_write(path, body), *_widen_prior(body)]
+
+
+def record_target(folder: Path, runs: Path, say: Say) -> list[Path]:
+    """The tokens for the target size from none, three and all of this study's runs, with everyone else's and without.
+
+    The population without this study's tables is recorded first, and read where it is of the same tables.
+    """
+    tables, _ = gather(runs)
+    chosen = members(tables)
+    path, provenance = folder / "others.json", _plain(_provenance(chosen, runs))
+    body = json.loads(path.read_text()) if path.is_file() else {}
+    if body.get("provenance") != provenance:
+        studies, _ = first_stages(chosen, say)
+        say(f"without {OWN_LABORATORY}")
+        population, seen = without(studies, OWN_LABORATORY, seed=SEED, draws=LEAVE_OUT[0], tune=LEAVE_OUT[1])
+        body = {"provenance": provenance, "diagnostics": _plain(asdict(seen)), **as_json(population)}
+        _write(path, body)
+    grids = {name: grid for name, (grid, _) in {**OWN, MAIN[0]: MAIN[1:]}.items() if name in chosen or name == MAIN[0]}
+    given = [(chosen.get(name) or own(*MAIN, runs), own_rows(grid, runs)) for name, grid in grids.items()]
+    say("from none, three and all of this study's runs")
+    rows = [_plain(asdict(row)) for row in at_target(given, from_json(body), seed=SEED)]
+    measured = {table.name: records_sha256(runs / grids[table.name]) for table, _ in given}
+    return [path, _write(folder / "target.json", {"provenance": provenance, "runs": measured, "rows": rows})]
 
 
 def _widen_prior(left_out: Mapping[str, Any]) -> list[Path]:
@@ -213,7 +235,7 @@ def _provenance(tables: Mapping[str, AtlasTable], runs: Path) -> dict[str, Any]:
 
 def read_alone(folder: Path) -> dict[str, dict[str, Any]]:
     """The recorded tables, by name."""
-    others = ("population.json", "leave-out.json", "joint.json", "sbc.json")
+    others = ("population.json", "leave-out.json", "others.json", "target.json", "joint.json", "sbc.json")
     return {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json")) if path.name not in others}
 
 

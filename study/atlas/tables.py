@@ -88,17 +88,26 @@ def own(name: str, grid_name: str, corpus: str, folder: Path) -> AtlasTable:
     Raises:
         StudyError: records that cannot be read, or none.
     """
-    from study.grids import grid
+    frame = own_rows(grid_name, folder)
+    entry = Entry(name=name, laboratory=OWN_LABORATORY, N_convention="multiplying", corpus=corpus,
+                  bytes_per_token=bytes_per_token_of(frame), decayed=True, tuned=True, pooled=grid_name == "cpu")
+    vocabulary = language_config(grids.grid(grid_name).cells[0].config).vocabulary
+    return AtlasTable(entry, runs(entry, frame.rename(columns={"run_id": "run"}), vocabulary, "warm-up, then decay to zero"))
+
+
+def own_rows(grid_name: str, folder: Path) -> pd.DataFrame:
+    """The same in the columns of `study.table`.
+
+    Raises:
+        StudyError: records that cannot be read, or none.
+    """
     from study.table import fit_rows, records_of, table
 
-    chosen = grid(grid_name)
+    chosen = grids.grid(grid_name)
     frame = fit_rows(table(chosen, records_of(chosen, folder)))
     if frame.empty:
         raise StudyError(f"{folder / grid_name} holds no complete run")
-    entry = Entry(name=name, laboratory=OWN_LABORATORY, N_convention="multiplying", corpus=corpus,
-                  bytes_per_token=bytes_per_token_of(frame), decayed=True, tuned=True, pooled=grid_name == "cpu")
-    vocabulary = language_config(chosen.cells[0].config).vocabulary
-    return AtlasTable(entry, runs(entry, frame.rename(columns={"run_id": "run"}), vocabulary, "warm-up, then decay to zero"))
+    return frame
 
 
 def smallest_budgets(rows: pd.DataFrame, count: int) -> pd.DataFrame:

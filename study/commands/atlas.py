@@ -7,10 +7,11 @@ import typer
 
 
 def command(
-    what: Annotated[Literal["tables", "alone", "together", "leave-out", "joint", "calibrate"],
+    what: Annotated[Literal["tables", "alone", "together", "leave-out", "target", "joint", "calibrate"],
                     typer.Argument(help="tables: what can be had; alone: each table; together: the population and the prior; "
-                                        "leave-out: each laboratory predicted by the others; joint: three tables "
-                                        "in one NUTS; calibrate: simulated atlases.")],
+                                        "leave-out: each laboratory predicted by the others; target: the tokens for 10^9 "
+                                        "parameters from this study's runs and the others'; joint: three tables in one NUTS; "
+                                        "calibrate: simulated atlases.")],
     out: Annotated[Path, typer.Option(help="Where the records go.")] = Path("runs/published/atlas"),
     runs: Annotated[Path, typer.Option(help="This study's own records.")] = Path("runs"),
     atlases: Annotated[int, typer.Option(min=1, help="calibrate: atlases to simulate; those done are kept.")] = 200,
@@ -46,7 +47,7 @@ def command(
             paths = [calibrate_population(out, atlases, say)]
         else:
             record = {"alone": records.record_alone, "together": records.record_together, "joint": records.record_joint,
-                      "leave-out": records.record_leave_out}
+                      "leave-out": records.record_leave_out, "target": records.record_target}
             paths = record[what](out, runs, say)
     for path in paths:
         console.print(f"wrote {path}")

@@ -17,7 +17,7 @@ from study.articles.appendix import calibration as shown
 from study.articles.appendix import every_run, fit, literature, predictive, recipe, repeats, sampling, sensitivity
 from study.articles.main import answer, estimators, otherwise, penalty, runs, test, three, trend
 from study.articles.shared import notices, text, words
-from study.atlas.three import LAB
+from study.atlas.target import ALL, LAB, NONE, THREE
 from study.grids.design import language_config
 from study.inference.digits import estimate
 from study.inference.posterior import IMPORTANCE
@@ -400,11 +400,18 @@ def test_a_refusal_of_curve_fit_is_passed_on(quick: Study) -> None:
 
 def test_three_runs_with_the_atlas_are_those_of_its_records(quick: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     assert three.decades_atlas(quick) == three.atlas_95(quick) == three.decades_cheapest(quick) == text.ABSENT
-    row = {"runs": "own-quick", "prior": "atlas", "decades": 1.234, "tokens": {"ci95": [1e9, 17e9]}}
-    monkeypatch.setattr(stages, "recorded", lambda: SimpleNamespace(prior="atlas", three=lambda runs, prior: {
-        ("own-quick", "atlas"): row, ("own-quick", "default"): row, (LAB, "default"): row}[runs, prior]))
+    row = {"decades": 1.234, "tokens": {"point": 4e9, "ci95": [1e9, 17e9]}, "count": len(quick.fit)}
+    recorded = {("own-quick", THREE, "atlas"): row, ("own-quick", THREE, "default"): {**row, "decades": 10.2},
+                (LAB, THREE, "default"): {**row, "decades": 4.4}, ("own-quick", NONE, "atlas"): {**row, "decades": 1.5},
+                ("own-quick", ALL, "atlas"): {**row, "decades": 0.8}}
+    monkeypatch.setattr(stages, "recorded", lambda: SimpleNamespace(
+        prior="atlas", target=lambda runs, taken, prior: recorded[runs, taken, prior]))
     assert (three.decades_atlas(quick), three.atlas_95(quick)) == ("1.2", "[1 B, 17 B]".replace(" ", text.NBSP))
-    assert (three.decades_cheapest(quick), three.lab_decades()) == ("1.2", "1.2")
+    assert (three.decades_cheapest(quick), three.lab_decades()) == ("10.2", "4.4")
+    assert (three.decades_others(quick), three.decades_all_with_others(quick)) == ("1.5", "0.8")
+    assert three.all_with_others(quick) == "4 B [1 B, 17 B]".replace(" B", text.NBSP + "B").replace(", ", "," + text.NBSP)
+    recorded["own-quick", ALL, "atlas"]["count"] += 1  # of other runs than are fitted here
+    assert three.all_with_others(quick) == text.ABSENT and three.decades_atlas(quick) == "1.2"
     for factor, said in ((1.5, ", its spreads widened 1.5 times,"), (1.0, ",")):
         monkeypatch.setattr(three, "recorded", lambda factor=factor: SimpleNamespace(factor=factor))
         assert three.widened() == said

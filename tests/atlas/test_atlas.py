@@ -1,5 +1,6 @@
 """The atlas: its tables, what each says alone, and who is left out."""
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -9,16 +10,19 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from study.atlas import records
+from study.atlas import records, target
 from study.atlas.alone import describe, fit_alone, forecast, parabolas, stage_one
 from study.atlas.leave_out import coverage, predict
 from study.atlas.tables import AtlasTable, gather, own, ratio_of, smallest_budgets, top_budget
-from study.atlas.three import LAB, TARGET_N, three_runs
+from study.atlas.target import ALL, LAB, NONE, TARGET_N, THREE, at_target
 from study.atlas.together import PopulationError, members, new_study, place
 from study.cli import app
-from study.inference.pooled.population import COVARIATES, Population
+from study.inference.pooled.coordinates import REFERENCE
+from study.inference.pooled.informed import Informed
+from study.inference.pooled.population import COVARIATES, Population, as_json
 from study.inference.pooled.prior import atlas_prior, atlas_record
 from study.inference.pooled.two_stage import StudyDraws
+from study.inference.posterior import KHAT
 from study.laws.hoffmann import LossSurface
 from study.laws.published import BESIROGLU
 from study.published.entry import RELATIVE, Entry, runs
@@ -91,14 +95,36 @@ def test_three_runs_and_the_others_say_more_than_three_runs() -> None:
     assert coverage([vars(row) for row in rows], "atlas", 3, "95") == (1, 1)
 
 
-def test_three_runs_of_this_study_and_of_the_lab() -> None:
-    found = {(row.runs, row.prior): row for row in three_runs([planted()], population(), seed=0)}
-    assert {name for name, _ in found} == {"theirs", LAB} and len(found) == 8
+def test_the_target_from_none_three_and_all_runs_and_from_the_lab() -> None:
+    table = planted()
+    rows = at_target([(table, table.rows.assign(width=table.rows["N"]))], population(), seed=0)
+    found = {(row.runs, row.taken, row.prior): row for row in rows}
+    assert len(found) == 3 + 4 + 3 + 4 and {name for name, *_ in found} == {"theirs", LAB}
     for name in ("theirs", LAB):
-        assert found[name, "atlas"].decades < found[name, "atlas x 2"].decades < found[name, "default"].decades
+        three = [found[name, THREE, prior].decades for prior in ("atlas", "atlas x 2", "default")]
+        assert three == sorted(three)
+    decades = [found["theirs", taken, "atlas"].decades for taken in (ALL, THREE, NONE)]
+    assert decades == sorted(decades)
+    assert [found["theirs", taken, "atlas"].count for taken in (NONE, THREE, ALL)] == [0, 3, len(table.rows)]
     truth = float(BESIROGLU.D_opt_at(TARGET_N))
-    low, high = found["theirs", "atlas"].tokens["ci95"]
-    assert low < truth < high
+    for taken in (NONE, THREE, ALL):
+        low, high = found["theirs", taken, "atlas"].tokens["ci95"]
+        assert low < truth < high
+
+
+def test_without_a_run_the_population_answers() -> None:
+    table = planted()
+    none = target._unseen(table, "atlas", Informed(population(), table.c), seed=0)
+    x = population().new_study(table.c, np.random.default_rng(1), 4000)
+    alpha, beta = np.exp(x[:, 0]), np.exp(x[:, 1])
+    a = beta / (alpha + beta)
+    # N_opt = N_ref (C / C_ref)^a, with D/N = R at the reference: solved for N_opt = the target
+    ln_N_ref = (np.log(REFERENCE / 6) - x[:, 2]) / 2
+    ln_C = np.log(REFERENCE) + (np.log(TARGET_N) - ln_N_ref) / a
+    expected = np.quantile(ln_C - np.log(6 * TARGET_N), [0.025, 0.5, 0.975])
+    got = np.log([none.tokens["ci95"][0], none.tokens["point"], none.tokens["ci95"][1]])
+    np.testing.assert_allclose(got, expected, atol=0.12)
+    assert none.khat is None and none.C is None
 
 
 def test_a_new_study_is_extrapolated_by_its_own_exponents() -> None:
@@ -170,3 +196,37 @@ def test_the_recorded_prior() -> None:
     assert len(prior) == records.RECORDED and (np.linalg.eigvalsh(prior.spread) > 0).all()
     ratio = new_study(prior, seed=0)["R at 1e+20"]
     assert np.quantile(ratio, 0.1) > 2 and np.quantile(ratio, 0.9) < 60
+
+
+def test_the_target_is_recorded_from_the_recorded_population(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tables = {"own-cpu": own("own-cpu", "cpu", "python-source", ROOT / "runs")}
+    asked: dict[str, int] = {}
+
+    def stages(*_: object) -> object:
+        raise PopulationError("the population is fitted again")
+
+    def answer(given: list[tuple[AtlasTable, pd.DataFrame]], others: Population, *, seed: int) -> list[object]:
+        asked.update({table.name: len(rows) for table, rows in given}, draws=len(others), seed=seed)
+        return []
+
+    for name, stand_in in (("gather", lambda _: (tables, {})), ("members", lambda found: found), ("first_stages", stages),
+                           ("at_target", answer)):
+        monkeypatch.setattr(records, name, stand_in)
+    body = {"provenance": records._plain(records._provenance(tables, ROOT / "runs")), **as_json(population())}
+    (tmp_path / "others.json").write_text(json.dumps(body))
+    records.record_target(tmp_path, ROOT / "runs", lambda _: None)
+    assert asked == {"own-cpu": len(tables["own-cpu"].rows), "own-cpu3": 74, "draws": 1, "seed": records.SEED}
+    assert set(json.loads((tmp_path / "target.json").read_text())["runs"]) == {"own-cpu", "own-cpu3"}
+    (tmp_path / "others.json").write_text(json.dumps({**body, "provenance": {"tables": {}}}))
+    with pytest.raises(PopulationError, match="fitted again"):
+        records.record_target(tmp_path, ROOT / "runs", lambda _: None)
+
+
+def test_the_recorded_answers_at_the_target_are_of_the_recorded_runs() -> None:
+    folder = ROOT / "runs" / "published" / "atlas"
+    body, others = (json.loads((folder / f"{name}.json").read_text()) for name in ("target", "others"))
+    assert body["provenance"] == others["provenance"] == json.loads((folder / "leave-out.json").read_text())["provenance"]
+    counts = {(row["runs"], row["taken"]): row["count"] for row in body["rows"]}
+    assert counts["own-cpu3", ALL] == len(own("own-cpu3", "cpu3", "python-dedup", ROOT / "runs").rows)
+    used = [row for row in body["rows"] if row["taken"] != NONE and row["prior"] in ("default", "atlas", "atlas x 1.5")]
+    assert all(row["khat"] <= KHAT for row in used)

@@ -101,8 +101,12 @@ def test_the_prior_in_use_is_the_recorded_one(tmp_path: Path) -> None:
     assert (Atlas(tmp_path).prior, Atlas(tmp_path).factor) == ("atlas", 1.0)
     (tmp_path / "leave-out.json").write_text(json.dumps({**body, "widening": {"prior": "atlas x 2", "factor": 2.0}}))
     assert (Atlas(tmp_path).prior, Atlas(tmp_path).factor) == ("atlas x 2", 2.0)
-    with pytest.raises(AtlasRecordError, match="study atlas leave-out"):
-        Atlas(tmp_path).three("own-cpu", "atlas")
+    with pytest.raises(AtlasRecordError, match="study atlas target"):
+        Atlas(tmp_path).target("own-cpu", "three", "atlas")
+    (tmp_path / "target.json").write_text(json.dumps({"rows": [{"runs": "own-cpu", "taken": "all", "prior": "atlas", "count": 3}]}))
+    assert Atlas(tmp_path).target("own-cpu", "all", "atlas")["count"] == 3
+    with pytest.raises(AtlasRecordError, match="does not record three of the runs of own-cpu"):
+        Atlas(tmp_path).target("own-cpu", "three", "atlas")
 
 
 def test_what_is_missing_says_which_command_records_it(tmp_path: Path) -> None:

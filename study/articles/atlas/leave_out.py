@@ -10,7 +10,7 @@ from study.articles.shared import style, text, words
 from study.atlas.leave_out import COUNTS, FACTORS, HELD
 from study.atlas.read import Atlas
 from study.atlas.tables import MAIN
-from study.atlas.three import LAB, TARGET_N
+from study.atlas.target import ALL, LAB, NONE, TARGET_N, THREE
 from study.atlas.verdicts import HALF, calibrated, narrower
 from study.inference.posterior import KHAT
 
@@ -192,41 +192,48 @@ def _err(atlas: Atlas, prior: str, runs: int) -> str:
 
 
 def three(atlas: Atlas) -> "Markdown":
-    """Tokens for the target size from three runs, by runs and prior."""
+    """Tokens for the target size from none, three and all of this study's runs and from the lab's three, by prior."""
     rows = []
-    for runs, name in ((MAIN[0], "this study"), (LAB, LAB)):
-        for prior in dict.fromkeys(("default", "atlas", atlas.prior)):
-            found = atlas.three(runs, prior)
-            rows.append({"runs": name, "prior": _named(prior), "largest C": text.power(found["C"]),
-                         "tokens": shown.both(found["tokens"], text.count), "decades": text.two(found["decades"])})
-    return text.table(rows, left=("prior",))
+    for runs, taken, name in ((MAIN[0], NONE, "no run"), (MAIN[0], THREE, "this study's three cheapest"),
+                              (MAIN[0], ALL, "all of this study's"), (LAB, THREE, "the lab's three")):
+        for prior in dict.fromkeys((*(["default"] if taken == THREE else []), "atlas", atlas.prior)):
+            found = atlas.target(runs, taken, prior)
+            rows.append({"runs": name, "prior": _named(prior), "largest C": text.power(found["C"]) if found["C"] else text.ABSENT,
+                         "tokens": shown.both(found["tokens"], text.short), "decades": text.two(found["decades"]),
+                         "k-hat": text.two(found["khat"]) if found["C"] else text.ABSENT})
+    return text.table(rows, left=("runs", "prior"))
 
 
 def three_reach(atlas: Atlas) -> str:
     """The largest compute of this study's three runs, and how far below the target's that is."""
-    found = atlas.three(MAIN[0], atlas.prior)
+    found = atlas.target(MAIN[0], THREE, atlas.prior)
     wanted = 6 * TARGET_N * found["tokens"]["point"]
     return f"{text.power(found['C'])} FLOP, {text.two(float(np.log10(wanted / found['C'])))} decades below the answer"
 
 
 def three_default(atlas: Atlas) -> str:
     """Decades of the interval from this study's three runs, default prior."""
-    return text.two(atlas.three(MAIN[0], "default")["decades"])
+    return text.two(atlas.target(MAIN[0], THREE, "default")["decades"])
 
 
 def three_default_lab(atlas: Atlas) -> str:
     """The same from the lab's."""
-    return text.two(atlas.three(LAB, "default")["decades"])
+    return text.two(atlas.target(LAB, THREE, "default")["decades"])
 
 
 def three_atlas(atlas: Atlas) -> str:
     """Decades of the interval from this study's three runs, the prior in use."""
-    return text.two(atlas.three(MAIN[0], atlas.prior)["decades"])
+    return text.two(atlas.target(MAIN[0], THREE, atlas.prior)["decades"])
+
+
+def none_atlas(atlas: Atlas) -> str:
+    """Decades that the prior in use leaves without a run."""
+    return text.two(atlas.target(MAIN[0], NONE, atlas.prior)["decades"])
 
 
 def three_atlas_lab(atlas: Atlas) -> str:
     """The same from the lab's."""
-    return text.two(atlas.three(LAB, atlas.prior)["decades"])
+    return text.two(atlas.target(LAB, THREE, atlas.prior)["decades"])
 
 
 def meet(atlas: Atlas) -> str:

@@ -9,7 +9,7 @@ from study.analysis import answers, stages
 from study.analysis.study import SEED, TARGET_N, Study
 from study.articles.shared import style, text, words
 from study.atlas.read import recorded
-from study.atlas.three import LAB
+from study.atlas.target import ALL, LAB, NONE, THREE
 
 
 def count(study: Study) -> str:
@@ -50,32 +50,53 @@ def _ends(found: dict[str, Any] | None) -> str:
     if found is None:
         return text.ABSENT
     low, high = found["tokens"]["ci95"]
-    return text.interval(low, high, text.count)
+    return text.interval(low, high, text.short)
 
 
 def lab_95() -> str:
     """The interval that the lab's own predictions leave, tokens."""
-    return _ends(stages.recorded_three(LAB, with_others=False))
+    return _ends(stages.recorded_of(LAB, THREE, with_others=False))
 
 
 def lab_decades() -> str:
     """The powers of ten of it."""
-    return _decades(stages.recorded_three(LAB, with_others=False))
+    return _decades(stages.recorded_of(LAB, THREE, with_others=False))
 
 
 def decades_atlas(study: Study) -> str:
     """The powers of ten that the three cheapest runs leave under the prior of all other laboratories' tables."""
-    return _decades(stages.cheapest(study, with_others=True))
+    return _decades(stages.at_target(study, THREE))
 
 
 def atlas_95(study: Study) -> str:
     """And the interval, tokens."""
-    return _ends(stages.cheapest(study, with_others=True))
+    return _ends(stages.at_target(study, THREE))
+
+
+def decades_others(study: Study) -> str:
+    """The powers of ten that the prior leaves by itself, without a run of this study."""
+    return _decades(stages.at_target(study, NONE))
+
+
+def others_95(study: Study) -> str:
+    """And the interval, tokens."""
+    return _ends(stages.at_target(study, NONE))
+
+
+def all_with_others(study: Study) -> str:
+    """What all runs say under that prior: tokens, and the 95 % interval."""
+    found = stages.at_target(study, ALL)
+    return f"{text.short(found['tokens']['point'])} {_ends(found)}" if found else text.ABSENT
+
+
+def decades_all_with_others(study: Study) -> str:
+    """The powers of ten of it."""
+    return _decades(stages.at_target(study, ALL))
 
 
 def decades_cheapest(study: Study) -> str:
     """The powers of ten that the same three runs leave under the headline's prior."""
-    return _decades(stages.cheapest(study, with_others=False))
+    return _decades(stages.at_target(study, THREE, with_others=False))
 
 
 def widened() -> str:

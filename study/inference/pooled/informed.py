@@ -49,7 +49,7 @@ def everyone(population: Population, bytes_per_token: float = BYTES) -> Informed
 
 
 def fit_informed(table: pd.DataFrame, prior: Informed, spec: ModelSpec = HEADLINE, *, seed: int, draws: int = 4000,
-                 bytes_per_token: float = BYTES_PER_TOKEN) -> Posterior:
+                 bytes_per_token: float = BYTES_PER_TOKEN, rule: Adaptation = RULE) -> Posterior:
     """The posterior of Hoffmann's law given `table` (at least N, D, loss) under the population's prior; `idata` is None.
 
     Any table will do, down to one run: what it leaves open is the population's.
@@ -62,7 +62,7 @@ def fit_informed(table: pd.DataFrame, prior: Informed, spec: ModelSpec = HEADLIN
     problem = _Problem(target(rows, spec, N0, D0, bytes_per_token), prior, N0, D0, bytes_per_token)
     rng = np.random.default_rng(seed)
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        mixture = adapt(problem.importance(rng), rebuild(*problem.first(FIRST, rng), rng), RULE, rng)
+        mixture = adapt(problem.importance(rng), rebuild(*problem.first(FIRST, rng), rng), rule, rng)
         found = settle(problem.importance(rng), mixture, [larger * draws for larger in ATTEMPTS], ENOUGH * draws, rng)
     drawn = equal_draws(problem.target, found, draws, len(rows.groups), rng)
     return Posterior(drawn[0].surface(N0, D0), *drawn, rows, spec, N0, D0, bytes_per_token, seed, found.diagnostics, None)
