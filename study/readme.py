@@ -30,12 +30,12 @@ class ReadmeError(StudyError):
 
 def facts(study: "Study") -> dict[str, Any]:
     """The headline's numbers, unrounded: D_opt (tokens), D_opt/N and a as [low, median, high] of 95 % intervals, with their
-    relative Monte Carlo errors; and beside them the least and largest answer of other estimators, the mixture of forms, and
-    the decades that three runs leave.
+    relative Monte Carlo errors; and beside them the least and largest answer of other estimators, the mixture of forms, the
+    answer under the prior of the other laboratories, and the decades that three runs leave.
     """
     from study.analysis import answers, approaches, foretold, forms, stages
     from study.analysis.study import TARGET_N
-    from study.atlas.target import THREE
+    from study.atlas.target import ALL, THREE
 
     asked, a, over = answers.asked(study), answers.exponent(study), forms.equal(study)
     ends = {name: _low_median_high(found)
@@ -47,11 +47,13 @@ def facts(study: "Study") -> dict[str, Any]:
               "before": bool(runs) and all(one.made for one in foretold.budgets(study))}
     others = [one.tokens for one in approaches.others(study)]
     three = {name: stages.at_target(study, THREE, with_others=name == "with_others") for name in ("alone", "with_others")}
+    pooled = stages.at_target(study, ALL)
     return {"grid": study.grid.name, "records_sha256": records_sha256(study.folders[0] / study.grid.name), "N": TARGET_N,
             "runs_fitted": len(study.fit), "planned": len(study.grid.planned), "recorded": len(study.frame),
             "held_out_budgets": len(study.held_out_budgets), "foretold": tested,
             **ends, "errors": errors, "estimators": [min(others), max(others)] if others else [], "forms": len(forms.laws(study)),
             "three_cheapest_decades": {name: found["decades"] if found else None for name, found in three.items()},
+            "with_others": sorted([pooled["tokens"]["point"], *pooled["tokens"]["ci95"]]) if pooled else None,
             "times_beyond_C": answers.target_compute(study) / study.largest_C, "times_beyond_N": TARGET_N / study.largest_N}
 
 
@@ -74,9 +76,11 @@ def block(answer: Mapping[str, Any]) -> str:
     missing = answer["planned"] - answer["recorded"]
     waits = f" Of its {answer['planned']} planned runs {number_word(missing)} are not recorded yet." if missing else ""
     three = answer["three_cheapest_decades"]
-    by_three = "" if None in three.values() else (
-        f" Its three cheapest runs alone leave an interval of {significant(three['alone'], 2)} decades; with the open runs of "
-        f"other laboratories as the prior, {significant(three['with_others'], 2)}.")
+    low, middle, high = (count(value, 2) for value in answer["with_others"] or 3 * [math.nan])
+    by_others = "" if not answer["with_others"] or None in three.values() else (
+        f" With the open runs of other laboratories as the prior the same runs answer {middle} [{low}, {high}]. The three cheapest "
+        f"of them alone leave an interval of {significant(three['alone'], 2)} decades; with that prior, "
+        f"{significant(three['with_others'], 2)}.")
     rehearsal = "" if answer["held_out_budgets"] else (
         " That grid is a rehearsal of minutes: it exercises the pipeline, and its interval is accordingly wide.")
     text = (
@@ -84,7 +88,7 @@ def block(answer: Mapping[str, Any]) -> str:
         f"{held_ends(ratio, significant)}, with N_opt ∝ Cᵃ, a = {held(a, significant)} {held_ends(a, significant)}, from the "
         f"{answer['runs_fitted']} fitted runs of the grid `{answer['grid']}`.{rehearsal} It extrapolates one law beyond the "
         f"fitted runs, by a factor of {held(beyond, significant)} in compute and of {significant(answer['times_beyond_N'], 2)} "
-        f"in size.{beside}{tested}{by_three}{waits}\n\n"
+        f"in size.{beside}{tested}{by_others}{waits}\n\n"
         f"![Tokens a parameter at the optimum against training compute, measured and published]({PICTURE.as_posix()})\n"
     )
     return text.replace("\N{NO-BREAK SPACE}", " ")  # where a line breaks is the reader's window's affair

@@ -53,6 +53,10 @@ def _ends(found: dict[str, Any] | None) -> str:
     return text.interval(low, high, text.short)
 
 
+def _both(found: dict[str, Any] | None) -> str:
+    return f"{text.short(found['tokens']['point'])} {_ends(found)}" if found else text.ABSENT
+
+
 def lab_95() -> str:
     """The interval that the lab's own predictions leave, tokens."""
     return _ends(stages.recorded_of(LAB, THREE, with_others=False))
@@ -83,10 +87,14 @@ def others_95(study: Study) -> str:
     return _ends(stages.at_target(study, NONE))
 
 
+def others_alone(study: Study) -> str:
+    """What the prior answers without a run: tokens, and the 95 % interval."""
+    return _both(stages.at_target(study, NONE))
+
+
 def all_with_others(study: Study) -> str:
     """What all runs say under that prior: tokens, and the 95 % interval."""
-    found = stages.at_target(study, ALL)
-    return f"{text.short(found['tokens']['point'])} {_ends(found)}" if found else text.ABSENT
+    return _both(stages.at_target(study, ALL))
 
 
 def decades_all_with_others(study: Study) -> str:
