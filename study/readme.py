@@ -31,9 +31,12 @@ class ReadmeError(StudyError):
 def facts(study: "Study") -> dict[str, Any]:
     """The headline's numbers, unrounded: D_opt (tokens), D_opt/N and a as [low, median, high] of 95 % intervals, with their
     relative Monte Carlo errors; and beside them the least and largest answer of other estimators, the mixture of forms, the
-    answer under the prior of the other laboratories, and the decades that three runs leave.
+    answer as `study fit` widens it, that under the prior of the other laboratories, and the decades that three runs leave.
     """
+    import numpy as np
+
     from study.analysis import answers, approaches, foretold, forms, stages
+    from study.analysis.argued import argued
     from study.analysis.study import TARGET_N
     from study.atlas.target import ALL, THREE
 
@@ -47,12 +50,13 @@ def facts(study: "Study") -> dict[str, Any]:
               "before": bool(runs) and all(one.made for one in foretold.budgets(study))}
     others = [one.tokens for one in approaches.others(study)]
     three = {name: stages.at_target(study, THREE, with_others=name == "with_others") for name in ("alone", "with_others")}
-    pooled = stages.at_target(study, ALL)
+    pooled, widened = stages.at_target(study, ALL), argued(study).widened
     return {"grid": study.grid.name, "records_sha256": records_sha256(study.folders[0] / study.grid.name), "N": TARGET_N,
             "runs_fitted": len(study.fit), "planned": len(study.grid.planned), "recorded": len(study.frame),
             "held_out_budgets": len(study.held_out_budgets), "foretold": tested,
             **ends, "errors": errors, "estimators": [min(others), max(others)] if others else [], "forms": len(forms.laws(study)),
             "three_cheapest_decades": {name: found["decades"] if found else None for name, found in three.items()},
+            "widened": None if widened is None else np.quantile(widened, [0.025, 0.5, 0.975]).tolist(),
             "with_others": sorted([pooled["tokens"]["point"], *pooled["tokens"]["ci95"]]) if pooled else None,
             "times_beyond_C": answers.target_compute(study) / study.largest_C, "times_beyond_N": TARGET_N / study.largest_N}
 
@@ -76,6 +80,9 @@ def block(answer: Mapping[str, Any]) -> str:
     missing = answer["planned"] - answer["recorded"]
     waits = f" Of its {answer['planned']} planned runs {number_word(missing)} are not recorded yet." if missing else ""
     three = answer["three_cheapest_decades"]
+    by_the_tool = "" if not answer["widened"] else (
+        " The test that `study fit` makes of any table says not to extrapolate this fit, and widens the answer to "
+        "{1} [{0}, {2}].".format(*(count(value, 2) for value in answer["widened"])))
     low, middle, high = (count(value, 2) for value in answer["with_others"] or 3 * [math.nan])
     by_others = "" if not answer["with_others"] or None in three.values() else (
         f" With the open runs of other laboratories as the prior the same runs answer {middle} [{low}, {high}]. The three cheapest "
@@ -88,7 +95,7 @@ def block(answer: Mapping[str, Any]) -> str:
         f"{held_ends(ratio, significant)}, with N_opt ∝ Cᵃ, a = {held(a, significant)} {held_ends(a, significant)}, from the "
         f"{answer['runs_fitted']} fitted runs of the grid `{answer['grid']}`.{rehearsal} It extrapolates one law beyond the "
         f"fitted runs, by a factor of {held(beyond, significant)} in compute and of {significant(answer['times_beyond_N'], 2)} "
-        f"in size.{beside}{tested}{by_others}{waits}\n\n"
+        f"in size.{beside}{tested}{by_the_tool}{by_others}{waits}\n\n"
         f"![Tokens a parameter at the optimum against training compute, measured and published]({PICTURE.as_posix()})\n"
     )
     return text.replace("\N{NO-BREAK SPACE}", " ")  # where a line breaks is the reader's window's affair

@@ -15,7 +15,6 @@ import pandas as pd
 from study.errors import StudyError
 from study.fit.doubts import Doubt
 from study.fit.draws import HUGE
-from study.fit.fits import Fits
 from study.fit.words import FORMS as FORM_NAMES
 from study.fit.words import roughly
 from study.inference.forecast import Forecast, UnfittedRestError, forecast_test
@@ -53,9 +52,9 @@ class Argument:
     widened: Array | None  # D_opt at N, where the fit is not trusted
 
 
-def argue(table: pd.DataFrame, fits: Fits, N: float, known: tuple[Doubt, ...], *, seed: int) -> Argument:
-    """Try a fit in the three ways; `known` are the doubts that the table raised."""
-    posterior = fits.posterior
+def argue(table: pd.DataFrame, posterior: Posterior, N: float, known: tuple[Doubt, ...], *, seed: int,
+          rough: str = "") -> Argument:
+    """Try a fit in the three ways; `known` are the doubts that the table raised, `rough` why its draws are, where they are."""
     own = _tokens(posterior.draws.D_opt_at(N))
     at: dict[str, Any] = {"N0": posterior.N0, "D0": posterior.D0, "bytes_per_token": posterior.bytes_per_token, "seed": seed}
     forecast: Forecast | None = None
@@ -72,7 +71,7 @@ def argue(table: pd.DataFrame, fits: Fits, N: float, known: tuple[Doubt, ...], *
             forms[form] = fit_form(some, form, group=posterior.spec.group, **at)
         except StudyError as error:
             forms[form] = str(error)
-    sampling = [Doubt("sampling", fits.rough, True)] if fits.rough else []
+    sampling = [Doubt("sampling", rough, True)] if rough else []
     found = [*known, *sampling, *_drifts(trends), *_astray(table, posterior.rows.loss, *off), *_exact(off[0]), *_floor(posterior),
              *_better(forms, own, N)]
     others = [fit for name in ("kaplan", "nesting") if isinstance(fit := forms[name], FormFit)]

@@ -52,7 +52,7 @@ def run(job: Job, say: Callable[[str], None] = lambda _: None) -> Result:
     if job.overtrain is not None and isinstance(law, LossSurface):
         overtrained = overtraining(law, job.predict_c, job.overtrain)
     say("looking for what speaks against them")
-    argument = argue(job.frame, fits, job.predict_n, job.doubts, seed=job.seed)
+    argument = argue(job.frame, fits.posterior, job.predict_n, job.doubts, seed=job.seed, rough=fits.rough)
     say("drawing and writing")
     budgets = job.frame["budget"].to_numpy(dtype=float) if "budget" in job.frame.columns else None
     figure = iso_flop(fits.posterior, job.predict_n, job.predict_c, budgets)

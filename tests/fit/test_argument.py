@@ -12,7 +12,6 @@ from study.fit import draws as drawing
 from study.fit.argument import Argument, argue
 from study.fit.doubts import Doubt
 from study.fit.draws import draw_posterior
-from study.fit.fits import Fits
 from study.inference.fast.fit import fit_fast
 from study.inference.forecast import UnfittedRestError, forecast_test
 from study.inference.posterior import Posterior, UnconvergedError
@@ -26,7 +25,7 @@ N_ASKED = 2e9
 
 def argued(table: pd.DataFrame, *known: Doubt, rough: str = "") -> tuple[Argument, Posterior]:
     posterior = fit_fast(table, SPEC, seed=0, fallback=False)
-    return argue(table, Fits(posterior, "importance sampling", "", "", (), rough), N_ASKED, known, seed=0), posterior
+    return argue(table, posterior, N_ASKED, known, seed=0, rough=rough), posterior
 
 
 def test_a_sound_table_passes_and_its_interval_is_not_widened() -> None:
@@ -49,7 +48,7 @@ def test_a_drift_in_tokens_a_parameter_that_the_fit_left_is_not_trusted() -> Non
     fitted = fit_fast(table, SPEC, seed=0, fallback=False)
     drift = np.exp(0.01 * np.log10(fitted.rows.D / fitted.rows.N / 20))  # one that is there from the start would be fitted
     left = replace(fitted, rows=replace(fitted.rows, loss=fitted.rows.loss * drift))
-    argument = argue(table, Fits(left, "importance sampling", "", "", ()), N_ASKED, (), seed=0)
+    argument = argue(table, left, N_ASKED, (), seed=0)
     (doubt,) = [doubt for doubt in argument.doubts if doubt.kind == "trend"]
     assert argument.verdict.startswith(f"do not rely on this fit: {doubt.text}") and "drift with ln D/N: +" in doubt.text
     assert not argument.trusted and argument.widened is not None

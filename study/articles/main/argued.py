@@ -1,0 +1,62 @@
+"""The tool that reads any table of runs, applied to the study's own."""
+
+import numpy as np
+
+from study.analysis.argued import argued
+from study.analysis.study import TARGET_N, Study
+from study.articles.shared import text, words
+from study.inference.forecast import Forecast
+
+NOT_TESTED = "not tested"
+
+
+def _forecast(study: Study) -> Forecast | None:
+    return argued(study).forecast
+
+
+def fitted(study: Study) -> str:
+    """Runs of less compute that its forecast test fits."""
+    found = _forecast(study)
+    return f"{found.fitted}" if found else text.ABSENT
+
+
+def predicted(study: Study) -> str:
+    """And those of the largest compute that it predicts."""
+    found = _forecast(study)
+    return f"{found.predicted}" if found else text.ABSENT
+
+
+def inside(study: Study) -> str:
+    """How many of these lie in their 95 % interval."""
+    found = _forecast(study)
+    return words.none_or(found.scores.inside[0.95]) if found else text.ABSENT
+
+
+def off(study: Study) -> str:
+    """Their mean error, percent of the loss."""
+    found = _forecast(study)
+    return f"{text.signed(100 * found.scores.error, 1)} %" if found else text.ABSENT
+
+
+def verdict(study: Study) -> str:
+    """Whether the fit passes."""
+    found = _forecast(study)
+    return NOT_TESTED if found is None else "passed" if found.passed else "**failed**"
+
+
+def advice(study: Study) -> str:
+    """What the tool does with the answer."""
+    return "lets the fit stand and answers" if argued(study).trusted else "says not to extrapolate the fit and widens the answer to"
+
+
+def interval(study: Study) -> str:
+    """The tokens at the target and the interval that it widens; the law's own where it trusts the fit."""
+    found = argued(study).widened
+    draws = np.asarray(study.posterior.draws.D_opt_at(TARGET_N)) if found is None else found
+    return f"{text.median(draws, text.short)} {text.ends(draws, text.short)}"
+
+
+def decades(study: Study) -> str:
+    """The powers of ten of that interval."""
+    found = argued(study).widened
+    return f"{text.decades(np.asarray(study.posterior.draws.D_opt_at(TARGET_N)) if found is None else found):.1f}"
