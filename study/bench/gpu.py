@@ -23,6 +23,7 @@ from study.counts import config_counts
 from study.data.go.positions import Positions, PositionSet
 from study.data.go.rules import NONE, POINTS
 from study.data.stream import TokenSet
+from study.errors import Interrupted
 from study.grids.design import language_config
 from study.grids.gpu import lab01
 from study.launch.team import run_team
@@ -30,7 +31,7 @@ from study.record import RunRecord, read_record, write_record
 from study.training.device import describe, fitting_micro_batch, matmul_peak, pick
 from study.training.go import go
 from study.training.language import language
-from study.training.loop import Interrupted, train
+from study.training.loop import train
 from study.training.parallel import join, leave
 
 STEPS = 30  # of each lab01 shape

@@ -21,14 +21,14 @@ from typing import Any
 import torch
 
 from study.config import RunConfig
-from study.errors import StudyError
+from study.errors import Interrupted, StudyError
 from study.kit.archive import write_archive
 from study.kit.speed import agreement, measure, on_stream, seconds_of, warm
 from study.kit.streams import KitError, open_streams, packed
 from study.record import RunRecord, write_record
 from study.training.device import describe, pick
 from study.training.language import language
-from study.training.loop import Interrupted, train
+from study.training.loop import train
 from study.training.task import Task
 
 LEAVE_SECONDS = 15.0  # at the end, for the archive

@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from rich.console import Console
 
 from study import cost
-from study.errors import first_line
+from study.errors import Interrupted, first_line
 from study.extras import need
 from study.grids.design import Cell, Grid
 from study.launch import storage as remote
@@ -182,8 +182,6 @@ class _Signs:
 
 def _task(trainer: Trainer, cell: Cell, options: Options, signs: _Signs) -> RunRecord | None:
     """Train one run on a node; None when it was stopped and checkpointed."""
-    from study.training.loop import Interrupted
-
     stop, looked, seen = Stop(), 0.0, False
 
     def stopping() -> bool:

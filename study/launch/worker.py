@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from filelock import Timeout
 
 from study.config import GoConfig
-from study.errors import StudyError
+from study.errors import Interrupted, StudyError
 from study.grids import grid
 from study.grids.design import Cell, Grid
 from study.launch.state import run_lock, work_directory
@@ -188,7 +188,7 @@ def main() -> None:
         work_through(cells, of, parsed.runs, options)
     except StudyError as error:
         print(f"study: {error}", file=sys.stderr, flush=True)
-        sys.exit(EX_INTERRUPTED if type(error).__name__ == "Interrupted" else 2)
+        sys.exit(EX_INTERRUPTED if isinstance(error, Interrupted) else 2)
 
 
 if __name__ == "__main__":

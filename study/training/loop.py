@@ -18,7 +18,7 @@ from study import provenance
 from study.config import Config, ConfigError
 from study.cost import NOISE_BATCHES, published_peak
 from study.counts import config_counts, config_flops_per_token, exact_flops, six_nd
-from study.errors import StudyError
+from study.errors import Interrupted
 from study.record import CurvePoint, Provenance, RunRecord, Timing
 from study.training import checkpoint
 from study.training.device import describe, fitting_micro_batch, functions, matmul_peak
@@ -31,10 +31,6 @@ from study.training.task import Measured, Score, Task
 
 CHECK_EVERY = 25  # steps between checks of the clock and of the loss
 STOP_CHECK_SECONDS = 1.0  # between checks for a stop where steps are long
-
-
-class Interrupted(StudyError):
-    """The run was asked to stop; a checkpoint holds all it did."""
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from study.cli import app
 from study.config import RunConfig
 from study.cost import all_flops
 from study.data.sizes import CORPUS_SHA256
+from study.errors import Interrupted
 from study.grids.design import Cell, Grid
 from study.kit import there
 from study.kit.archive import read_archive, unpack, write_archive
@@ -27,7 +28,6 @@ from study.kit.speed import seconds_of, step_flops
 from study.kit.streams import KitError, compress, expand
 from study.kit.there import Kit
 from study.record import RunRecord, read_runs, write_record
-from study.training.loop import Interrupted
 from tests.kit.planted import CONFIG, LESS, forged, tokens
 from tests.makers import record
 

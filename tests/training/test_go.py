@@ -16,6 +16,7 @@ from study.counts import GO_PLANES, GO_POINTS, config_counts, exact_flops, go_fl
 from study.data.go.positions import PLANES, SHA256, PositionSet, rows
 from study.data.go.rules import POINTS
 from study.data.go.symmetry import COUNT
+from study.errors import Interrupted
 from study.grids.design import Cell
 from study.launch.worker import task_of
 from study.record import RunRecord, read_record, write_record
@@ -71,7 +72,7 @@ def test_the_curve_has_the_ends_of_the_epochs(whole: RunRecord) -> None:
 
 def test_an_interrupted_run_ends_with_the_same_bits(data: PositionSet, whole: RunRecord, tmp_path: Path) -> None:
     looks = iter([False, False, True, True])
-    with pytest.raises(loop.Interrupted):
+    with pytest.raises(Interrupted):
         loop.train(SMALL, go(data), CPU, work=tmp_path, stop=lambda: next(looks))
     resumed = loop.train(SMALL, go(data), CPU, work=tmp_path)
     assert resumed.timing.resumed == 1 and resumed.curve == whole.curve and resumed.metrics == whole.metrics

@@ -16,6 +16,7 @@ import torch
 
 from study.config import ConfigError, RunConfig
 from study.data.stream import TokenSet
+from study.errors import Interrupted
 from study.grids import grid
 from study.record import RunRecord
 from study.training import checkpoint, loop
@@ -38,7 +39,7 @@ def same(a: RunRecord, b: RunRecord) -> bool:
 def stop_halfway(config: RunConfig, tokens: TokenSet, work: Path) -> None:
     """Begin a run and leave its checkpoint in `work`."""
     looks = iter([False, False, True, True])
-    with pytest.raises(loop.Interrupted, match="run again"):
+    with pytest.raises(Interrupted, match="run again"):
         loop.train(config, language(tokens), CPU, work=work, stop=lambda: next(looks))
 
 
@@ -113,7 +114,7 @@ def test_a_stopped_run_ends_what_reads_for_it(tokens: TokenSet, tmp_path: Path, 
         return any(thread.name.startswith("feed") for thread in threading.enumerate())
 
     monkeypatch.setattr(loop, "Feed", Ahead)
-    with pytest.raises(loop.Interrupted):
+    with pytest.raises(Interrupted):
         loop.train(CONFIG, language(tokens), CPU, work=tmp_path, stop=reading)
     assert not reading()
 

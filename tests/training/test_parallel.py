@@ -11,6 +11,7 @@ import torch
 
 from study.config import ConfigError
 from study.data.stream import TokenSet, batch
+from study.errors import Interrupted
 from study.record import read_record
 from study.training import checkpoint, loop
 from study.training.feed import Feed
@@ -28,6 +29,7 @@ import dataclasses, json, sys
 from pathlib import Path
 import numpy as np, torch
 from study.data.stream import TokenSet
+from study.errors import Interrupted
 from study.record import write_record
 from study.training import loop
 from study.training.language import language
@@ -48,7 +50,7 @@ write_record(out / f"longer-{team.rank}" / record.run_id, record)
 looks = iter([False, team.rank == 1])  # one of the two is asked to stop
 try:
     loop.train(LONGER, language(tokens), CPU, team=shard(team), work=out / "work", stop=lambda: next(looks))
-except loop.Interrupted:
+except Interrupted:
     (out / f"stopped-{team.rank}").touch()
 leave(team)
 """
@@ -152,7 +154,7 @@ def test_a_stop_in_the_middle_of_a_stretch_changes_no_bit(tokens: TokenSet, tmp_
     stops: dict[str, Any] = {"steps": []}
     for asked in (5, 33):
         looks = iter(range(asked))
-        with pytest.raises(loop.Interrupted):
+        with pytest.raises(Interrupted):
             loop.train(LONGER, language(tokens), CPU, work=tmp_path, stop=lambda looks=looks: next(looks, None) is None)
         stops["steps"].append(max(int(path.stem) for path in tmp_path.glob("0*.json")))
         body = json.loads((tmp_path / f"{stops['steps'][-1]:09d}.json").read_text())
