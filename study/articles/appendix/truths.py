@@ -56,6 +56,14 @@ def held_by_the_mixture(study: Study) -> str:
     return text.percent(min(found.values())) if found else text.ABSENT
 
 
+def least_held(study: Study) -> str:
+    """By form, how often its interval holds a truth of the form where it does so least often, the best first."""
+    worst = {form: min(_held(study, form).values(), default=float("nan")) for form in FORMS}
+    order = sorted(worst, key=lambda form: -worst[form])
+    return words.enumeration([f"{text.percent(worst[form])} by {FORMS[form]}" for form in order]) if _held(study, MIXTURE) \
+        else text.ABSENT
+
+
 def held_least(study: Study) -> str:
     """How often the headline's holds one, at the other form where it does so least often."""
     found = {form: share for form, share in _held(study, HEADLINE.law).items() if form != HEADLINE.law}
