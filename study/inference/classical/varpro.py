@@ -22,12 +22,10 @@ GRID = np.linspace(0.05, 1.2, 24)  # alpha and beta of the coarse search
 
 @dataclass(frozen=True)
 class VarProFit:
-    """The least-squares surface and its profile."""
+    """The least-squares surface."""
 
     surface: LossSurface
     objective: float  # weighted sum of squares
-    grid: Array  # (24,) alpha and beta of the coarse search
-    profile: Array  # (24, 24) objective, alpha along rows
     at_bound: tuple[str, ...]  # those of E, A, B that non-negative least squares set to zero
 
 
@@ -54,7 +52,7 @@ def fit_varpro(N: ArrayLike, D: ArrayLike, loss: ArrayLike, *, relative: bool = 
     alpha, beta = (float(value) for value in np.exp(best))
     (E, A, B), objective = _project(data, root, alpha, beta)
     zero = tuple(name for name, value in (("E", E), ("A", A), ("B", B)) if value == 0)
-    return VarProFit(LossSurface(float(E), float(A), float(B), alpha, beta), objective, GRID, profile, zero)
+    return VarProFit(LossSurface(float(E), float(A), float(B), alpha, beta), objective, zero)
 
 
 def _project(data: Points, root: Array, alpha: float, beta: float) -> tuple[Array, float]:

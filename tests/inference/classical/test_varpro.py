@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from study.inference.classical import varpro
 from study.inference.classical.huber import fit_huber
 from study.inference.classical.points import InferenceError
 from study.inference.classical.varpro import fit_varpro
@@ -26,13 +27,16 @@ def test_nearly_least_squares_of_the_logarithm(published: Load) -> None:
     assert [projected.alpha, projected.beta] == pytest.approx([least.alpha, least.beta], rel=0.01)
 
 
-def test_optimum_is_below_the_grid() -> None:
+def test_the_optimum_is_below_the_grid_and_its_own_neighbours() -> None:
     loss = LossSurface(1.7, 400.0, 400.0, 0.33, 0.29).loss(N, D) * np.exp(np.random.default_rng(0).normal(0, 0.01, N.size))
     for relative in (True, False):
         fit = fit_varpro(N, D, loss, relative=relative)
         residual = (loss - fit.surface.loss(N, D)) / (loss if relative else 1)
         assert fit.objective == pytest.approx(float(residual @ residual), rel=1e-9)
-        assert fit.objective < fit.profile.min()
+        data, root = varpro.points(N, D, loss), 1 / loss if relative else np.ones(N.size)
+        around = [(fit.surface.alpha * x, fit.surface.beta * y) for x in (0.999, 1, 1.001) for y in (0.999, 1, 1.001)]
+        elsewhere = [*around, *((a, b) for a in varpro.GRID for b in varpro.GRID)]
+        assert fit.objective <= min(varpro._project(data, root, a, b)[1] for a, b in elsewhere) * (1 + 1e-9)
 
 
 def test_floor_at_zero_is_reported() -> None:
