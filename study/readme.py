@@ -63,7 +63,7 @@ def facts(study: "Study") -> dict[str, Any]:
 
 def block(answer: Mapping[str, Any]) -> str:
     """The README's answer as Markdown, from `facts`."""
-    from study.articles.shared.text import count, held, held_ends, significant
+    from study.articles.shared.text import count, held, held_ends, rough, significant
     from study.articles.shared.words import number_word
 
     asked, a, over = (_estimate(answer, name) for name in ("D_opt", "a", "over_forms"))
@@ -80,9 +80,10 @@ def block(answer: Mapping[str, Any]) -> str:
     missing = answer["planned"] - answer["recorded"]
     waits = f" Of its {answer['planned']} planned runs {number_word(missing)} are not recorded yet." if missing else ""
     three = answer["three_cheapest_decades"]
+    low, middle, high = answer["widened"] or 3 * [math.nan]
     by_the_tool = "" if not answer["widened"] else (
         " The test that `study fit` makes of any table says not to extrapolate this fit, and widens the answer to "
-        "{1} [{0}, {2}].".format(*(count(value, 2) for value in answer["widened"])))
+        f"{count(middle, 2)} [{rough(low)}, {rough(high)}].")
     low, middle, high = (count(value, 2) for value in answer["with_others"] or 3 * [math.nan])
     by_others = "" if not answer["with_others"] or None in three.values() else (
         f" With the open runs of other laboratories as the prior the same runs answer {middle} [{low}, {high}]. The three cheapest "

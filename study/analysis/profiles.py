@@ -34,9 +34,10 @@ class Vertex:
 
 
 def paths(study: Study, *, repeats: bool = False) -> list[tuple[float, pd.DataFrame]]:
-    """The complete runs of each budget on its isoFLOP path, held-out ones included, by budget; repeats of a cell if asked for."""
+    """The complete runs of each budget on its isoFLOP path, held-out ones included, by budget: of a cell one seed, or all."""
     rows = complete(study.frame)
-    return groups(rows[rows["role"].isin(["isoflop", "held-out", *(["seed"] if repeats else [])])], "budget")
+    found = rows[rows["role"].isin(["isoflop", "held-out", "seed"])]
+    return groups(found if repeats else found[found["seed"] == 0], "budget")
 
 
 def interior(study: Study) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from study.analysis import answers, approaches, foretold, profiles, seeds, stages, training
@@ -75,6 +76,15 @@ def test_the_vertices_of_approach_2_lie_near_the_optimum(study: Study) -> None:
     assert len(C) >= 3
     assert pytest.approx(6 * N * D) == C
     assert np.abs(np.log(N / LAW.N_opt(C))).max() < 0.35  # along a profile of exact FLOPs, read at 6 N D
+
+
+def test_a_budget_of_two_sizes_has_no_vertex_however_many_seeds(study: Study) -> None:
+    top = max(study.budgets)
+    path = study.frame[(study.frame["budget"] == top) & (study.frame["role"] == "isoflop")].sort_values("N")
+    two = pd.concat([path.head(2).assign(role="held-out"), path.head(1).assign(role="held-out", seed=1, run_id="again")])
+    fewer = replace(study, frame=pd.concat([study.frame[study.frame["budget"] != top], two], ignore_index=True))
+    assert top in {one.budget for one in profiles.vertices(study)}
+    assert top not in {one.budget for one in profiles.vertices(fewer)}
 
 
 def test_vertices_of_runs_and_law_agree_and_move_together(study: Study) -> None:

@@ -18,12 +18,12 @@ def test_the_study_s_own_runs_are_argued_against_as_any_table(quick: Study) -> N
     assert found.forecast is not None and found.forecast.fitted + found.forecast.predicted == len(quick.fit)
     assert argued.predicted(quick) == f"{found.forecast.predicted}" and argued.fitted(quick) == f"{found.forecast.fitted}"
     low, high = np.quantile(quick.posterior.draws.D_opt_at(TARGET_N) if found.widened is None else found.widened, [0.025, 0.975])
-    assert argued.interval(quick).endswith(text.interval(low, high, text.short))
+    assert argued.interval(quick).endswith(text.interval(low, high, text.rough))
     assert argued.decades(quick) == f"{np.log10(high / low):.1f}"
 
 
 @pytest.mark.parametrize(("passed", "trusted", "verdict", "advice"), [
-    (True, True, "passed", "lets the fit stand and answers"), (False, False, "**failed**", "widens the answer to")])
+    (True, True, "passes", "lets the fit stand and answers"), (False, False, "**fails**", "widens the answer to")])
 def test_its_verdict_is_said(quick: Study, passed: bool, trusted: bool, verdict: str, advice: str) -> None:
     scores = SimpleNamespace(inside={0.95: 3}, error=-0.0142)
     widened = None if trusted else np.full(10, 4e10)

@@ -67,6 +67,11 @@ def test_columns_are_as_wide_as_what_cannot_be_broken_and_share_the_rest() -> No
     assert rule == "|:" + "-" * first + "|" + "-" * second + ":|" and header.startswith("| choice |")
 
 
+def test_one_digit_is_of_any_size() -> None:
+    said = [text.rough(x).replace(text.NBSP, " ") for x in (5.39e11, 2.2e9, 9.6e9, 1e15, math.inf)]
+    assert said == ["500 B", "2 B", "10 B", "10¹⁵", "∞"]
+
+
 def test_no_text_is_an_empty_span() -> None:
     assert text.markdown("").data == "[]{}"
 

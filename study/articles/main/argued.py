@@ -7,7 +7,7 @@ from study.analysis.study import TARGET_N, Study
 from study.articles.shared import text, words
 from study.inference.forecast import Forecast
 
-NOT_TESTED = "not tested"
+NOT_TESTED = "is not put to"
 
 
 def _forecast(study: Study) -> Forecast | None:
@@ -41,7 +41,7 @@ def off(study: Study) -> str:
 def verdict(study: Study) -> str:
     """Whether the fit passes."""
     found = _forecast(study)
-    return NOT_TESTED if found is None else "passed" if found.passed else "**failed**"
+    return NOT_TESTED if found is None else "passes" if found.passed else "**fails**"
 
 
 def advice(study: Study) -> str:
@@ -53,7 +53,7 @@ def interval(study: Study) -> str:
     """The tokens at the target and the interval that it widens; the law's own where it trusts the fit."""
     found = argued(study).widened
     draws = np.asarray(study.posterior.draws.D_opt_at(TARGET_N)) if found is None else found
-    return f"{text.median(draws, text.short)} {text.ends(draws, text.short)}"
+    return f"{text.median(draws, text.short)} {text.ends(draws, text.rough)}"
 
 
 def decades(study: Study) -> str:

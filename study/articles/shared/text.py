@@ -74,6 +74,11 @@ def short(x: float) -> str:
     return count(x, 2)
 
 
+def rough(x: float) -> str:
+    """Parameters or tokens to one digit."""
+    return count(float(f"{x:.0e}"), 1) if math.isfinite(x) else significant(x)
+
+
 def percent(share: float, digits: int = 0) -> str:
     """A share as a percentage."""
     return f"{100 * share:.{digits}f}{NBSP}%"
