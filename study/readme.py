@@ -78,7 +78,8 @@ def block(answer: Mapping[str, Any]) -> str:
         f" Other estimators of the same law on the same runs answer {count(low, 2)} to {count(high, 2)}, and "
         f"{number_word(answer['forms'])} forms of the law, equally weighted, {held(over)} {held_ends(over)}.")
     missing = answer["planned"] - answer["recorded"]
-    waits = f" Of its {answer['planned']} planned runs {number_word(missing)} {'is' if missing == 1 else 'are'} not recorded yet." if missing else ""
+    waits = "" if not missing else (
+        f" Of its {answer['planned']} planned runs {number_word(missing)} {'is' if missing == 1 else 'are'} not recorded yet.")
     three = answer["three_cheapest_decades"]
     low, middle, high = answer["widened"] or 3 * [math.nan]
     by_the_tool = "" if not answer["widened"] else (

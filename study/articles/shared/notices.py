@@ -16,7 +16,8 @@ def incomplete(study: Study) -> None:
     """A warning while planned runs are missing."""
     planned = len(study.grid.planned)
     if missing := planned - len(study.frame):
-        callout("warning", "The grid is not complete", f"{missing} of {planned} planned runs are not recorded yet.")
+        are = "is" if missing == 1 else "are"
+        callout("warning", "The grid is not complete", f"{missing} of {planned} planned runs {are} not recorded yet.")
 
 
 def one_line(study: Study) -> None:
