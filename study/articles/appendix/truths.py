@@ -16,7 +16,7 @@ from study.predictions import MIXTURE
 if TYPE_CHECKING:
     from IPython.display import Markdown
 
-NONE = "No study of other truths is recorded under runs/calibration/: run `study calibrate --truths`."
+NONE = "No such study is recorded: run `study calibrate --truths`."
 
 
 def _rows(study: Study) -> pd.DataFrame:
