@@ -6,7 +6,7 @@ once when the records have moved on; another test fits the records again.
 
 import io
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,12 +33,11 @@ def facts(study: "Study") -> dict[str, Any]:
     relative Monte Carlo errors; and beside them the least and largest answer of other estimators, the mixture of forms, the
     answer as `study fit` widens it, that under the prior of the other laboratories, and the decades that three runs leave.
     """
-    import numpy as np
-
     from study.analysis import answers, approaches, foretold, forms, stages
     from study.analysis.argued import argued
     from study.analysis.study import TARGET_N
     from study.atlas.target import ALL, THREE
+    from study.inference.answers import summarise
 
     asked, a, over = answers.asked(study), answers.exponent(study), forms.equal(study)
     ends = {name: _low_median_high(found)
@@ -56,15 +55,15 @@ def facts(study: "Study") -> dict[str, Any]:
             "held_out_budgets": len(study.held_out_budgets), "foretold": tested,
             **ends, "errors": errors, "estimators": [min(others), max(others)] if others else [], "forms": len(forms.laws(study)),
             "three_cheapest_decades": {name: found["decades"] if found else None for name, found in three.items()},
-            "widened": None if widened is None else np.quantile(widened, [0.025, 0.5, 0.975]).tolist(),
-            "with_others": sorted([pooled["tokens"]["point"], *pooled["tokens"]["ci95"]]) if pooled else None,
+            "widened": None if widened is None else _of_summary(summarise(widened).as_json()),
+            "with_others": _of_summary(pooled["tokens"]) if pooled else None,
             "times_beyond_C": answers.target_compute(study) / study.largest_C, "times_beyond_N": TARGET_N / study.largest_N}
 
 
 def block(answer: Mapping[str, Any]) -> str:
     """The README's answer as Markdown, from `facts`."""
-    from study.articles.shared.text import count, held, held_ends, rough, significant
-    from study.articles.shared.words import number_word
+    from study.articles.shared.text import count, held, held_ends, rough, short, significant
+    from study.articles.shared.words import are, number_word
 
     asked, a, over = (_estimate(answer, name) for name in ("D_opt", "a", "over_forms"))
     ratio, beyond = asked.times(1 / answer["N"]), asked.times(answer["times_beyond_C"] / asked.median)
@@ -79,16 +78,14 @@ def block(answer: Mapping[str, Any]) -> str:
         f"{number_word(answer['forms'])} forms of the law, equally weighted, {held(over)} {held_ends(over)}.")
     missing = answer["planned"] - answer["recorded"]
     waits = "" if not missing else (
-        f" Of its {answer['planned']} planned runs {number_word(missing)} {'is' if missing == 1 else 'are'} not recorded yet.")
+        f" Of its {answer['planned']} planned runs {number_word(missing)} {are(missing)} not recorded yet.")
     three = answer["three_cheapest_decades"]
-    low, middle, high = answer["widened"] or 3 * [math.nan]
     by_the_tool = "" if not answer["widened"] else (
         " The test that `study fit` makes of any table says not to extrapolate this fit, and widens the answer to "
-        f"{count(middle, 2)} [{rough(low)}, {rough(high)}].")
-    low, middle, high = (count(value, 2) for value in answer["with_others"] or 3 * [math.nan])
+        f"{_with_ends(answer['widened'], rough)}.")
     by_others = "" if not answer["with_others"] or None in three.values() else (
-        f" With the open runs of other laboratories as the prior the same runs answer {middle} [{low}, {high}]. The three cheapest "
-        f"of them alone leave an interval of {significant(three['alone'], 2)} decades; with that prior, "
+        f" With the open runs of other laboratories as the prior the same runs answer {_with_ends(answer['with_others'], short)}. "
+        f"The three cheapest of them alone leave an interval of {significant(three['alone'], 2)} decades; with that prior, "
         f"{significant(three['with_others'], 2)}.")
     rehearsal = "" if answer["held_out_budgets"] else (
         " That grid is a rehearsal of minutes: it exercises the pipeline, and its interval is accordingly wide.")
@@ -101,6 +98,18 @@ def block(answer: Mapping[str, Any]) -> str:
         f"![Tokens a parameter at the optimum against training compute, measured and published]({PICTURE.as_posix()})\n"
     )
     return text.replace("\N{NO-BREAK SPACE}", " ")  # where a line breaks is the reader's window's affair
+
+
+def _of_summary(found: Mapping[str, Any]) -> list[float]:
+    low, high = found["ci95"]
+    return [low, found["point"], high]
+
+
+def _with_ends(values: Sequence[float], form: Callable[[float], str]) -> str:
+    from study.articles.shared.text import interval, short
+
+    low, middle, high = values
+    return f"{short(middle)} {interval(low, high, form)}"
 
 
 def with_block(readme: str, text: str) -> str:

@@ -29,25 +29,20 @@ def recorded(study: Study, kind: str) -> tuple[Recorded, ...]:
 def headline_ranks(study: Study) -> Recorded | None:
     """The calibration of the headline on this grid's design; else of the headline on any; else the first there is."""
     found = [one for one in recorded(study, "sbc") if one.body["tests"]]  # none where too few fits had a rank
-    order = sorted(found, key=lambda one: (one.body["target"] != "headline", one.body["design"] != study.grid.name))
-    return order[0] if order else None
+    return min(found, key=lambda one: (one.body["target"] != "headline", one.body["design"] != study.grid.name), default=None)
 
 
-def coverage_study(study: Study) -> Recorded | None:
-    """The coverage study on this grid's design, else the first there is."""
-    found = recorded(study, "coverage")
-    order = sorted(found, key=lambda one: one.body["design"] != study.grid.name)
-    return order[0] if order else None
+def on_design(study: Study, kind: str) -> Recorded | None:
+    """The study of a kind ("coverage" or "truths") on this grid's design, else the first there is."""
+    return min(recorded(study, kind), key=lambda one: one.body["design"] != study.grid.name, default=None)
 
 
-def truths_study(study: Study) -> Recorded | None:
-    """The study of truths by other forms of the law on this grid's design, else the first there is."""
-    found = recorded(study, "truths")
-    order = sorted(found, key=lambda one: one.body["design"] != study.grid.name)
-    return order[0] if order else None
+def answer_rows(found: Recorded | None) -> pd.DataFrame:
+    """The rows of the summary about D_opt at the reference size: scenario or truth, method, covered_50, _80, _95, log_width_95.
 
-
-def answer_rows(found: Recorded) -> pd.DataFrame:
-    """The rows of the summary about D_opt at the reference size, in wide form: scenario or truth, method, covered_50, _80, _95."""
+    Empty where there is no study.
+    """
+    if found is None:
+        return pd.DataFrame(columns=["scenario", "truth", "method", "covered_95", "log_width_95"])
     table = pd.DataFrame(found.body["coverage"])
     return table[table["quantity"] == "D_opt_at"] if "quantity" in table else table

@@ -7,7 +7,7 @@ the draws of all forms together, equally weighted. Truths are evenly spaced amon
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from operator import methodcaller
 from pathlib import Path
 
@@ -18,17 +18,17 @@ from study.grids import grid
 from study.inference.calibration.coverage import Interval, of_draws, outcome, outcomes
 from study.inference.calibration.designs import EXTRAPOLATION, REFERENCE_N, Design, design
 from study.inference.calibration.runs import CalibrationError, Progress, chunks, write_study
+from study.inference.calibration.sbc import simulated
 from study.inference.forms import FormFit, fit_form
 from study.inference.intervals import LEVELS
 from study.inference.observations import grid_reference
-from study.inference.parameters import Array, Parameters, Surface
+from study.inference.parameters import Array, Surface
 from study.inference.posterior import UnconvergedError
-from study.inference.predictive import simulate
 from study.inference.spec import HEADLINE, LAWS
+from study.predictions import MIXTURE
 from study.record import COMMITTED
 from study.table import fit_rows, records_of, table
 
-MIXTURE = "mixture"
 SEED = 20_261_130
 DRAWS = 2000  # of a fit
 SIZE = 5  # replicates between two saves
@@ -44,7 +44,6 @@ class Truths:
     fits: Mapping[str, FormFit]
 
 
-@cache
 def truths(name: str, runs: Path = COMMITTED) -> Truths:
     """Each form fitted to the recorded runs of the grid `name`.
 
@@ -76,7 +75,7 @@ def replicate(known: Truths, number: int, count: int) -> pd.DataFrame:
         rng = np.random.default_rng([SEED, number, index])
         truth = fit.parameters.take([number * len(fit.parameters) // count])
         surface = truth.surface(known.N0, known.D0)
-        losses = _losses(known, truth, rng)
+        losses, _ = simulated(known.cells, truth, known.N0, known.D0, rng)
         for method, interval in _intervals(known, losses, int(rng.integers(2**31))).items():
             rows += [{"replicate": number, "truth": form, "method": method, "quantity": name,
                       **outcome(interval, derived, float(derived(surface).item()))} for name, derived in asked.items()]
@@ -96,20 +95,13 @@ def run_other_truths(name: str, replicates: int, out: Path, *, workers: int = 2,
     if record.exists():
         return record
     known = truths(name)
-    rows = chunks(partial(_chunk, name, replicates), replicates, out, record.stem, SEED, workers, progress, size=SIZE)
+    rows = chunks(partial(_chunk, known, replicates), replicates, out, record.stem, SEED, workers, progress, size=SIZE)
     summary = outcomes(rows, ["truth", "method", "quantity"]).reset_index()
     write_study(out, record.stem, rows, {
         "kind": "other truths", "design": name, "seed": SEED, "replicates": replicates, "levels": list(LEVELS), "draws": DRAWS,
         "truths": {form: _summary(fit) for form, fit in known.fits.items()},
         "failures": int((rows["status"] != "ok").sum()), "coverage": summary.to_dict("records")})
     return record
-
-
-def _losses(known: Truths, truth: Parameters, rng: np.random.Generator) -> Array:
-    cells = known.cells
-    effect = truth.tau * rng.standard_normal(len(np.unique(cells.width)))
-    return simulate(truth, truth.surface(known.N0, known.D0), cells.N[:, None], cells.D[:, None], cells.C[:, None],
-                    effect[cells.group][:, None], known.N0, known.D0, rng)[:, 0]
 
 
 def _intervals(known: Truths, losses: Array, seed: int) -> dict[str, Interval | str]:
@@ -129,8 +121,7 @@ def _fit(rows: pd.DataFrame, form: str, N0: float, D0: float, bytes_per_token: f
     return fit_form(rows, form, seed=seed, draws=DRAWS, N0=N0, D0=D0, bytes_per_token=bytes_per_token, group=HEADLINE.group)
 
 
-def _chunk(name: str, count: int, numbers: range) -> pd.DataFrame:
-    known = truths(name)
+def _chunk(known: Truths, count: int, numbers: range) -> pd.DataFrame:
     return pd.concat([replicate(known, number, count) for number in numbers], ignore_index=True)
 
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from study.atlas.alone import describe, fit_alone, stage_one
 from study.atlas.leave_out import COUNTS, FACTORS, FIT_DRAWS, coverage, name_of, predict, widening, without
-from study.atlas.tables import MAIN, OWN, OWN_LABORATORY, SPEC, AtlasTable, gather, own, own_rows
+from study.atlas.tables import MAIN, OWN, OWN_LABORATORY, SPEC, AtlasTable, gather, own_rows, own_table
 from study.atlas.target import at_target
 from study.atlas.together import (
     BASE,
@@ -34,10 +34,11 @@ from study.atlas.together import (
     together,
 )
 from study.inference.pooled.coordinates import NAMES, REFERENCE
-from study.inference.pooled.population import COVARIATES, as_json, covariates, from_json
+from study.inference.pooled.population import COVARIATES, Population, as_json, covariates, from_json
 from study.inference.pooled.prior import PATH
 from study.inference.pooled.summary import around
 from study.inference.pooled.two_stage import MODEL, StudyDraws, pool, summary_draws
+from study.inference.posterior import Diagnostics
 from study.published import entries
 from study.record import write_json
 from study.table import records_sha256
@@ -145,6 +146,8 @@ def record_leave_out(folder: Path, runs: Path, say: Say) -> list[Path]:
                 body["places"][study.name] = place(alone[study.name], population, seed=SEED)
                 full = fit_alone(table, seed=SEED)
                 body["predictions"] += [_plain(asdict(row)) for row in predict(table, full, population, seed=SEED, say=say)]
+        if laboratory == OWN_LABORATORY:
+            _write_others(folder / "others.json", provenance, population, seen)
         body["new_study_without"][laboratory] = quantiles(new_study(population, seed=SEED))
         body["coverage"] = {f"{prior} {count}": {level: coverage(body["predictions"], prior, count, level)
                                                  for level in ("50", "80", "95")}
@@ -166,15 +169,21 @@ def record_target(folder: Path, runs: Path, say: Say) -> list[Path]:
     if body.get("provenance") != provenance:
         studies, _ = first_stages(chosen, say)
         say(f"without {OWN_LABORATORY}")
-        population, seen = without(studies, OWN_LABORATORY, seed=SEED, draws=LEAVE_OUT[0], tune=LEAVE_OUT[1])
-        body = {"provenance": provenance, "diagnostics": _plain(asdict(seen)), **as_json(population)}
-        _write(path, body)
-    grids = {name: grid for name, (grid, _) in {**OWN, MAIN[0]: MAIN[1:]}.items() if name in chosen or name == MAIN[0]}
-    given = [(chosen.get(name) or own(*MAIN, runs), own_rows(grid, runs)) for name, grid in grids.items()]
+        found = without(studies, OWN_LABORATORY, seed=SEED, draws=LEAVE_OUT[0], tune=LEAVE_OUT[1])
+        body = _write_others(path, provenance, *found)
+    grids = [*((name, *OWN[name]) for name in OWN if name in chosen), MAIN]
+    frames = {name: own_rows(grid, runs) for name, grid, _ in grids}
+    given = [(own_table(*each, frames[each[0]]), frames[each[0]]) for each in grids]
     say("from none, three and all of this study's runs")
     rows = [_plain(asdict(row)) for row in at_target(given, from_json(body), seed=SEED)]
-    measured = {table.name: records_sha256(runs / grids[table.name]) for table, _ in given}
+    measured = {name: records_sha256(runs / grid) for name, grid, _ in grids}
     return [path, _write(folder / "target.json", {"provenance": provenance, "runs": measured, "rows": rows})]
+
+
+def _write_others(path: Path, provenance: Mapping[str, Any], population: Population, seen: Diagnostics) -> dict[str, Any]:
+    body = {"provenance": provenance, "diagnostics": _plain(asdict(seen)), **as_json(population)}
+    _write(path, body)
+    return body
 
 
 def _widen_prior(left_out: Mapping[str, Any]) -> list[Path]:

@@ -88,7 +88,11 @@ def own(name: str, grid_name: str, corpus: str, folder: Path) -> AtlasTable:
     Raises:
         StudyError: records that cannot be read, or none.
     """
-    frame = own_rows(grid_name, folder)
+    return own_table(name, grid_name, corpus, own_rows(grid_name, folder))
+
+
+def own_table(name: str, grid_name: str, corpus: str, frame: pd.DataFrame) -> AtlasTable:
+    """The same from its rows in the columns of `study.table`."""
     entry = Entry(name=name, laboratory=OWN_LABORATORY, N_convention="multiplying", corpus=corpus,
                   bytes_per_token=bytes_per_token_of(frame), decayed=True, tuned=True, pooled=grid_name == "cpu")
     vocabulary = language_config(grids.grid(grid_name).cells[0].config).vocabulary

@@ -14,14 +14,15 @@ import pandas as pd
 from study.atlas.leave_out import fit_under, priors_of
 from study.atlas.tables import SPEC, AtlasTable, smallest_budgets
 from study.inference.answers import summarise
-from study.inference.observations import PriorDominatedWarning, geometric_mean
-from study.inference.parameters import Array, parameters
+from study.inference.observations import PriorDominatedWarning
+from study.inference.parameters import Array
 from study.inference.pooled import informed
 from study.inference.pooled.coordinates import from_coordinates
 from study.inference.pooled.informed import Informed, everyone
 from study.inference.pooled.population import Population
 from study.inference.spec import BYTES_PER_TOKEN, HEADLINE, ModelSpec
 from study.laws.errata import LAB_RUNS
+from study.laws.hoffmann import LossSurface
 
 TARGET_N = 1e9  # parameters: the size whose tokens the lab asks for
 NONE, THREE, ALL = "none", "three", "all"  # which of a table's runs are taken
@@ -81,11 +82,10 @@ def _fitted(name: str, taken: str, rows: pd.DataFrame, unit: float, priors: dict
 
 
 def _unseen(table: AtlasTable, name: str, prior: Informed, seed: int) -> AtTarget:
-    N0, D0 = geometric_mean(table.rows["N"]), geometric_mean(table.rows["D"])
     x = prior.population.new_study(prior.c, np.random.default_rng(seed), DRAWS)
-    law = from_coordinates(x, N0, D0, table.bytes_per_token)
+    law = from_coordinates(x, 1.0, 1.0, table.bytes_per_token)  # at N0 = D0 = 1 the terms are A and B
     with np.errstate(over="ignore", invalid="ignore"):
-        D = parameters({**law, "s": np.ones(DRAWS)}).surface(N0, D0).D_opt_at(TARGET_N)
+        D = LossSurface(law["E"], law["tA"], law["tB"], law["alpha"], law["beta"]).D_opt_at(TARGET_N)
     return AtTarget(table.name, NONE, name, 0, None, None, None, *_summary(D))
 
 

@@ -33,6 +33,8 @@ def command(
     Example: `study calibrate --design three --target headline --draws 1000`
     """
     import json
+    from collections.abc import Callable
+    from functools import partial
 
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -45,27 +47,27 @@ def command(
     console = Console(highlight=False, soft_wrap=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bar:
-        what = ("toy extrapolation" if toy else f"truths on {design}" if truths else f"coverage on {design}" if coverage
-                else f"{target} on {design} by {method}")
+        intervals = ("method", "quantity", "covered_95", "log_width_95")
+        run: Callable[..., Path]
+        if toy:
+            what, run = "toy extrapolation", partial(run_toy, draws)
+            names: tuple[str, ...] = ("noise", "runs", "estimator", "decades", "factor", "covered_95")
+        elif truths:
+            what, run, names = f"truths on {design}", partial(run_other_truths, design, draws), ("truth", *intervals)
+        elif coverage:
+            what, run, names = f"coverage on {design}", partial(run_coverage, design, draws), ("scenario", *intervals)
+        else:
+            what, run = f"{target} on {design} by {method}", partial(run_calibration, design, target, method, draws)
+            names = ("quantity", "mean", "spread", "holm", "coverage_95")
         task = bar.add_task(what, total=draws)
 
         def progress(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)
 
-        if toy:
-            record = run_toy(draws, out, workers=workers, progress=progress)
-        elif truths:
-            record = run_other_truths(design, draws, out, workers=workers, progress=progress)
-        elif coverage:
-            record = run_coverage(design, draws, out, workers=workers, progress=progress)
-        else:
-            record = run_calibration(design, target, method, draws, out, workers=workers, progress=progress)
+        record = run(out, workers=workers, progress=progress)
     body = json.loads(record.read_text())
     simulated = coverage or toy or truths
     rows = body["coverage" if simulated else "tests"]
-    names = (("noise", "runs", "estimator", "decades", "factor", "covered_95") if toy
-             else ("truth" if truths else "scenario", "method", "quantity", "covered_95", "log_width_95") if simulated
-             else ("quantity", "mean", "spread", "holm", "coverage_95"))
     shown = Table()
     for name in names:
         text = any(isinstance(row[name], str) for row in rows)

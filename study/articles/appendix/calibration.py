@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from study.analysis.approaches import BY_ROWS, POSTERIOR, approaches
-from study.analysis.calibration import answer_rows, coverage_study, headline_ranks, recorded
+from study.analysis.calibration import Recorded, answer_rows, headline_ranks, on_design, recorded
 from study.analysis.study import Study
 from study.analysis.tables import each, groups, lowest
 from study.articles.shared import style, text, words
@@ -30,6 +30,16 @@ SYMBOLS = {
     "loss_opt": "L at optimum",
     "log_likelihood": "ln likelihood",
 }
+
+
+def design_of(found: Recorded | None) -> str:
+    """The grid whose cells a study simulates on."""
+    return f"`{found.body['design']}`" if found else text.ABSENT
+
+
+def replicates_of(found: Recorded | None) -> str:
+    """How many studies it simulates of each kind."""
+    return f"{found.body['replicates']}" if found else "0"
 
 
 def missing(study: Study) -> None:
@@ -55,8 +65,7 @@ def truths(study: Study) -> str:
 
 def truths_design(study: Study) -> str:
     """The design they were fitted on."""
-    found = headline_ranks(study)
-    return f"`{found.body['design']}`" if found else text.ABSENT
+    return design_of(headline_ranks(study))
 
 
 def ranks_verdict(study: Study) -> str:
@@ -80,8 +89,7 @@ def tested(study: Study) -> str:
 
 
 def _ours(study: Study) -> pd.DataFrame:
-    found = coverage_study(study)
-    table = answer_rows(found) if found else pd.DataFrame({"method": [], "scenario": [], "covered_95": []})
+    table = answer_rows(on_design(study, "coverage"))
     return table[table["method"].astype(str).str.startswith(OURS)]
 
 
@@ -93,13 +101,12 @@ def covered(study: Study) -> str:
 
 def coverage_design(study: Study) -> str:
     """The grid whose cells the simulated studies of coverage use."""
-    found = coverage_study(study)
-    return f"`{found.body['design']}`" if found else text.ABSENT
+    return design_of(on_design(study, "coverage"))
 
 
 def coverage_truths(study: Study) -> str:
     """Their truths, as a word."""
-    found = coverage_study(study)
+    found = on_design(study, "coverage")
     return words.number_word(len(found.body["truths"])) if found else text.ABSENT
 
 
@@ -110,7 +117,7 @@ def least_covered(study: Study) -> str:
 
 def _rivals(study: Study) -> pd.DataFrame:
     """The classical methods on ample clean data, with `wider`, their width over the posterior's in ln; empty where none is."""
-    found = coverage_study(study)
+    found = on_design(study, "coverage")
     if found is None:
         return pd.DataFrame()
     dense = answer_rows(found)
@@ -159,8 +166,7 @@ def rows_wider_here(study: Study) -> str:
 
 def replicates(study: Study) -> str:
     """Simulated studies a scenario."""
-    found = coverage_study(study)
-    return f"{found.body['replicates']}" if found else "0"
+    return replicates_of(on_design(study, "coverage"))
 
 
 def noise() -> str:
@@ -185,14 +191,14 @@ def shared_error() -> str:
 
 def floors(study: Study) -> str:
     """From and to which E the truths go."""
-    found = coverage_study(study)
+    found = on_design(study, "coverage")
     E = [truth["E"] for truth in found.body["truths"]] if found else []
     return f"{min(E)} to {max(E)}" if E else text.ABSENT
 
 
 def floor_lies(study: Study) -> str:
     """Where the median of this study's fitted E lies beside that range."""
-    found, E = coverage_study(study), float(np.median(study.posterior.parameters.E))
+    found, E = on_design(study, "coverage"), float(np.median(study.posterior.parameters.E))
     truths = [truth["E"] for truth in found.body["truths"]] if found else []
     return ("inside" if min(truths) <= E <= max(truths) else "outside") if truths else text.ABSENT
 
@@ -262,7 +268,7 @@ def studies(study: Study) -> "Markdown":
 @style.drawn
 def coverage(study: Study) -> Figure:
     """Share of intervals that hold the truth, by method and scenario, for the answer."""
-    found = coverage_study(study)
+    found = on_design(study, "coverage")
     if found is None:
         return style.note(NONE)
     table = answer_rows(found)

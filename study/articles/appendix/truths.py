@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from study.analysis.calibration import answer_rows, truths_study
+from study.analysis.calibration import answer_rows, on_design
 from study.analysis.study import Study
 from study.analysis.tables import each
+from study.articles.appendix.calibration import design_of, replicates_of
 from study.articles.main.otherwise import FORMS
 from study.articles.shared import text, words
 from study.inference.spec import HEADLINE
@@ -21,8 +22,7 @@ NONE = "No such study is recorded: run `study calibrate --truths`."
 
 def _rows(study: Study) -> pd.DataFrame:
     """truth, method, covered_50/80/95, log_width_95 of the answer; empty where nothing is recorded."""
-    found = truths_study(study)
-    return answer_rows(found) if found else pd.DataFrame(columns=["truth", "method", "covered_95", "log_width_95"])
+    return answer_rows(on_design(study, "truths"))
 
 
 def _held(study: Study, method: str) -> dict[str, float]:
@@ -33,14 +33,12 @@ def _held(study: Study, method: str) -> dict[str, float]:
 
 def simulated(study: Study) -> str:
     """Truths of each form."""
-    found = truths_study(study)
-    return f"{found.body['replicates']}" if found else "0"
+    return replicates_of(on_design(study, "truths"))
 
 
 def design(study: Study) -> str:
     """The grid whose cells they were simulated on."""
-    found = truths_study(study)
-    return f"`{found.body['design']}`" if found else text.ABSENT
+    return design_of(on_design(study, "truths"))
 
 
 def held_by_the_law(study: Study) -> str:
@@ -72,7 +70,7 @@ def held_least(study: Study) -> str:
 
 def table(study: Study) -> "Markdown":
     """By the form that is true: the truths, and how often each form's 95 % interval holds them, with its width in decades."""
-    found, rows = truths_study(study), _rows(study)
+    found, rows = on_design(study, "truths"), _rows(study)
     if found is None:
         return text.absent(NONE)
     return text.table([

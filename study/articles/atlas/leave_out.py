@@ -204,6 +204,10 @@ def three(atlas: Atlas) -> "Markdown":
     return text.table(rows, left=("runs", "prior"))
 
 
+def _decades(atlas: Atlas, runs: str, taken: str, prior: str) -> str:
+    return text.two(atlas.target(runs, taken, prior)["decades"])
+
+
 def three_reach(atlas: Atlas) -> str:
     """The largest compute of this study's three runs, and how far below the target's that is."""
     found = atlas.target(MAIN[0], THREE, atlas.prior)
@@ -213,27 +217,27 @@ def three_reach(atlas: Atlas) -> str:
 
 def three_default(atlas: Atlas) -> str:
     """Decades of the interval from this study's three runs, default prior."""
-    return text.two(atlas.target(MAIN[0], THREE, "default")["decades"])
+    return _decades(atlas, MAIN[0], THREE, "default")
 
 
 def three_default_lab(atlas: Atlas) -> str:
     """The same from the lab's."""
-    return text.two(atlas.target(LAB, THREE, "default")["decades"])
+    return _decades(atlas, LAB, THREE, "default")
 
 
 def three_atlas(atlas: Atlas) -> str:
     """Decades of the interval from this study's three runs, the prior in use."""
-    return text.two(atlas.target(MAIN[0], THREE, atlas.prior)["decades"])
+    return _decades(atlas, MAIN[0], THREE, atlas.prior)
 
 
 def none_atlas(atlas: Atlas) -> str:
     """Decades that the prior in use leaves without a run."""
-    return text.two(atlas.target(MAIN[0], NONE, atlas.prior)["decades"])
+    return _decades(atlas, MAIN[0], NONE, atlas.prior)
 
 
 def three_atlas_lab(atlas: Atlas) -> str:
     """The same from the lab's."""
-    return text.two(atlas.target(LAB, THREE, atlas.prior)["decades"])
+    return _decades(atlas, LAB, THREE, atlas.prior)
 
 
 def meet(atlas: Atlas) -> str:

@@ -6,6 +6,7 @@ from study.analysis.argued import argued
 from study.analysis.study import TARGET_N, Study
 from study.articles.shared import text, words
 from study.inference.forecast import Forecast
+from study.inference.parameters import Array
 
 NOT_TESTED = "is not put to"
 
@@ -49,14 +50,16 @@ def advice(study: Study) -> str:
     return "lets the fit stand and answers" if argued(study).trusted else "says not to extrapolate the fit and widens the answer to"
 
 
+def _tokens(study: Study) -> Array:
+    found = argued(study).widened
+    return np.asarray(study.posterior.draws.D_opt_at(TARGET_N)) if found is None else found
+
+
 def interval(study: Study) -> str:
     """The tokens at the target and the interval that it widens; the law's own where it trusts the fit."""
-    found = argued(study).widened
-    draws = np.asarray(study.posterior.draws.D_opt_at(TARGET_N)) if found is None else found
-    return f"{text.median(draws, text.short)} {text.ends(draws, text.rough)}"
+    return f"{text.median(_tokens(study), text.short)} {text.ends(_tokens(study), text.rough)}"
 
 
 def decades(study: Study) -> str:
     """The powers of ten of that interval."""
-    found = argued(study).widened
-    return f"{text.decades(np.asarray(study.posterior.draws.D_opt_at(TARGET_N)) if found is None else found):.1f}"
+    return f"{text.decades(_tokens(study)):.1f}"

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from study.analysis import answers, stages
 from study.analysis.study import SEED, TARGET_N, Study
+from study.articles.atlas import shown
 from study.articles.shared import style, text, words
 from study.atlas.read import recorded
 from study.atlas.target import ALL, LAB, NONE, THREE
@@ -47,14 +48,11 @@ def _decades(found: dict[str, Any] | None) -> str:
 
 
 def _ends(found: dict[str, Any] | None) -> str:
-    if found is None:
-        return text.ABSENT
-    low, high = found["tokens"]["ci95"]
-    return text.interval(low, high, text.short)
+    return shown.ends(found["tokens"], text.short) if found else text.ABSENT
 
 
 def _both(found: dict[str, Any] | None) -> str:
-    return f"{text.short(found['tokens']['point'])} {_ends(found)}" if found else text.ABSENT
+    return shown.both(found["tokens"], text.short) if found else text.ABSENT
 
 
 def lab_95() -> str:

@@ -1,6 +1,7 @@
 """Callouts at the head of an article, where its records are not all that the design asks for."""
 
 from study.analysis.study import Study
+from study.articles.shared import words
 from study.articles.shared.page import callout
 from study.inference.observations import collinear
 
@@ -16,8 +17,8 @@ def incomplete(study: Study) -> None:
     """A warning while planned runs are missing."""
     planned = len(study.grid.planned)
     if missing := planned - len(study.frame):
-        are = "is" if missing == 1 else "are"
-        callout("warning", "The grid is not complete", f"{missing} of {planned} planned runs {are} not recorded yet.")
+        callout("warning", "The grid is not complete",
+                f"{missing} of {planned} planned runs {words.are(missing)} not recorded yet.")
 
 
 def one_line(study: Study) -> None:

@@ -19,6 +19,11 @@ def none_or(n: int) -> str:
     return number_word(n) if n else "none"
 
 
+def are(n: int) -> str:
+    """One run is, two runs are."""
+    return "is" if n == 1 else "are"
+
+
 def enumeration(words: Sequence[str]) -> str:
     """a, b and c."""
     return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1] if words else "none"

@@ -50,12 +50,9 @@ def one_draw(draw: int, design: Design, spec: ModelSpec, fit: Fit, seed: int = S
     rng = np.random.default_rng([seed, zlib.crc32(repr((design.name, spec.form)).encode()), draw])
     truth = draw_prior(spec, 1, seed=_integer(rng), bytes_per_token=design.bytes_per_token)
     N0, D0 = design.N0, design.D0
-    effects = truth.tau * rng.standard_normal((1, len(np.unique(design.width))))
     row: dict[str, Any] = {"draw": draw, "how": "failed", "khat": np.nan, "effective": np.nan, "reason": ""}
     try:
-        with np.errstate(over="ignore"):
-            loss = simulate(truth, truth.surface(N0, D0), design.N[:, None], design.D[:, None], design.C[:, None],
-                            effects[0][design.group][:, None], N0, D0, rng)[:, 0]
+        loss, effects = simulated(design, truth, N0, D0, rng)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", PriorDominatedWarning)  # three runs are collinear, and known to be
             posterior = fit(design.table(loss), spec, seed=_integer(rng), N0=N0, D0=D0,
@@ -68,13 +65,22 @@ def one_draw(draw: int, design: Design, spec: ModelSpec, fit: Fit, seed: int = S
     row.update({name: rank(float(above[name][0]), below[name]) for name in above})
     u = np.zeros((1, len(posterior.rows.groups)))
     if spec.group is not None:
-        u[0, posterior.rows.group] = effects[0][design.group]
+        u[0, posterior.rows.group] = effects[design.group]
     row["log_likelihood"] = rank(float(log_likelihood(truth, u, posterior.rows, N0, D0).sum()),
                                  log_likelihood(sampled, posterior.u[keep], posterior.rows, N0, D0).sum(axis=1))
     diagnostics = posterior.diagnostics
     if isinstance(diagnostics, ImportanceDiagnostics):
         return {**row, "how": "fast", "khat": diagnostics.khat, "effective": diagnostics.effective}
     return {**row, "how": "nuts", "effective": diagnostics.ess_bulk}
+
+
+def simulated(design: Design, truth: Parameters, N0: float, D0: float, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Losses of a design's cells (R,) under one draw of a model, nats a token, and the effects of its widths that they share."""
+    effects = truth.tau * rng.standard_normal(len(np.unique(design.width)))
+    with np.errstate(over="ignore"):
+        loss = simulate(truth, truth.surface(N0, D0), design.N[:, None], design.D[:, None], design.C[:, None],
+                        effects[design.group][:, None], N0, D0, rng)[:, 0]
+    return loss, effects
 
 
 def calibrate(design: Design, spec: ModelSpec, draws: range, *, fit: Fit = fit_fast, seed: int = SEED) -> pd.DataFrame:
