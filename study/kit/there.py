@@ -7,6 +7,7 @@ anew after each record: whatever ends the process, what was finished is there.
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -93,6 +94,7 @@ def main(folder: Path, arguments: Sequence[str]) -> int:
             _prepare(kit, warming, options.at_once)
         _train_all(kit, options.at_once or kit.speed["chosen"])
         kit.save()
+        shutil.rmtree(work, ignore_errors=True)  # all of it is in the archive; kept where that could not be written
     except StudyError as error:
         print(f"study: {error}", file=sys.stderr)
         return 2

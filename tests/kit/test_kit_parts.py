@@ -169,6 +169,7 @@ def test_what_is_done_is_kept_where_others_fail_or_are_stopped(kit: Path, tmp_pa
     ids = [f"{LESS.name}/{cell.config.run_id}" for cell in LESS.cells]
     assert [log["runs"][run_id]["state"] for run_id in ids] == ["done", "failed", "stopped"]
     assert log["runs"][ids[1]]["why"] == "RuntimeError: out of memory"
+    assert not list(tmp_path.glob("kit-*"))  # the records are in the archive, and nowhere else
     found = unpack(tmp_path / "out" / "records.tar.gz", kit, tmp_path / "runs", known={"python-dedup": "abc"})
     assert [one.run_id for one in found] == [LESS.cells[0].config.run_id]
 
