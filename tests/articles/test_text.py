@@ -63,6 +63,8 @@ def test_columns_are_as_wide_as_what_cannot_be_broken_and_share_the_rest() -> No
     long = [["choice", "95 %"], [name, f"[36.4{text.NBSP}M,{text.NBSP}4.84{text.NBSP}×{text.NBSP}10¹⁵]"]]
     first, second = text.widths(long)
     assert second == len(long[1][1]) + 2 and first + second == text.LINE
+    headed = [["law", "a header of many words " * 5], ["of four plain words", "1.5"]]
+    assert text.widths(headed)[0] == len(headed[1][0]) + 2  # cells before headers
     header, rule, _ = text.table([dict(zip(long[0], long[1], strict=True))]).data.splitlines()
     assert rule == "|:" + "-" * first + "|" + "-" * second + ":|" and header.startswith("| choice |")
 

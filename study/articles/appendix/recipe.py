@@ -258,28 +258,3 @@ def check_table(study: Study) -> "Markdown":
             for row in each(found)
         ]
     )
-
-
-def configuration(study: Study) -> "Markdown":
-    """What all runs of the grid share, and the ranges of what varies."""
-    configs = [cell.config.to_dict() for cell in study.grid.planned]
-    shared, varied = [], []
-    for name in configs[0]:
-        values = sorted({config[name] for config in configs})
-        if len(values) == 1:
-            shared.append(f"`{name}` {_setting(values[0])}")
-        else:
-            varied.append(f"`{name}` {_setting(values[0])} – {_setting(values[-1])}")
-    return text.table(
-        [
-            {"": "the same in all runs", "fields of the configuration": ", ".join(shared)},
-            {"": "varies", "fields of the configuration": ", ".join(varied)},
-        ],
-        left=("fields of the configuration",),
-    )
-
-
-def _setting(value: object) -> str:
-    if isinstance(value, bool | str):
-        return str(value) or "none"
-    return f"{value:,}" if isinstance(value, int) else f"{value:g}"

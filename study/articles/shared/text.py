@@ -163,14 +163,16 @@ def widths(cells: Sequence[Sequence[str]]) -> list[int]:
     """Characters that each column of a table should have, out of about `LINE`.
 
     Where a row is long, pandoc makes columns as wide as the dashes under the header say. Each gets what cannot be
-    broken, and shares what is left with the others by how much more its longest cell would take.
+    broken, then shares what is left with the others by how much more its longest cell would take, headers last: they are one line.
     """
     shown = [[re.sub(r"[$*`\\{}]|\\text", "", cell) for cell in column] for column in zip(*cells, strict=True)]
-    least = [max(len(word) for cell in column for word in (*cell.split(" "), "")) + 2 for column in shown]
-    most = [max(map(len, column)) + 2 for column in shown]
-    spare, wanted = max(0, LINE - sum(least)), sum(most) - sum(least)
-    share = min(1.0, spare / wanted) if wanted else 0.0
-    return [a + round(share * (b - a)) for a, b in zip(least, most, strict=True)]
+    wide = [max(len(word) for cell in column for word in (*cell.split(" "), "")) + 2 for column in shown]
+    for some in ([column[1:] for column in shown], shown):
+        wanted = [max(now, *(len(cell) + 2 for cell in column), 0) for now, column in zip(wide, some, strict=True)]
+        spare, more = max(0, LINE - sum(wide)), sum(wanted) - sum(wide)
+        share = min(1.0, spare / more) if more else 0.0
+        wide = [a + round(share * (b - a)) for a, b in zip(wide, wanted, strict=True)]
+    return wide
 
 
 def absent(why: str) -> "Markdown":
