@@ -35,9 +35,9 @@ def facts(study: "Study") -> dict[str, Any]:
     """
     from study.analysis import answers, approaches, foretold, forms, stages
     from study.analysis.argued import argued
-    from study.analysis.study import TARGET_N
     from study.atlas.target import ALL, THREE
     from study.inference.answers import summarise
+    from study.laws.errata import TARGET_N
 
     asked, a, over = answers.asked(study), answers.exponent(study), forms.equal(study)
     ends = {name: _low_median_high(found)

@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from study.analysis.study import CHINCHILLA_C, MANY_DRAWS, SEED, TARGET_N, Study, once
+from study.analysis.study import CHINCHILLA_C, MANY_DRAWS, SEED, Study, once
 from study.counts import N_CONVENTIONS, config_counts, config_flops_per_token
 from study.inference.answers import NewExperiment, exact_cost_optimum, new_experiment_at
 from study.inference.digits import Estimate, estimate
 from study.inference.parameters import Array
 from study.inference.posterior import Posterior
 from study.inference.spec import HEADLINE
+from study.laws.errata import TARGET_N
 
 
 @once

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from study.analysis.study import SEED, TARGET_N, Study, once
+from study.analysis.study import SEED, Study, once
 from study.inference.answers import SIZES, summarise
 from study.inference.classical.bootstrap import clustered_bootstrap, row_bootstrap
 from study.inference.classical.delta import delta_method
@@ -20,6 +20,7 @@ from study.inference.classical.isoflop import (
 )
 from study.inference.classical.points import InferenceError
 from study.inference.parameters import Array
+from study.laws.errata import TARGET_N
 
 RESAMPLES = 300
 BY_ROWS, BY_BUDGETS, POSTERIOR = "3: Huber, bootstrap of rows", "3: Huber, bootstrap of budgets", "3: posterior"

@@ -1,7 +1,8 @@
 """What `study fit` says of the study's own runs: its forecast test, its doubts, and the interval that it widens."""
 
-from study.analysis.study import SEED, TARGET_N, Study, once
+from study.analysis.study import SEED, Study, once
 from study.fit.argument import Argument, argue
+from study.laws.errata import TARGET_N
 
 
 @once

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from study.analysis.corpora import corpus_summary
-from study.analysis.study import SEED, TARGET_N, Study, once
+from study.analysis.study import SEED, Study, once
 from study.grids import grid
 from study.inference.answers import Summary, summarise
 from study.inference.classical.huber import fit_huber
@@ -15,6 +15,7 @@ from study.inference.observations import grid_reference
 from study.inference.posterior import UnconvergedError
 from study.inference.priors import Priors, priors
 from study.inference.spec import HEADLINE, ModelSpec
+from study.laws.errata import TARGET_N
 from study.predictions import read_prediction, scores
 from study.table import fit_rows
 

@@ -8,11 +8,12 @@ import pandas as pd
 
 from study.analysis import answers
 from study.analysis.profiles import Vertex, compared
-from study.analysis.study import SEED, TARGET_N, Fitted, Study, once
+from study.analysis.study import SEED, Fitted, Study, once
 from study.inference.digits import Estimate, estimate, mixed
 from study.inference.parameters import Array, evenly
 from study.inference.posterior import UnconvergedError
 from study.inference.spec import HEADLINE, SpecError
+from study.laws.errata import TARGET_N
 
 OTHERS = ("kaplan", "nesting")
 BY_NUTS = (HEADLINE, *(replace(HEADLINE, law=law) for law in OTHERS))  # what `laws` draws by NUTS

@@ -16,7 +16,7 @@ import pandas as pd
 
 from study.grids import grid
 from study.inference.calibration.coverage import Interval, of_draws, outcome, outcomes
-from study.inference.calibration.designs import EXTRAPOLATION, REFERENCE_N, Design, design
+from study.inference.calibration.designs import EXTRAPOLATION, Design, design
 from study.inference.calibration.runs import CalibrationError, Progress, chunks, write_study
 from study.inference.calibration.sbc import simulated
 from study.inference.forms import FormFit, fit_form
@@ -25,6 +25,7 @@ from study.inference.observations import grid_reference
 from study.inference.parameters import Array, Surface
 from study.inference.posterior import UnconvergedError
 from study.inference.spec import HEADLINE, LAWS
+from study.laws.errata import TARGET_N
 from study.predictions import MIXTURE
 from study.record import COMMITTED
 from study.table import fit_rows, records_of, table
@@ -126,10 +127,10 @@ def _chunk(known: Truths, count: int, numbers: range) -> pd.DataFrame:
 
 
 def _asked(C: float) -> dict[str, Callable[[Surface], Array]]:
-    return {"D_opt_at": methodcaller("D_opt_at", REFERENCE_N), "N_opt": methodcaller("N_opt", C),
+    return {"D_opt_at": methodcaller("D_opt_at", TARGET_N), "N_opt": methodcaller("N_opt", C),
             "loss_opt": lambda surface: np.asarray(surface.loss(surface.N_opt(C), surface.D_opt(C)))}
 
 
 def _summary(fit: FormFit) -> dict[str, float]:
-    low, middle, high = np.quantile(fit.draws.D_opt_at(REFERENCE_N), [0.025, 0.5, 0.975])
+    low, middle, high = np.quantile(fit.draws.D_opt_at(TARGET_N), [0.025, 0.5, 0.975])
     return {"khat": fit.diagnostics.khat, "D_opt_low": float(low), "D_opt": float(middle), "D_opt_high": float(high)}

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from study.analysis.study import CHINCHILLA_C, SEED, TARGET_N, Study, once
+from study.analysis.study import CHINCHILLA_C, SEED, Study, once
 from study.errors import StudyError
 from study.inference.classical.bootstrap import Bootstrap, clustered_bootstrap, compute_bins, row_bootstrap
 from study.inference.classical.huber import DELTA, fit_huber
@@ -20,6 +20,7 @@ from study.inference.fast.fit import fit_fast
 from study.inference.intervals import central, inside, percent_key
 from study.inference.predictive import predict_losses
 from study.inference.spec import ModelSpec
+from study.laws.errata import TARGET_N
 from study.laws.hoffmann import LossSurface
 from study.laws.published import BESIROGLU, HOFFMANN, HOFFMANN_ROUNDED
 from study.published import load, published_table

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from study.analysis.study import SEED, TARGET_N, Study, once
+from study.analysis.study import SEED, Study, once
 from study.analysis.tables import groups
 from study.atlas.read import AtlasRecordError, recorded
 from study.atlas.target import ALL
@@ -15,6 +15,7 @@ from study.inference.classical.points import InferenceError
 from study.inference.identify import Directions, directions
 from study.inference.parameters import Array
 from study.inference.posterior import Posterior
+from study.laws.errata import TARGET_N
 
 STARTS = 40
 

@@ -29,7 +29,6 @@ from study.pool import pool
 from study.record import COMMITTED, RunRecord, runs_folder
 from study.table import fit_rows, held_out_rows, records_of, table
 
-TARGET_N = 1e9  # parameters: "a 1B model"
 CHINCHILLA_C = 5.76e23  # FLOP: Gopher's budget, which Chinchilla was trained for
 USUAL_BYTES = BYTES_PER_TOKEN
 SEED = 0

@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from study.analysis.forms import laws
-from study.analysis.study import TARGET_N, Fitted, Study, once
+from study.analysis.study import Fitted, Study, once
 from study.inference.answers import summarise
 from study.inference.fast.target import supported
 from study.inference.parameters import Array
 from study.inference.posterior import IMPORTANCE, UnconvergedError
 from study.inference.spec import HEADLINE, ModelSpec, SpecError
+from study.laws.errata import TARGET_N
 
 NON_EMBEDDING, TOTAL = "N without the unembedding", "N total"
 NARROW, WIDE = "priors half as wide", "priors twice as wide"

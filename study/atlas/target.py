@@ -21,10 +21,9 @@ from study.inference.pooled.coordinates import from_coordinates
 from study.inference.pooled.informed import Informed, everyone
 from study.inference.pooled.population import Population
 from study.inference.spec import BYTES_PER_TOKEN, HEADLINE, ModelSpec
-from study.laws.errata import LAB_RUNS
+from study.laws.errata import LAB_RUNS, TARGET_N
 from study.laws.hoffmann import LossSurface
 
-TARGET_N = 1e9  # parameters: the size whose tokens the lab asks for
 NONE, THREE, ALL = "none", "three", "all"  # which of a table's runs are taken
 COUNT = 3
 LAB = "the lab"

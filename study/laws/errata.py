@@ -70,6 +70,7 @@ class LabRun:
 
 LAB_VOCABULARY, LAB_CONTEXT = 50_257, 1024
 LAB_BUDGET = 1.35e17  # FLOP
+TARGET_N = 1e9  # parameters: the model whose tokens the lab asks for
 LAB_RUNS = (
     LabRun("A", 5e6, 4.5e9, 256, 6, 4.66),
     LabRun("B", 25e6, 0.9e9, 512, 6, 4.40),

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from study.analysis import answers, approaches, foretold, profiles, seeds, stages, training
-from study.analysis.study import TARGET_N, Study
+from study.analysis.study import Study
 from study.articles.appendix import design
 from study.articles.main import trend
 from study.articles.shared import style
@@ -16,6 +16,7 @@ from study.counts import config_counts, exact_flops
 from study.grids import grid
 from study.grids.design import Cell, Grid
 from study.grids.ladder import at
+from study.laws.errata import TARGET_N
 from study.laws.hoffmann import LossSurface
 from study.record import CurvePoint
 from study.table import table

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from study.analysis import argued as analysis
-from study.analysis.study import TARGET_N, Study
+from study.analysis.study import Study
 from study.articles.main import argued
 from study.articles.shared import text
+from study.laws.errata import TARGET_N
 from tests.given import given
 
 

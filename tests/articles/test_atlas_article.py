@@ -7,14 +7,14 @@ from types import ModuleType
 
 import pytest
 
-from study.articles.atlas import alone, corrections, leave_out, notices, question, shown, together, verdicts
+from study.articles.atlas import alone, corrections, leave_out, notices, question, shown, three, together, verdicts
 from study.articles.claims import claims_of
 from study.atlas.read import Atlas
 from study.inference.pooled.two_stage import MODEL
 from tests.articles.readable import values
 from tests.conftest import ROOT
 
-SECTIONS = (alone, corrections, leave_out, question, together, verdicts)
+SECTIONS = (alone, corrections, leave_out, question, three, together, verdicts)
 PAGES = [ROOT / "report" / "atlas.qmd", *sorted((ROOT / "report" / "atlas").glob("_*.qmd"))]
 
 

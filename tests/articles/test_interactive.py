@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from study.analysis.answers import posteriors
-from study.analysis.study import CHINCHILLA_C, TARGET_N, Study
+from study.analysis.study import CHINCHILLA_C, Study
 from study.articles.main import interactive
 from study.inference.answers import summarise
 from study.inference.spec import HEADLINE
+from study.laws.errata import TARGET_N
 from study.laws.hoffmann import LossSurface
 from study.laws.published import published_law
 

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from study.analysis import approaches, stages
-from study.analysis.study import TARGET_N, Fitted, Study
+from study.analysis.study import Fitted, Study
 from study.articles.claims import claims_of
 from study.articles.main import verdicts
 from study.inference.posterior import IMPORTANCE
+from study.laws.errata import TARGET_N
 from study.laws.hoffmann import LossSurface
 from tests.given import given
 

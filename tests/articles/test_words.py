@@ -12,7 +12,7 @@ import pytest
 from scipy import optimize
 
 from study.analysis import approaches, calibration, foretold, forms, misfit, profiles, seeds, stages, sweep, training, variants
-from study.analysis.study import TARGET_N, USUAL_BYTES, Fitted, Study
+from study.analysis.study import USUAL_BYTES, Fitted, Study
 from study.articles.appendix import calibration as shown
 from study.articles.appendix import every_run, fit, literature, predictive, recipe, repeats, sampling, sensitivity
 from study.articles.main import answer, estimators, otherwise, penalty, runs, test, three, trend
@@ -23,6 +23,7 @@ from study.inference.digits import estimate
 from study.inference.posterior import IMPORTANCE
 from study.inference.priors import distributions
 from study.inference.spec import HEADLINE
+from study.laws.errata import TARGET_N
 from study.laws.hoffmann import LossSurface
 from study.laws.published import RULE
 from study.predictions import LAWS, MIXTURE, scores

@@ -14,7 +14,7 @@ from study.atlas import records, target
 from study.atlas.alone import describe, fit_alone, forecast, parabolas, stage_one
 from study.atlas.leave_out import coverage, predict
 from study.atlas.tables import AtlasTable, gather, own, ratio_of, smallest_budgets, top_budget
-from study.atlas.target import ALL, LAB, NONE, TARGET_N, THREE, at_target
+from study.atlas.target import ALL, LAB, NONE, THREE, at_target
 from study.atlas.together import PopulationError, members, new_study, place
 from study.cli import app
 from study.inference.pooled.coordinates import REFERENCE
@@ -23,6 +23,7 @@ from study.inference.pooled.population import COVARIATES, Population, as_json
 from study.inference.pooled.prior import atlas_prior, atlas_record
 from study.inference.pooled.two_stage import StudyDraws
 from study.inference.posterior import KHAT
+from study.laws.errata import TARGET_N
 from study.laws.hoffmann import LossSurface
 from study.laws.published import BESIROGLU
 from study.published.entry import RELATIVE, Entry, runs

@@ -7,9 +7,10 @@ from matplotlib.figure import Figure
 
 from study.analysis.answers import middle_tokens, tokens
 from study.analysis.stages import learned, stages, three
-from study.analysis.study import TARGET_N, Study
+from study.analysis.study import Study
 from study.articles.shared import style, text, words
 from study.inference.identify import condition_numbers, contraction, profile
+from study.laws.errata import TARGET_N
 
 if TYPE_CHECKING:
     from IPython.display import Markdown

@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from study.analysis.stages import stages
-from study.analysis.study import TARGET_N, Study
+from study.analysis.study import Study
 from study.analysis.variants import variants, without_each
 from study.articles.shared import text, words
 from study.inference.answers import summarise
 from study.inference.parameters import Array
 from study.inference.posterior import ESS, IMPORTANCE, KHAT, NUTS, RHAT, ImportanceDiagnostics, Posterior
+from study.laws.errata import TARGET_N
 
 if TYPE_CHECKING:
     from IPython.display import Markdown

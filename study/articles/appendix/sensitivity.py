@@ -6,11 +6,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from study.analysis import answers
-from study.analysis.study import TARGET_N, Study
+from study.analysis.study import Study
 from study.analysis.tables import each
 from study.analysis.variants import LeftOut, Variant, not_fitted, variants, without_each
 from study.articles.shared import style, text, words
 from study.inference.posterior import IMPORTANCE, NUTS
+from study.laws.errata import TARGET_N
 
 if TYPE_CHECKING:
     from IPython.display import Markdown

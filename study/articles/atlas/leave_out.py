@@ -9,8 +9,6 @@ from study.articles.atlas import shown
 from study.articles.shared import style, text, words
 from study.atlas.leave_out import COUNTS, FACTORS, HELD
 from study.atlas.read import Atlas
-from study.atlas.tables import MAIN
-from study.atlas.target import ALL, LAB, NONE, TARGET_N, THREE
 from study.atlas.verdicts import HALF, calibrated, narrower
 from study.inference.posterior import KHAT
 
@@ -23,11 +21,6 @@ MEET = {"hold": "meet", "do not hold": "do not meet"}
 OWN = "own-cpu"  # this study's table in the population: its first grid
 
 
-def _named(prior: str) -> str:
-    """A prior's name on the page."""
-    return prior.replace(" x ", " × ")
-
-
 def coverage(atlas: Atlas) -> "Markdown":
     """Coverage, width and error of D_opt, and coverage of losses, by prior and number of runs."""
     rows = []
@@ -36,7 +29,7 @@ def coverage(atlas: Atlas) -> "Markdown":
             chosen = atlas.predictions(prior, runs)
             held = {f"{level} %": f"{atlas.covered(prior, runs, level)[0]} of {len(chosen)}" for level in LEVELS}
             losses = sum(row["losses_inside"]["95"] for row in chosen), sum(row["losses"] for row in chosen)
-            rows.append({"runs": str(runs), "prior": _named(prior), **held,
+            rows.append({"runs": str(runs), "prior": shown.named(prior), **held,
                          "width (decades)": text.two(atlas.median_width(prior, runs) / float(np.log(10))),
                          "error (factor)": text.two(_error(atlas, prior, runs)),
                          "losses in 95 %": text.percent(losses[0] / losses[1])})
@@ -54,7 +47,7 @@ def intervals(atlas: Atlas) -> Figure:
             for level, width in (("95", 1.4), ("50", 4.0)):
                 ax.plot(np.array(row["intervals"][level]) / row["truth"], [y, y], color=colour, lw=width, solid_capstyle="butt")
             ax.plot([row["point"] / row["truth"]], [y], "o", color="white", mec=colour, ms=3.6)
-        ax.text(0.99, 0.03 + 0.05 * (prior != "default"), f"{_named(prior)} prior", color=colour, ha="right",
+        ax.text(0.99, 0.03 + 0.05 * (prior != "default"), f"{shown.named(prior)} prior", color=colour, ha="right",
                 transform=ax.transAxes)
     ax.axvline(1.0, color=style.INK, lw=0.8)
     ax.set_yticks(range(len(names)), names)
@@ -76,7 +69,7 @@ def widths(atlas: Atlas) -> Figure:
             ax.plot(*zip(*own, strict=True), color=colour, lw=0.8, alpha=0.5)
         ax.plot(COUNTS, [atlas.median_width(prior, runs) / np.log(10) for runs in COUNTS], "o-", color=style.INK, ms=4)
         ax.set_xticks(COUNTS)
-        style.panel(ax, f"{_named(prior)} prior", "runs")
+        style.panel(ax, f"{shown.named(prior)} prior", "runs")
     axes[0].set_ylabel("decades of the 95 % interval")
     return figure
 
@@ -189,55 +182,6 @@ def _err(atlas: Atlas, prior: str, runs: int) -> str:
     inside, studies = atlas.covered(prior, runs, "50")
     low, high = HALF
     return "too wide" if inside > high * studies else "too narrow" if inside < low * studies else "within the bounds"
-
-
-def three(atlas: Atlas) -> "Markdown":
-    """Tokens for the target size from none, three and all of this study's runs and from the lab's three, by prior."""
-    rows = []
-    for runs, taken, name in ((MAIN[0], NONE, "no run"), (MAIN[0], THREE, "this study's three cheapest"),
-                              (MAIN[0], ALL, "all of this study's"), (LAB, THREE, "the lab's three")):
-        for prior in dict.fromkeys((*(["default"] if taken == THREE else []), "atlas", atlas.prior)):
-            found = atlas.target(runs, taken, prior)
-            rows.append({"runs": name, "prior": _named(prior), "largest C": text.power(found["C"]) if found["C"] else text.ABSENT,
-                         "tokens": shown.both(found["tokens"], text.short), "decades": text.two(found["decades"]),
-                         "k-hat": text.two(found["khat"]) if found["C"] else text.ABSENT})
-    return text.table(rows, left=("runs", "prior"))
-
-
-def _decades(atlas: Atlas, runs: str, taken: str, prior: str) -> str:
-    return text.two(atlas.target(runs, taken, prior)["decades"])
-
-
-def three_reach(atlas: Atlas) -> str:
-    """The largest compute of this study's three runs, and how far below the target's that is."""
-    found = atlas.target(MAIN[0], THREE, atlas.prior)
-    wanted = 6 * TARGET_N * found["tokens"]["point"]
-    return f"{text.power(found['C'])} FLOP, {text.two(float(np.log10(wanted / found['C'])))} decades below the answer"
-
-
-def three_default(atlas: Atlas) -> str:
-    """Decades of the interval from this study's three runs, default prior."""
-    return _decades(atlas, MAIN[0], THREE, "default")
-
-
-def three_default_lab(atlas: Atlas) -> str:
-    """The same from the lab's."""
-    return _decades(atlas, LAB, THREE, "default")
-
-
-def three_atlas(atlas: Atlas) -> str:
-    """Decades of the interval from this study's three runs, the prior in use."""
-    return _decades(atlas, MAIN[0], THREE, atlas.prior)
-
-
-def none_atlas(atlas: Atlas) -> str:
-    """Decades that the prior in use leaves without a run."""
-    return _decades(atlas, MAIN[0], NONE, atlas.prior)
-
-
-def three_atlas_lab(atlas: Atlas) -> str:
-    """The same from the lab's."""
-    return _decades(atlas, LAB, THREE, atlas.prior)
 
 
 def meet(atlas: Atlas) -> str:

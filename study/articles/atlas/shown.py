@@ -26,3 +26,8 @@ def bar(ax: Axes, y: float, summary: Summary, colour: str) -> None:
     for level, width in (("ci95", 1.4), ("ci50", 4.0)):
         ax.plot(summary[level], [y, y], color=colour, lw=width, solid_capstyle="butt", zorder=3)
     ax.plot([summary["point"]], [y], "o", color="white", mec=colour, ms=4.0, mew=1.2, zorder=4)
+
+
+def named(prior: str) -> str:
+    """A prior's name on the page."""
+    return prior.replace(" x ", " × ")

@@ -5,9 +5,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from study.analysis.answers import asked, tokens
-from study.analysis.study import CHINCHILLA_C, TARGET_N, Study
+from study.analysis.study import CHINCHILLA_C, Study
 from study.articles.main import trend
 from study.articles.shared import laws, style, text
+from study.laws.errata import TARGET_N
 
 SHOWN = ("kaplan", "hoffmann", "besiroglu", "porian-5", "deepseek")  # keys of study.laws.published
 

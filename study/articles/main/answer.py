@@ -6,12 +6,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from study.analysis import answers
-from study.analysis.study import TARGET_N, USUAL_BYTES, Study
+from study.analysis.study import USUAL_BYTES, Study
 from study.articles.shared import laws, style, text, words
 from study.articles.verdict import with_interval
 from study.inference.answers import SIZES
 from study.inference.digits import Estimate, estimate
 from study.inference.intervals import LEVELS
+from study.laws.errata import TARGET_N
 from study.laws.published import RULE
 
 if TYPE_CHECKING:

@@ -3,10 +3,11 @@
 import numpy as np
 
 from study.analysis.argued import argued
-from study.analysis.study import TARGET_N, Study
+from study.analysis.study import Study
 from study.articles.shared import text, words
 from study.inference.forecast import Forecast
 from study.inference.parameters import Array
+from study.laws.errata import TARGET_N
 
 NOT_TESTED = "is not put to"
 

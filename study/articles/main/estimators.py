@@ -7,12 +7,13 @@ import numpy as np
 
 from study.analysis import answers, approaches
 from study.analysis.exponents import by_count
-from study.analysis.study import TARGET_N, Study
+from study.analysis.study import Study
 from study.analysis.variants import NON_EMBEDDING, TOTAL, variant
 from study.articles.shared import text, words
 from study.articles.verdict import with_interval
 from study.grids.design import language_config
 from study.inference.parameters import Array
+from study.laws.errata import TARGET_N
 from study.laws.published import published_law
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.analysis.answers import posteriors
-from study.analysis.study import CHINCHILLA_C, TARGET_N, Study
+from study.analysis.study import CHINCHILLA_C, Study
 from study.inference.posterior import Posterior
+from study.laws.errata import TARGET_N
 from study.laws.hoffmann import FLOPS_PER_PARAMETER_TOKEN
 from study.laws.published import published_law
 

@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from study.analysis.study import CHINCHILLA_C, TARGET_N
+from study.analysis.study import CHINCHILLA_C
 from study.articles.shared import text
+from study.laws.errata import TARGET_N
 from study.laws.published import LAWS, RULE, published_law
 
 if TYPE_CHECKING:

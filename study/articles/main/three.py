@@ -6,11 +6,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from study.analysis import answers, stages
-from study.analysis.study import SEED, TARGET_N, Study
+from study.analysis.study import SEED, Study
 from study.articles.atlas import shown
 from study.articles.shared import style, text, words
 from study.atlas.read import recorded
 from study.atlas.target import ALL, LAB, NONE, THREE
+from study.laws.errata import TARGET_N
 
 
 def count(study: Study) -> str:

@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from study.errors import StudyError
-from study.inference.calibration.designs import EXTRAPOLATION, REFERENCE_N, Design
+from study.inference.calibration.designs import EXTRAPOLATION, Design
 from study.inference.classical.bootstrap import cluster_weights, resampled
 from study.inference.classical.delta import delta_method
 from study.inference.classical.huber import DELTA, HuberFit, fit_huber, published_starts, refit
@@ -32,6 +32,7 @@ from study.inference.intervals import LEVELS, central, percent_key
 from study.inference.observations import PriorDominatedWarning
 from study.inference.parameters import Array
 from study.inference.spec import HEADLINE, ModelSpec
+from study.laws.errata import TARGET_N
 from study.laws.hoffmann import LossSurface
 
 COVERAGE_SEED = 20_250_102
@@ -85,7 +86,7 @@ def replicate(design: Design, number: int, scenarios: tuple[str, ...] = SCENARIO
 def derived_quantities(C: float) -> dict[str, Callable[[LossSurface], Array]]:
     """What intervals are asked for, as functions of a surface; N_opt at compute C."""
     return {"E": attrgetter("E"), "alpha": attrgetter("alpha"), "beta": attrgetter("beta"), "a": attrgetter("a"),
-            "D_opt_at": methodcaller("D_opt_at", REFERENCE_N), "N_opt": methodcaller("N_opt", C)}
+            "D_opt_at": methodcaller("D_opt_at", TARGET_N), "N_opt": methodcaller("N_opt", C)}
 
 
 def simulated(surface: LossSurface, cells: Design, scenario: str, rng: np.random.Generator) -> Array:

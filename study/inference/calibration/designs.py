@@ -14,7 +14,6 @@ from study.inference.spec import BYTES_PER_TOKEN
 from study.laws.errata import LAB_RUNS
 from study.record import COMMITTED
 
-REFERENCE_N = 1e9  # parameters: where D_opt is asked for
 EXTRAPOLATION = 10.0  # N_opt and the optimal loss are asked for at this times a design's largest C
 
 

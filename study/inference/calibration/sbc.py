@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from study.errors import StudyError
-from study.inference.calibration.designs import EXTRAPOLATION, REFERENCE_N, Design
+from study.inference.calibration.designs import EXTRAPOLATION, Design
 from study.inference.calibration.ranks import RANKED, coverage_of_ranks, rank, uniformity
 from study.inference.fast.fit import fit_fast
 from study.inference.intervals import LEVELS
@@ -26,6 +26,7 @@ from study.inference.posterior import ImportanceDiagnostics, Posterior, fit_post
 from study.inference.predictive import simulate
 from study.inference.priors import draw_prior, free_parameters
 from study.inference.spec import HEADLINE, ModelSpec
+from study.laws.errata import TARGET_N
 
 SEED = 20_250_101
 TARGETS = {"A": ModelSpec(noise="normal", scale_slope=False, group=None), "headline": HEADLINE}
@@ -39,7 +40,7 @@ def quantities(draws: Parameters, design: Design, spec: ModelSpec) -> dict[str, 
     """Every parameter the model leaves free and every derived quantity, per draw (S,)."""
     surface, C = draws.surface(design.N0, design.D0), EXTRAPOLATION * float(design.C.max())
     with np.errstate(over="ignore", under="ignore"):
-        derived = {"A": surface.A, "B": surface.B, "a": surface.a, "D_opt_at": surface.D_opt_at(REFERENCE_N),
+        derived = {"A": surface.A, "B": surface.B, "a": surface.a, "D_opt_at": surface.D_opt_at(TARGET_N),
                    "N_opt": surface.N_opt(C),  # D_opt(C) has the mirrored rank
                    "loss_opt": surface.loss(np.maximum(surface.N_opt(C), 1e-300), np.maximum(surface.D_opt(C), 1e-300))}
     return {**{name: getattr(draws, name) for name in free_parameters(spec)}, **derived}
