@@ -26,14 +26,19 @@ SAYS = {"window": "copied from the window", "text": "seen in the training text",
 
 
 def missing(study: Study) -> None:
-    """A warning that names the grids of this chapter that are not recorded, or not whole."""
-    counts = {name: (len(study.frame_of(name)), len(grid(name).planned)) for name in GRIDS}
+    """A warning that names the grids of this chapter that are not recorded, or not whole; the second was stopped for good."""
+    counts = {name: (len(study.frame_of(name)), len(grid(name).planned)) for name in GRIDS if name != SECOND}
     measured = recipes.parts(study)
     counts |= {name: (int((measured["grid"] == recipe).sum()) // len(KINDS), len(grid(name).cells))
                for recipe, name in PARTS.items()}
     left = [f"`{name}` ({done} of {planned} runs recorded)" for name, (done, planned) in counts.items() if done < planned]
     if left:
         callout("warning", "Runs are missing", f"Not whole: {words.enumeration(left)}.")
+
+
+def recorded_second(study: Study) -> str:
+    """How many runs of the second grid are recorded, of those that were planned."""
+    return f"{len(study.frame_of(SECOND))} of {len(grid(SECOND).planned)}"
 
 
 def window_first() -> str:
@@ -75,11 +80,6 @@ def _error(study: Study, name: str) -> str:
 def error_first(study: Study) -> str:
     """The r.m.s. error of the predictions of the held-out runs, of the first grid."""
     return _error(study, FIRST)
-
-
-def error_second(study: Study) -> str:
-    """The same of the second."""
-    return _error(study, SECOND)
 
 
 def error_third(study: Study) -> str:
