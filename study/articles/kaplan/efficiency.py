@@ -53,7 +53,7 @@ def curves(study: Kaplan) -> Figure:
         if run_id in ids:
             for ax, column in zip(axes, ("tokens", "C"), strict=True):
                 ax.plot(rows[column], rows["validation_loss"], color=palette[float(rows["width"].iloc[0])], lw=0.7, alpha=0.8)
-    for ax, name, form in zip(axes, ("tokens", "$6N$ x tokens (FLOP)"), (style.short, style.power), strict=True):
+    for ax, name, form in zip(axes, ("tokens", "$6N \\times$ tokens (FLOP)"), (style.short, style.power), strict=True):
         ax.set_yscale("log")
         style.log_axis(ax, "x", form, most=6)
         style.panel(ax, "", name)
@@ -140,4 +140,4 @@ def figure_twelve(study: Kaplan) -> Verdict:
     cost, ratio = float(np.median(larger["excess"])), float(np.median(larger["steps_ratio"]))
     word: Word = "reproduced" if fewer > MOST and cost > 1 else "contradicted" if fewer < FEW else "undecided"
     return Verdict("figure-12", "more compute, fewer steps",
-                   f"compute x {cost:.2f}, steps x {ratio:.2f} up to {2 * FACTOR:g} times the size", word, ratio, f"`{study.grid}`")
+                   f"compute × {cost:.2f}, steps × {ratio:.2f} up to {2 * FACTOR:g} times the size", word, ratio, f"`{study.grid}`")

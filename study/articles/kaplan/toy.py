@@ -80,7 +80,7 @@ def table(study: Kaplan) -> object:
         for name in APPROACHES:
             one = part[part["estimator"] == name].set_index("decades")
             out.append({"noise": text.percent(noise, 1), "estimator": name,
-                        **{f"+{at} decades": f"x {one['factor'][at]:.2f}" for at in (0, 3, 6)},
+                        **{f"+{at} decades": f"× {one['factor'][at]:.2f}" for at in (0, 3, 6)},
                         "95 % holds, +6": text.percent(float(one["covered_95"][6]))})
     return text.table(out)
 
@@ -94,7 +94,7 @@ def verdict(study: Kaplan) -> Verdict:
     part = found[(found["noise"] == noise) & (found["runs"] == runs) & (found["estimator"] == "approach 3")].set_index("decades")
     near, far = float(part["factor"][0]), float(part["factor"][6])
     ratio = (far - 1) / (near - 1)
-    return Verdict("toy", "small becomes large", f"x {near:.2f} at the data, x {far:.2f} six decades beyond",
+    return Verdict("toy", "small becomes large", f"× {near:.2f} at the data, × {far:.2f} six decades beyond",
                    "reproduced" if ratio > GROWS else "contradicted", ratio, "simulated")
 
 
