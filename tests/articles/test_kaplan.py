@@ -97,7 +97,7 @@ def test_architectures_that_differ_in_nothing_decide_nothing(quick: data.Kaplan,
 
 
 def test_the_toy_s_verdict_is_read_from_its_table(quick: data.Kaplan) -> None:
-    factors = re.findall(r"x [\d.]+", toy.verdict(quick).measured)
+    factors = re.findall(r"× [\d.]+", toy.verdict(quick).measured)
     assert len(factors) == 2 and all(factor in toy.table(quick).data for factor in factors)  # type: ignore[attr-defined]
 
 

@@ -64,4 +64,5 @@ def table(study: Study) -> "Markdown":
             return f"{one.loss[width]:.4f}"
         return text.PENDING if (one.name, width) in planned or one.name in ("second", "third") else text.ABSENT
 
-    return text.table([{"recipe": one.name.replace(" x ", " × "), **{head: cell(one, width) for width, head in heads.items()}} for one in found])
+    return text.table([{"recipe": one.name.replace(" x ", " × "), **{head: cell(one, width) for width, head in heads.items()}}
+                       for one in found])
