@@ -16,6 +16,7 @@ import pandas as pd
 
 from study.fit.doubts import Doubt
 from study.fit.shifts import shifted, unfinished
+from study.fit.two_units import two_units
 from study.inference.parameters import Array
 
 CHOICES = ("auto", "best", "all")
@@ -82,6 +83,8 @@ def arrange(frame: pd.DataFrame, other: pd.DataFrame, choice: str = "auto", *, r
         doubts.append(doubt)
     settings = [*(str(name) for name in other.columns if name in named), *(name for name in SETTINGS if name in names)]
     if not any(doubt.severe for doubt in doubts) and (doubt := shifted(named, settings)):
+        doubts.append(doubt)
+    if not any(doubt.severe for doubt in doubts) and (doubt := two_units(named)):
         doubts.append(doubt)
     if not any(one.kind == "checkpoints" for one in doubts) and (doubt := _maybe_curves(named, names)):
         doubts.append(doubt)

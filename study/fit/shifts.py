@@ -1,9 +1,10 @@
-"""What a table's columns shift the loss by, at the same N and D: unfinished runs, and settings that the law knows nothing of.
+"""What shifts the loss at the same N and D: unfinished runs, settings that the law knows nothing of.
 
 ln L = ln(E + A/N^alpha + B/D^beta) + X c by robust least squares, X any regressors beside the law.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,17 @@ BLOCK, SURE = 0.03, 0.05  # ln L: told, and relied on, where small models have o
 MOST = 20_000  # rows that are looked at
 
 
-def coefficients(table: pd.DataFrame, X: Array) -> tuple[Array, Array]:
-    """c and its standard errors, (K,), for regressors X (R, K)."""
+@dataclass(frozen=True)
+class Shifted:
+    """c of each regressor, (K,), its standard error, and the residuals of ln L, (R,)."""
+
+    c: Array
+    se: Array
+    residual: Array
+
+
+def fit_shifts(table: pd.DataFrame, X: Array) -> Shifted:
+    """The law and the shifts c of regressors X (R, K)."""
     n, d, y = (np.log(table[name].to_numpy(dtype=float)) for name in ("N", "D", "loss"))
     n, d, y = n - n.mean(), d - d.mean(), y - y.min()  # in units of the lowest loss
 
@@ -36,14 +46,14 @@ def coefficients(table: pd.DataFrame, X: Array) -> tuple[Array, Array]:
     found = optimize.least_squares(residual, start, bounds=(low, high), loss="soft_l1", f_scale=0.01)
     free = max(len(y) - len(start), 1)
     covariance = np.linalg.pinv(found.jac.T @ found.jac) * 2 * found.cost / free
-    return found.x[5:], np.sqrt(np.diag(covariance)[5:])
+    return Shifted(found.x[5:], np.sqrt(np.diag(covariance)[5:]), -residual(found.x))
 
 
 def unfinished(table: pd.DataFrame) -> tuple[float, float]:
     """c of 1 - D / D_last(N), what runs lack that stopped before their size's last, and its standard error."""
     left = 1 - (table["D"] / table.groupby("N")["D"].transform("max")).to_numpy()
-    c, se = coefficients(table, left[:, None])
-    return float(c[0]), float(se[0])
+    found = fit_shifts(table, left[:, None])
+    return float(found.c[0]), float(found.se[0])
 
 
 def shifted(table: pd.DataFrame, names: Sequence[str]) -> Doubt | None:
@@ -68,7 +78,8 @@ def _shift(table: pd.DataFrame, name: str) -> tuple[float, Doubt] | None:
     if not within and len(of_size) < len(counts) + 2:
         return None  # as many settings as sizes: the law's own term in N
     base, others = counts.index[0], counts.index[1:]
-    c, se = coefficients(table, np.column_stack([(column == value).to_numpy(dtype=float) for value in others]))
+    found = fit_shifts(table, np.column_stack([(column == value).to_numpy(dtype=float) for value in others]))
+    c, se = found.c, found.se
     k = int(np.argmax(np.abs(c)))
     block = not within and changes < len(counts)
     if abs(c[k]) < max(SIGNIFICANT * se[k], BLOCK if block else LEAST):

@@ -92,6 +92,36 @@ def test_a_setting_that_shifts_the_loss_is_told(tmp_path: Path) -> None:
     assert kinds(read(tmp_path, frame.assign(layers=(np.log(frame["N"]) * 4).round()))) == {}, "a number that is a size"
 
 
+@pytest.mark.parametrize("unit", [np.log(2), 1 / np.log(2)])
+@pytest.mark.parametrize("axis", ["N", "D", "rows"])
+def test_bits_beside_nats_are_told(tmp_path: Path, axis: str, unit: float) -> None:
+    frame = runs(6, 6)
+    if axis == "rows":
+        frame = pd.concat([frame, frame.assign(N=1.1 * frame["N"])], ignore_index=True)
+    other = frame.index >= 36 if axis == "rows" else frame[axis] > frame[axis].median()
+    (doubt,) = read(tmp_path, frame.assign(loss=frame["loss"] * np.where(other, unit, 1.0))).doubts
+    assert doubt.kind == "loss unit" and doubt.severe and "two units in one column?" in doubt.text
+    assert ("higher" if unit > 1 else "lower") in doubt.text and ("about row" if axis == "rows" else f"{axis} = ") in doubt.text
+
+
+@pytest.mark.parametrize("share", [0.12, 0.3, 0.5, 0.7, 0.88])
+def test_bits_here_and_there_are_told(tmp_path: Path, share: float) -> None:
+    frame = runs(6, 6)
+    other = np.random.default_rng(2).permutation(36) < 36 * share
+    (doubt,) = read(tmp_path, frame.assign(loss=frame["loss"] * np.where(other, 1 / np.log(2), 1.0))).doubts
+    few = min(other.sum(), 36 - other.sum())
+    assert doubt.severe and f"{few} of 36 losses are {'lower' if share > 0.5 else 'higher'} by a factor of 1.4" in doubt.text
+
+
+@pytest.mark.parametrize("jump", [1.15, 1.3, 1.8])
+def test_another_jump_is_not_one_of_units(tmp_path: Path, jump: float) -> None:
+    frame = runs(6, 6)
+    other = frame["N"] > frame["N"].median()
+    assert "loss unit" not in kinds(read(tmp_path, frame.assign(loss=frame["loss"] * np.where(other, 1.0, jump))))
+    some = np.random.default_rng(2).permutation(36) < 12
+    assert "loss unit" not in kinds(read(tmp_path, frame.assign(loss=frame["loss"] * np.where(some, jump, 1.0))))
+
+
 @pytest.mark.parametrize("named", ["", "run_id", "id"])
 def test_checkpoints_at_uneven_tokens(tmp_path: Path, named: str) -> None:
     frame = curves(6e10, 0.08, 2.0 ** np.arange(-5, 1))
