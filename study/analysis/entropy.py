@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from study.analysis.corpora import corpus_summary
+from study.analysis.misfit import residuals
 from study.analysis.study import SEED, Study, once
 from study.grids import grid
 from study.inference.answers import Summary, summarise
@@ -14,6 +15,7 @@ from study.inference.forms import FormFit, fit_form
 from study.inference.observations import grid_reference
 from study.inference.posterior import UnconvergedError
 from study.inference.priors import Priors, priors
+from study.inference.scores import rms
 from study.inference.spec import HEADLINE, ModelSpec
 from study.laws.errata import TARGET_N
 from study.predictions import read_prediction, scores
@@ -23,6 +25,7 @@ SOURCES = ("markov-2", "markov-3")  # both the grid and the corpus
 FORMS = ("hoffmann", "nesting")
 HUBER = "huber"
 FEWEST_BUDGETS = 3
+CELL = ["budget", "width"]  # of a run with the first seed
 PINNED = 1e-4  # s.d. of ln E where the entropy is given
 
 
@@ -113,10 +116,45 @@ def floors(study: Study) -> list[tuple[Source, list[Floor]]]:
 
 
 @once
-def last(study: Study) -> list[tuple[Source, Floor]]:
-    """For each text E by the headline's form from all budgets."""
-    found = [(source, floor(source, FORMS[0], source.budgets[-1])) for source in sources(study)]
+def last(study: Study, form: str = FORMS[0]) -> list[tuple[Source, Floor]]:
+    """For each text E by one form, the headline's where none is said, from all budgets."""
+    found = [(source, floor(source, form, source.budgets[-1])) for source in sources(study)]
     return [(source, one) for source, one in found if one]
+
+
+@dataclass(frozen=True)
+class Misfit:
+    """How far the headline's form, fitted to them, lies off runs on a drawn text, and off the study's own runs of the same cells.
+
+    Both r.m.s. of ln L less the posterior median, percent, over cells of which both texts have a run.
+    """
+
+    source: str
+    cells: int
+    drawn: float
+    real: float
+
+
+@once
+def misfits(study: Study) -> list[Misfit]:
+    """One a text; none where a fit did not converge or too few cells are shared."""
+    own = study.fit[study.fit["seed"] == 0]
+    out = []
+    for source in sources(study):
+        shared = pd.merge(own[CELL], source.rows[CELL])
+        drawn, real = (replace(source, name=name, rows=rows.merge(shared))
+                       for name, rows in ((source.name, source.rows), (study.grid.name, own)))
+        if real.rows["budget"].nunique() < FEWEST_BUDGETS:
+            continue
+        try:
+            out.append(Misfit(source.name, len(shared), _misfit(drawn), _misfit(real)))
+        except UnconvergedError:
+            continue
+    return out
+
+
+def _misfit(source: Source) -> float:
+    return 100 * rms(residuals(source.fitted(FORMS[0]), source.rows))
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,13 @@ import pandas as pd
 
 from study.analysis.study import Study, once
 from study.analysis.tables import complete, groups, lowest
+from study.inference.forms import FormFit
 from study.inference.parameters import Array
 from study.inference.posterior import Posterior
 from study.inference.scores import rms
 
 
-def residuals(posterior: Posterior, rows: pd.DataFrame) -> Array:
+def residuals(posterior: Posterior | FormFit, rows: pd.DataFrame) -> Array:
     """ln L minus the law's posterior median of it, (R,): no width effect, no noise."""
     N, D = rows["N"].to_numpy(), rows["D"].to_numpy()
     return np.asarray(np.log(rows["loss"].to_numpy()) - np.median(np.log(posterior.draws.loss(N[:, None], D[:, None])), axis=1))

@@ -17,6 +17,7 @@ from study.inference.observations import grid_reference
 from study.inference.spec import HEADLINE
 from study.laws.hoffmann import LossSurface
 from study.record import write_record
+from study.table import table
 from tests.given import given
 from tests.makers import record
 
@@ -53,6 +54,7 @@ def test_a_floor_that_is_the_entropy_is_found(quick: Study, tmp_path: Path) -> N
     assert verdicts.lab_entropy(planted).word == "reproduced"
     assert section.held(planted) == "one of one" and section.inside(planted) == PENDING
     assert section.recorded(planted) == "`markov-2` (25 of 25)"
+    assert section.held_nesting(planted) == "one of one" and section.misfit(planted) == PENDING  # no cell is shared
     assert section.off(planted).endswith("on `markov-2`") and section.worth(planted).endswith("on `markov-2`")
     rows = str(section.table(planted).data).splitlines()
     assert len(rows) == 2 + len(floors) and sum("| yes" in row for row in rows) >= 3
@@ -73,6 +75,19 @@ def test_another_floor_is_not_taken_for_the_entropy(quick: Study, tmp_path: Path
     ((source, floor),) = entropy.last(planted)
     assert floor.high < source.entropy == H
     assert verdicts.lab_entropy(planted).word == "contradicted"
+
+
+def test_the_misfit_of_the_same_cells_on_both_texts(quick: Study, tmp_path: Path) -> None:
+    rng, own = np.random.default_rng(5), grid("cpu3")
+    records = {}
+    for cell in own.of("fit"):
+        bent = LAW.loss(config_counts(cell.config).multiplying, cell.config.tokens) * (1 + 0.05 * rng.standard_normal())
+        records[cell.config.run_id] = record(cell.config, float(bent))
+    planted = given(quick, {}, grid=own, frame=table(own, records), folders=(recorded(tmp_path),))
+    (found,) = entropy.misfits(planted)
+    assert (found.source, found.cells) == ("markov-2", 25)
+    assert found.drawn < 0.3 and 2.0 < found.real < 8.0
+    assert section.misfit(planted).endswith("(`markov-2`, 25 cells)")
 
 
 @pytest.mark.parametrize("largest", [0.0, 1e12])

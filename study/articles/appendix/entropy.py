@@ -9,12 +9,15 @@ from study.analysis import entropy
 from study.analysis.study import Study
 from study.articles.shared import style, text, words
 from study.articles.shared.page import callout
+from study.grids import grid
 
 if TYPE_CHECKING:
     from IPython.display import Markdown
 
 NONE = "No grid on a text of known entropy is recorded."
 NAMES = {"hoffmann": "Hoffmann's law", "nesting": "the nesting law", entropy.HUBER: "approach 3"}
+NESTING = entropy.FORMS[1]
+Found = list[tuple[entropy.Source, entropy.Floor]]
 MARKERS = {"hoffmann": "o", "nesting": "s", entropy.HUBER: "x"}
 
 
@@ -32,19 +35,40 @@ def recorded(study: Study) -> str:
 
 
 def held(study: Study) -> str:
-    """In how many of the texts the 95 % interval of E from all budgets holds the entropy."""
-    found = entropy.last(study)
-    if not found:
-        return text.PENDING
+    """In how many of the texts the 95 % interval of E, by the headline's form from all budgets, holds the entropy."""
+    return _held(entropy.last(study))
+
+
+def held_nesting(study: Study) -> str:
+    """The same by the form that nests it and Kaplan's."""
+    return _held(entropy.last(study, NESTING))
+
+
+def _held(found: Found) -> str:
     inside = sum(floor.low <= source.entropy <= floor.high for source, floor in found)
-    return f"{words.none_or(inside)} of {words.number_word(len(found))}"
+    return f"{words.none_or(inside)} of {words.number_word(len(found))}" if found else text.PENDING
 
 
 def off(study: Study) -> str:
-    """By how much the median of E from all budgets misses, percent of the entropy, a text each."""
-    found = entropy.last(study)
+    """By how much the median of E misses, percent of the entropy, a text each."""
+    return _off(entropy.last(study))
+
+
+def off_nesting(study: Study) -> str:
+    """The same by the nesting form."""
+    return _off(entropy.last(study, NESTING))
+
+
+def _off(found: Found) -> str:
     return words.enumeration([f"{text.signed(100 * (floor.E / source.entropy - 1), 0)}{text.NBSP}% on `{source.name}`"
                               for source, floor in found]) if found else text.PENDING
+
+
+def misfit(study: Study) -> str:
+    """How far the law lies off the runs on a drawn text and off those of the same cells on the study's own, a text each."""
+    found = [f"{text.two(one.drawn)} and {text.two(one.real)}{text.NBSP}% (`{one.source}`, {one.cells} cells)"
+             for one in entropy.misfits(study)]
+    return words.enumeration(found) if found else text.PENDING
 
 
 def worth(study: Study) -> str:
@@ -52,6 +76,11 @@ def worth(study: Study) -> str:
     found = [(source.name, entropy.worth(source)) for source in entropy.sources(study)]
     factors = [f"{text.two(value.factor)} on `{name}`" for name, value in found if value]
     return words.enumeration(factors) if factors else text.PENDING
+
+
+def held_out_budget() -> str:
+    """The compute of the held-out runs, FLOP."""
+    return text.power(grid(entropy.SOURCES[0]).of("held-out")[0].budget)
 
 
 def inside(study: Study) -> str:
