@@ -123,38 +123,43 @@ def last(study: Study, form: str = FORMS[0]) -> list[tuple[Source, Floor]]:
 
 
 @dataclass(frozen=True)
-class Misfit:
-    """How far the headline's form, fitted to them, lies off runs on a drawn text, and off the study's own runs of the same cells.
-
-    Both r.m.s. of ln L less the posterior median, percent, over cells of which both texts have a run.
-    """
+class Beside:
+    """The forms on a drawn text and on the study's own, each fitted to the cells of which both have a run."""
 
     source: str
     cells: int
-    drawn: float
-    real: float
+    misfit: tuple[float, float]  # drawn, own: r.m.s. of ln L less the posterior median of Hoffmann's form, percent
+    lead: tuple[float, float]  # drawn, own: elpd of the nesting form less that of Hoffmann's
 
 
 @once
-def misfits(study: Study) -> list[Misfit]:
+def beside(study: Study) -> list[Beside]:
     """One a text; none where a fit did not converge or too few cells are shared."""
     own = study.fit[study.fit["seed"] == 0]
     out = []
     for source in sources(study):
         shared = pd.merge(own[CELL], source.rows[CELL])
-        drawn, real = (replace(source, name=name, rows=rows.merge(shared))
-                       for name, rows in ((source.name, source.rows), (study.grid.name, own)))
-        if real.rows["budget"].nunique() < FEWEST_BUDGETS:
+        both = [replace(source, name=name, rows=rows.merge(shared))
+                for name, rows in ((source.name, source.rows), (study.grid.name, own))]
+        if shared["budget"].nunique() < FEWEST_BUDGETS:
             continue
         try:
-            out.append(Misfit(source.name, len(shared), _misfit(drawn), _misfit(real)))
+            fits = [{form: one.fitted(form) for form in FORMS} for one in both]
         except UnconvergedError:
             continue
+        plain, nesting = FORMS
+        misfit, other = (100 * rms(residuals(fit[plain], one.rows)) for fit, one in zip(fits, both, strict=True))
+        lead, further = (fit[nesting].elpd - fit[plain].elpd for fit in fits)
+        out.append(Beside(source.name, len(shared), (misfit, other), (lead, further)))
     return out
 
 
-def _misfit(source: Source) -> float:
-    return 100 * rms(residuals(source.fitted(FORMS[0]), source.rows))
+@once
+def truer(study: Study) -> list[bool]:
+    """For each text whether the form of the higher elpd has the median of E that is nearer to the entropy."""
+    plain, nesting = ({source.name: abs(one.E - source.entropy) for source, one in last(study, form)} for form in FORMS)
+    return [(one.lead[0] > 0) == (nesting[one.source] < plain[one.source]) for one in beside(study)
+            if one.source in plain and one.source in nesting]
 
 
 @dataclass(frozen=True)

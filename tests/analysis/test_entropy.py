@@ -84,10 +84,14 @@ def test_the_misfit_of_the_same_cells_on_both_texts(quick: Study, tmp_path: Path
         bent = LAW.loss(config_counts(cell.config).multiplying, cell.config.tokens) * (1 + 0.05 * rng.standard_normal())
         records[cell.config.run_id] = record(cell.config, float(bent))
     planted = given(quick, {}, grid=own, frame=table(own, records), folders=(recorded(tmp_path),))
-    (found,) = entropy.misfits(planted)
+    (found,) = entropy.beside(planted)
     assert (found.source, found.cells) == ("markov-2", 25)
-    assert found.drawn < 0.3 and 2.0 < found.real < 8.0
-    assert section.misfit(planted).endswith("(`markov-2`, 25 cells)")
+    assert found.misfit[0] < 0.3 and 2.0 < found.misfit[1] < 8.0
+    assert section.misfit(planted).endswith("(`markov-2`, 25 cells)") and section.lead(planted).endswith("(`markov-2`)")
+    ((_, plain),), ((_, nesting),) = (entropy.last(planted, form) for form in entropy.FORMS)
+    nearer = abs(nesting.E - H) < abs(plain.E - H)
+    assert entropy.truer(planted) == [(found.lead[0] > 0) == nearer]
+    assert section.truer(planted) == ("one" if entropy.truer(planted)[0] else "none") + " of one"
 
 
 @pytest.mark.parametrize("largest", [0.0, 1e12])

@@ -65,10 +65,22 @@ def _off(found: Found) -> str:
 
 
 def misfit(study: Study) -> str:
-    """How far the law lies off the runs on a drawn text and off those of the same cells on the study's own, a text each."""
-    found = [f"{text.two(one.drawn)} and {text.two(one.real)}{text.NBSP}% (`{one.source}`, {one.cells} cells)"
-             for one in entropy.misfits(study)]
+    """How far Hoffmann's form lies off the runs on a drawn text and off those of the same cells on the study's own, a text each."""
+    found = [f"{text.two(one.misfit[0])} and {text.two(one.misfit[1])}{text.NBSP}% (`{one.source}`, {one.cells} cells)"
+             for one in entropy.beside(study)]
     return words.enumeration(found) if found else text.PENDING
+
+
+def lead(study: Study) -> str:
+    """By how much elpd the nesting form leads on the same runs, a text each."""
+    found = [f"{text.signed(one.lead[0], 1)} and {text.signed(one.lead[1], 1)} (`{one.source}`)" for one in entropy.beside(study)]
+    return words.enumeration(found) if found else text.PENDING
+
+
+def truer(study: Study) -> str:
+    """On how many texts the form of the higher elpd has the truer E."""
+    found = entropy.truer(study)
+    return f"{words.none_or(sum(found))} of {words.number_word(len(found))}" if found else text.PENDING
 
 
 def worth(study: Study) -> str:
