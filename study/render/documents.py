@@ -20,6 +20,7 @@ HERE = Path(__file__).parent
 OPERATOR = re.compile(r"((?<!<msub>)(?<!<msup>)(?<!<munder>)(?<!<msubsup>)<mrow><mi[^>]*>\w+</mi><mo>\u2061</mo>)(</mrow>)"
                       r"(?!(?:<mrow>)?<mo[^>]*>[(\[{|])")
 FILTERS = ("subset.lua", "articles.lua", "callouts.lua", "quarto.lua")
+LINE, UNBROKEN = 72, 10_000  # characters of a row from which on a table's columns are as wide as their dashes: of a PDF, of a page
 REASON = re.compile(r"@@(\d+)@@(.*?)@@(.*?)@@", re.DOTALL)
 
 
@@ -91,7 +92,8 @@ def _pandoc(job: Job, target: str, out: Path, layout: Mapping[str, Any], extra: 
     }), encoding="utf-8")
     command = [
         pandoc_path(), "--data-dir", str(job.work), "-f", "markdown", "-t", target, "-s", "-o", str(out),
-        "--columns=10000", "--wrap=preserve", "--fail-if-warnings", "--metadata-file", str(metadata),
+        f"--columns={UNBROKEN if target == 'html5' else LINE}", "--wrap=preserve", "--fail-if-warnings",
+        "--metadata-file", str(metadata),
         *(f"--lua-filter={HERE / name}" for name in FILTERS),
         *(["--citeproc"] if "bibliography" in options else []), *(["--number-sections"] if number else []),
         *(["--toc", "--toc-depth", str(options.get("toc-depth", 3))] if options.get("toc") else []), *extra, str(source),

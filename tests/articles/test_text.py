@@ -39,7 +39,7 @@ def test_a_power_of_ten() -> None:
 
 def test_a_table_escapes_bars_and_aligns_numbers_right() -> None:
     lines = text.table([{"name": "a|b", "value": "1"}, {"name": "c", "value": "2"}]).data.splitlines()
-    assert lines == ["| name | value |", "|:------|-------:|", "| a\\|b | 1 |", "| c | 2 |"]
+    assert lines == ["| name | value |", "|:-------|--------:|", "| a\\|b | 1 |", "| c | 2 |"]
 
 
 def test_words_are_enumerated() -> None:
@@ -58,13 +58,13 @@ def test_the_central_interval_leaves_out_equal_tails() -> None:
 
 def test_columns_are_as_wide_as_what_cannot_be_broken_and_share_the_rest() -> None:
     short = [["a", "b"], ["one", f"[1,{text.NBSP}2]"]]
-    assert text.widths(short) == [5, 8]
+    assert text.widths(short) == [3 + text.BESIDE, 6 + text.BESIDE]
     name = "a long name of many words " * 6
     long = [["choice", "95 %"], [name, f"[36.4{text.NBSP}M,{text.NBSP}4.84{text.NBSP}×{text.NBSP}10¹⁵]"]]
     first, second = text.widths(long)
-    assert second == len(long[1][1]) + 2 and first + second == text.LINE
+    assert second == len(long[1][1]) + text.BESIDE and first + second == text.LINE
     headed = [["law", "a header of many words " * 5], ["of four plain words", "1.5"]]
-    assert text.widths(headed)[0] == len(headed[1][0]) + 2  # cells before headers
+    assert text.widths(headed)[0] == len(headed[1][0]) + text.BESIDE  # cells before headers
     header, rule, _ = text.table([dict(zip(long[0], long[1], strict=True))]).data.splitlines()
     assert rule == "|:" + "-" * first + "|" + "-" * second + ":|" and header.startswith("| choice |")
 

@@ -98,12 +98,13 @@ def _promise(study: Study, level: float) -> str:
     if not len(found):
         return "not tested"
     share = foretold.coverage(study)[level] / len(found) / level
-    return "kept" if share >= KEPT else "nearly kept" if share >= NEARLY else "**already broken**"
+    return "kept" if share >= KEPT else "nearly kept" if share >= NEARLY else "**broken**"
 
 
 def promise_of_half(study: Study) -> str:
-    """What became of its 50 % interval."""
-    return _promise(study, 0.5)
+    """What became of its 50 % interval, beside that."""
+    wide, half = promise(study), _promise(study, 0.5)
+    return f"as is that of the 50{text.NBSP}% interval" if wide == half else f"that of the 50{text.NBSP}% interval {half}"
 
 
 def outside(study: Study) -> str:

@@ -18,6 +18,7 @@ RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 UNITS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 ABSENT, PENDING, NBSP = "—", "not recorded yet", "\u00a0"
 LINE = 96  # characters of a table across a page of the PDF
+BESIDE = 3  # characters' worth of white beside a cell
 
 
 def significant(x: float, digits: int = 3) -> str:
@@ -166,9 +167,9 @@ def widths(cells: Sequence[Sequence[str]]) -> list[int]:
     broken, then shares what is left with the others by how much more its longest cell would take, headers last: they are one line.
     """
     shown = [[re.sub(r"[$*`\\{}]|\\text", "", cell) for cell in column] for column in zip(*cells, strict=True)]
-    wide = [max(len(word) for cell in column for word in (*cell.split(" "), "")) + 2 for column in shown]
+    wide = [max(len(word) for cell in column for word in (*cell.split(" "), "")) + BESIDE for column in shown]
     for some in ([column[1:] for column in shown], shown):
-        wanted = [max(now, *(len(cell) + 2 for cell in column), 0) for now, column in zip(wide, some, strict=True)]
+        wanted = [max(now, *(len(cell) + BESIDE for cell in column), 0) for now, column in zip(wide, some, strict=True)]
         spare, more = max(0, LINE - sum(wide)), sum(wanted) - sum(wide)
         share = min(1.0, spare / more) if more else 0.0
         wide = [a + round(share * (b - a)) for a, b in zip(wide, wanted, strict=True)]
