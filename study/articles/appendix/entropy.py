@@ -123,7 +123,7 @@ def by_range(study: Study) -> Figure:
         ax.set_xlim(source.budgets[entropy.FEWEST_BUDGETS - 1] / 1.6, source.budgets[-1] * 1.6)
         style.log_axis(ax, "x", style.power)
         style.panel(ax, source.name, "largest budget fitted (FLOP)", "$E$ (nats/token)")
-    axes[0][0].legend(loc="best")
+    axes[0][0].legend(loc="lower right")
     return figure
 
 
@@ -135,8 +135,8 @@ def table(study: Study) -> "Markdown":
             point = floor.form == entropy.HUBER
             rows.append({
                 "text": source.name, "entropy": f"{source.entropy:.4f}", "method": NAMES[floor.form],
-                "budgets up to (FLOP)": text.power(floor.largest), "runs": str(floor.runs), "E (nats/token)": f"{floor.E:.3f}",
+                "budgets up to (FLOP)": text.power(floor.largest), "runs": str(floor.runs), "E (nats)": f"{floor.E:.3f}",
                 "95 %": text.ABSENT if point else text.interval(floor.low, floor.high, lambda x: f"{x:.3f}"),
-                "holds the entropy": "" if point else "yes" if floor.low <= source.entropy <= floor.high else "no",
+                "holds it": "" if point else "yes" if floor.low <= source.entropy <= floor.high else "no",
             })
     return text.table(rows, left=("text", "method")) if rows else text.absent(NONE)
