@@ -98,7 +98,7 @@ def bench_loss(tokens: TokenSet, device: torch.device, notes: Path, *, width: in
 
 def sweep(base: RunConfig, trained: Train, count: int) -> RunConfig:
     """The context, batch and rate of the lowest loss at `count` tokens."""
-    configs = [_sized(replace(base, context=context, batch_tokens=size, learning_rate=rate), count, 0)
+    configs = [_sized(base, count, 0, context=context, batch_tokens=size, learning_rate=rate)
                for context, size, rate in product(CONTEXTS, BATCHES, RATES)]
     return _lowest(configs, trained)
 
@@ -106,7 +106,7 @@ def sweep(base: RunConfig, trained: Train, count: int) -> RunConfig:
 def best_rate(config: RunConfig, trained: Train, count: int, seed: int) -> RunConfig:
     """The rate, half of it or twice it, by the loss at `count` tokens: the best of short runs need not be that of long ones."""
     rates = [config.learning_rate * factor for factor in (1.0, 0.5, 2.0)]
-    return _lowest([_sized(replace(config, learning_rate=rate), count, seed) for rate in rates], trained)
+    return _lowest([_sized(config, count, seed, learning_rate=rate) for rate in rates], trained)
 
 
 def _lowest(configs: Sequence[RunConfig], trained: Train) -> RunConfig:
@@ -114,13 +114,13 @@ def _lowest(configs: Sequence[RunConfig], trained: Train) -> RunConfig:
     return configs[int(np.argmin([loss if math.isfinite(loss) else math.inf for loss in losses]))]
 
 
-def _sized(config: RunConfig, count: int, seed: int) -> RunConfig:
-    return replace(config, tokens=whole_batches(count, config.batch_tokens), seed=seed)
+def _sized(config: RunConfig, count: int, seed: int, **changes: Any) -> RunConfig:
+    return replace(config, tokens=whole_batches(count, changes.get("batch_tokens", config.batch_tokens)), seed=seed, **changes)
 
 
 def _by_rule(base: RunConfig, count: int, seed: int) -> RunConfig:
     size = TUNED.batch_tokens(count)
-    return _sized(replace(base, batch_tokens=size, learning_rate=TUNED.learning_rate(base.width, size)), count, seed)
+    return _sized(base, count, seed, batch_tokens=size, learning_rate=TUNED.learning_rate(base.width, size))
 
 
 def train_study(config: RunConfig, tokens: TokenSet, device: torch.device) -> Trained:

@@ -3,14 +3,20 @@
 import json
 import math
 from collections.abc import Callable
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
+import torch
 
+from study.bench import loss
 from study.bench import race as racing
 from study.bench.loss import nanogpt_rate
 from study.bench.race import Trained, at_target, bracket, kept, race
+from study.config import RunConfig
+from study.data.stream import TokenSet
 from tests.makers import CONFIG
 
 
@@ -59,3 +65,30 @@ def test_nanogpt_s_rate_warms_up_and_ends_at_a_tenth() -> None:
     rates = [nanogpt_rate(config, step) / config.learning_rate for step in range(config.steps)]
     assert rates[:5] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0]) and max(rates) == rates[4] == rates[5]
     assert rates[-1] == pytest.approx(0.1, abs=0.001) and rates[52] == pytest.approx(0.55, abs=0.02)
+
+
+def test_the_bench_as_it_is_run_sweeps_the_peer_and_counts_both_arms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, list[RunConfig]] = {"study": [], "peer": []}
+
+    def arm(name: str, tokens_at_target: float, seconds: float) -> Callable[..., Trained]:
+        def trained(config: RunConfig, **_: object) -> Trained:
+            seen[name].append(config)
+            off = 0.2 * abs(math.log2(config.learning_rate / 4e-3)) if name == "peer" else 0.0
+            off += 0.1 * (config.context == 256) + 0.1 * (config.batch_tokens == 4096 and name == "peer")
+            return Trained(config.tokens, seconds * config.tokens, 3.0 * (config.tokens / tokens_at_target) ** -0.1 + off)
+        return trained
+
+    monkeypatch.setattr(loss, "train_study", arm("study", 2.5e6, 2e-5))
+    monkeypatch.setattr(loss, "train_peer", arm("peer", 1e7, 3e-5))
+    monkeypatch.setattr(loss, "machine", lambda *_: {"idle": True})
+    corpus = cast(TokenSet, SimpleNamespace(name="python-dedup", vocabulary=1024))
+    found = loss.bench_loss(corpus, torch.device("cpu"), tmp_path / "runs.json", progress=lambda _: None)
+    swept = {(one.context, one.batch_tokens, one.learning_rate) for one in seen["peer"]
+             if abs(one.tokens / loss.TUNE_TOKENS - 1) < 0.01}
+    assert swept == set(product(loss.CONTEXTS, loss.BATCHES, loss.RATES))
+    assert found["peer"] == {"context": 64, "batch_tokens": 1024, "learning_rate": 4e-3} and len(found["ratios"]) == 3
+    assert found["ratio"] == pytest.approx(4 * 1.5, rel=0.03)
+    assert found["tokens"]["study"] == pytest.approx([2.5e6] * 3, rel=0.02)
+    count = len(seen["peer"])
+    loss.bench_loss(corpus, torch.device("cpu"), tmp_path / "runs.json", progress=lambda _: None)
+    assert len(seen["peer"]) == count + 5  # the turns alone: the runs stand in the file
