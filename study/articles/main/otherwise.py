@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from study.analysis import answers, forms, misfit, seeds
+from study.analysis import answers, entropy, forms, misfit, seeds
 from study.analysis.study import Study
 from study.analysis.variants import CONSTANT, variant
 from study.articles.main import trend
@@ -14,6 +14,7 @@ from study.inference.spec import HEADLINE
 
 FORMS = {"hoffmann": "Hoffmann's form", "kaplan": "Kaplan's form", "nesting": "the nesting family"}
 COLOURS = {"hoffmann": style.POSTERIOR, "kaplan": style.KAPLAN, "nesting": style.REFIT}
+UNKNOWN = "an unknown distance"
 ONE_SIDED = 0.75  # of a budget's runs on one side of the law: with the runs there are, rarely by chance
 GROWN = 1.5  # times the seeds' s.d. of the budgets below, from which on that of the largest is said to have grown
 IMPOSSIBLE, HALF = 0.025, 0.5  # share of draws whose E lies above a measured loss, from which on that may be so, and is
@@ -41,6 +42,16 @@ def pace(study: Study) -> str:
     if ONE_SIDED > below > 1 - ONE_SIDED:
         return ""
     return f", as if the loss fell {'faster' if below >= ONE_SIDED else 'more slowly'} there than the law"
+
+
+def drawn_misfit(study: Study) -> str:
+    """How far the same models lie off their law on each drawn text (r.m.s. of ln L)."""
+    return words.enumeration([f"{text.two(one.misfit[0])}{text.NBSP}%" for one in entropy.beside(study)] or [UNKNOWN])
+
+
+def same_cells_misfit(study: Study) -> str:
+    """And on the study's own text, in the same cells."""
+    return words.enumeration([f"{text.two(one.misfit[1])}{text.NBSP}%" for one in entropy.beside(study)] or [UNKNOWN])
 
 
 def scale_growth(study: Study) -> str:
