@@ -27,7 +27,7 @@ def fitted_rule(study: Study) -> Rule | None:
 
 @once
 def verification(study: Study) -> pd.DataFrame:
-    """Each cell of the grid that was also run at other learning rates: budget, width, factor, loss minus that by the rule."""
+    """Each cell of the grid that was also run at other learning rates: budget, width, seed, factor, loss minus that by the rule."""
     rows, out = complete(study.sweep), []
     for row in each(rows[rows["role"] == "check"] if len(rows) else rows):
         same = study.fit[(study.fit["N"] == row.N) & (study.fit["D"] == row.D) & (study.fit["seed"] == row.seed)]
@@ -36,6 +36,7 @@ def verification(study: Study) -> pd.DataFrame:
                 {
                     "budget": row.budget,
                     "width": row.width,
+                    "seed": row.seed,
                     "factor": row.learning_rate / ruled.learning_rate,
                     "rule": ruled.loss,
                     "loss": row.loss,

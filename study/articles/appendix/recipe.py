@@ -250,6 +250,7 @@ def check_table(study: Study) -> "Markdown":
             {
                 "budget (FLOP)": text.power(row.budget),
                 "width d": f"{row.width:g}",
+                "seed": f"{row.seed:g}",
                 "learning rate × rule": text.significant(row.factor, 2),
                 "loss by the rule": f"{row.rule:.4f}",
                 "loss": f"{row.loss:.4f}",
