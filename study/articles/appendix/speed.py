@@ -30,6 +30,11 @@ def _mean(ratios: list[float]) -> str:
     return text.two(float(np.exp(np.mean(np.log(ratios))))) if ratios else text.PENDING
 
 
+def peer() -> str:
+    """The model beside which the study is timed."""
+    return "GPT-2"
+
+
 def compiled(study: Study) -> str:
     """Tokens a second of the compiled step over the compiled peer's: the geometric mean over widths."""
     return _mean(_ratios(study, COMPILED))
