@@ -1,6 +1,7 @@
 """Does the fitted E mean the entropy of the text? Grids on texts drawn from Markov chains, whose entropy is known exactly."""
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -54,13 +55,17 @@ class Source:
         Raises:
             UnconvergedError: the draws are not reliable.
         """
-        bytes_per_token = float(self.rows["bytes_per_token"].mean())
-        prior: Priors = priors(ModelSpec(law=form), bytes_per_token)
-        if entropy is not None:
-            prior = replace(prior, E=(float(np.log(entropy)), PINNED))
-        N0, D0 = grid_reference(grid(self.name), HEADLINE)
-        return fit_form(self.up_to(up_to), form, seed=SEED, N0=N0, D0=D0, bytes_per_token=bytes_per_token, prior=prior,
-                        group="width")
+        return _fitted(self, form, min(up_to, self.budgets[-1]), entropy)
+
+
+@lru_cache(maxsize=64)  # each fit serves several figures and sentences
+def _fitted(source: Source, form: str, up_to: float, entropy: float | None) -> FormFit:
+    bytes_per_token = float(source.rows["bytes_per_token"].mean())
+    prior: Priors = priors(ModelSpec(law=form), bytes_per_token)
+    if entropy is not None:
+        prior = replace(prior, E=(float(np.log(entropy)), PINNED))
+    N0, D0 = grid_reference(grid(source.name), HEADLINE)
+    return fit_form(source.up_to(up_to), form, seed=SEED, N0=N0, D0=D0, bytes_per_token=bytes_per_token, prior=prior, group="width")
 
 
 @dataclass(frozen=True)
@@ -139,8 +144,8 @@ def beside(study: Study) -> list[Beside]:
     out = []
     for source in sources(study):
         shared = pd.merge(own[CELL], source.rows[CELL])
-        both = [replace(source, name=name, rows=rows.merge(shared))
-                for name, rows in ((source.name, source.rows), (study.grid.name, own))]
+        drawn = source if len(shared) == len(source.rows) else replace(source, rows=source.rows.merge(shared))
+        both = [drawn, replace(source, name=study.grid.name, rows=own.merge(shared))]
         if shared["budget"].nunique() < FEWEST_BUDGETS:
             continue
         try:

@@ -52,7 +52,7 @@ def html(job: Job) -> bytes:
     """
     before = job.work / "bar.html"
     before.write_text(bar(dict(job.options), job.name), encoding="utf-8")
-    _pandoc(job, "html5", job.work / "page.html", {}, ["--embed-resources", "--mathml", "--section-divs",
+    _pandoc(job, "html5", job.work / "page.html", {}, [f"--columns={UNBROKEN}", "--embed-resources", "--mathml", "--section-divs",
             "--css", str(HERE / "report.css"), "--template", str(HERE / "report.html"), "--include-before-body", str(before)])
     return OPERATOR.sub(r"\1<mspace width=\"0.167em\"></mspace>\2", (job.work / "page.html").read_text("utf-8")).encode()
 
@@ -69,8 +69,9 @@ def pdf(job: Job) -> bytes:
     page, header = job.work / "page.typ", job.work / "header.typ"
     header.write_text(job.options.get("include-in-header", {}).get("text", ""), encoding="utf-8")
     # -smart: quotes as they are, since typst takes the one of "al.'s" for an opening quote
-    _pandoc(job, "typst-smart", page, layout, ["--syntax-highlighting=idiomatic", "--template", str(HERE / "report.typ"),
-                                               "--include-in-header", str(header)])
+    _pandoc(job, "typst-smart", page, layout, [
+        f"--columns={LINE}", "--syntax-highlighting=idiomatic", "--template", str(HERE / "report.typ"),
+        "--include-in-header", str(header)])
     stamp = datetime.datetime.fromtimestamp(job.epoch, datetime.UTC)
     try:
         compiler = typst.Compiler(str(page), root="/", ignore_system_fonts=True)
@@ -92,8 +93,7 @@ def _pandoc(job: Job, target: str, out: Path, layout: Mapping[str, Any], extra: 
     }), encoding="utf-8")
     command = [
         pandoc_path(), "--data-dir", str(job.work), "-f", "markdown", "-t", target, "-s", "-o", str(out),
-        f"--columns={UNBROKEN if target == 'html5' else LINE}", "--wrap=preserve", "--fail-if-warnings",
-        "--metadata-file", str(metadata),
+        "--wrap=preserve", "--fail-if-warnings", "--metadata-file", str(metadata),
         *(f"--lua-filter={HERE / name}" for name in FILTERS),
         *(["--citeproc"] if "bibliography" in options else []), *(["--number-sections"] if number else []),
         *(["--toc", "--toc-depth", str(options.get("toc-depth", 3))] if options.get("toc") else []), *extra, str(source),

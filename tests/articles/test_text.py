@@ -58,13 +58,13 @@ def test_the_central_interval_leaves_out_equal_tails() -> None:
 
 def test_columns_are_as_wide_as_what_cannot_be_broken_and_share_the_rest() -> None:
     short = [["a", "b"], ["one", f"[1,{text.NBSP}2]"]]
-    assert text.widths(short) == [3 + text.BESIDE, 6 + text.BESIDE]
+    assert text.widths(short) == [6, 9]
     name = "a long name of many words " * 6
     long = [["choice", "95 %"], [name, f"[36.4{text.NBSP}M,{text.NBSP}4.84{text.NBSP}×{text.NBSP}10¹⁵]"]]
     first, second = text.widths(long)
-    assert second == len(long[1][1]) + text.BESIDE and first + second == text.LINE
+    assert second == len(long[1][1]) + 3 and first + second == text.LINE
     headed = [["law", "a header of many words " * 5], ["of four plain words", "1.5"]]
-    assert text.widths(headed)[0] == len(headed[1][0]) + text.BESIDE  # cells before headers
+    assert text.widths(headed)[0] == len(headed[1][0]) + 3  # cells before headers
     header, rule, _ = text.table([dict(zip(long[0], long[1], strict=True))]).data.splitlines()
     assert rule == "|:" + "-" * first + "|" + "-" * second + ":|" and header.startswith("| choice |")
 

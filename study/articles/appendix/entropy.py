@@ -29,11 +29,6 @@ def missing(study: Study) -> None:
         callout("warning", "Runs are missing", f"Still to train: {commands}.")
 
 
-def names() -> str:
-    """The texts, by their corpora."""
-    return words.enumeration([f"`{name}`" for name in entropy.SOURCES])
-
-
 def recorded(study: Study) -> str:
     """Runs on each of the texts, of those that its design fits."""
     return words.enumeration([f"`{source.name}` ({len(source.rows)} of {source.planned})" for source in entropy.sources(study)])

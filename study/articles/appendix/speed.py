@@ -13,12 +13,9 @@ COMPILED, EAGER = "compiled_vs_compiled", "eager_vs_eager"
 
 
 def _recorded(study: Study, name: str) -> dict[str, Any] | None:
-    for folder in study.folders:
-        path = folder / "bench" / f"{name}.json"
-        if path.is_file():
-            found: dict[str, Any] = json.loads(path.read_text())
-            return found
-    return None
+    path = study.find(f"bench/{name}.json")
+    found: dict[str, Any] | None = json.loads(path.read_text()) if path else None
+    return found
 
 
 def _ratios(study: Study, kind: str) -> list[float]:
@@ -28,11 +25,6 @@ def _ratios(study: Study, kind: str) -> list[float]:
 
 def _mean(ratios: list[float]) -> str:
     return text.two(float(np.exp(np.mean(np.log(ratios))))) if ratios else text.PENDING
-
-
-def peer() -> str:
-    """The model beside which the study is timed."""
-    return "GPT-2"
 
 
 def compiled(study: Study) -> str:
