@@ -6,7 +6,8 @@ machine. They are those of training; compilation and evaluation are left out.
 
 The study: its third recipe at its tuned rate and batch. The peer: transformers' GPT-2 of the same shape with tied embeddings;
 AdamW (0.9, 0.95), weight decay 0.1 on matrices, clipping at 1, a warm-up of 5 % and a cosine to a tenth of the peak (nanoGPT's
-train.py); its context, learning rate and batch are swept at `TUNE_TOKENS`, and half and twice the rate where it meets the target.
+train.py); its context, learning rate and batch are swept at `TUNE_TOKENS`, and half and twice the rate and twice the batch where
+it meets the target.
 """
 
 import math
@@ -38,7 +39,7 @@ from study.training.loop import train
 from study.training.optim import clip_gradients
 
 TUNE_TOKENS = 1_500_000
-CONTEXTS, BATCHES, RATES = (64, 256), (1024, 4096), (1e-3, 2e-3, 4e-3, 8e-3)
+CONTEXTS, BATCHES, RATES = (64, 256), (512, 1024, 4096), (1e-3, 2e-3, 4e-3, 8e-3)
 SPEED_TOKENS, SPEED_EVALUATED = 300_000, 2**13  # of a turn
 
 Recipe = Callable[[int, int], RunConfig]  # of tokens and seed
@@ -73,7 +74,7 @@ def bench_loss(tokens: TokenSet, device: torch.device, notes: Path, *, width: in
 
     swept = sweep(base, partial(trained, "peer"), tune_tokens)
     first = meet("peer", partial(_sized, swept), start_tokens, seeds[:1])[0]
-    best = swept if math.isnan(first) else best_rate(swept, partial(trained, "peer"), int(first), seeds[0])
+    best = swept if math.isnan(first) else best_beside(swept, partial(trained, "peer"), int(first), seeds[0])
     recipes: dict[str, Recipe] = {"study": partial(_by_rule, base), "peer": partial(_sized, best)}
     met = {name: meet(name, recipe, start_tokens) for name, recipe in recipes.items()}
     short: dict[str, RunConfig] = {}
@@ -103,10 +104,14 @@ def sweep(base: RunConfig, trained: Train, count: int) -> RunConfig:
     return _lowest(configs, trained)
 
 
-def best_rate(config: RunConfig, trained: Train, count: int, seed: int) -> RunConfig:
-    """The rate, half of it or twice it, by the loss at `count` tokens: the best of short runs need not be that of long ones."""
-    rates = [config.learning_rate * factor for factor in (1.0, 0.5, 2.0)]
-    return _lowest([_sized(config, count, seed, learning_rate=rate) for rate in rates], trained)
+def best_beside(config: RunConfig, trained: Train, count: int, seed: int) -> RunConfig:
+    """The lowest loss at `count` tokens of the settings, half or twice their rate, or twice their batch.
+
+    The best of short runs need not be that of long ones, and the best batch grows with the tokens.
+    """
+    rate, size = config.learning_rate, config.batch_tokens
+    settings = [(rate, size), (rate / 2, size), (2 * rate, size), (rate, 2 * size)]
+    return _lowest([_sized(config, count, seed, learning_rate=rate, batch_tokens=size) for rate, size in settings], trained)
 
 
 def _lowest(configs: Sequence[RunConfig], trained: Train) -> RunConfig:

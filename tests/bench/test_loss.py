@@ -74,7 +74,8 @@ def test_the_bench_as_it_is_run_sweeps_the_peer_and_counts_both_arms(tmp_path: P
         def trained(config: RunConfig, **_: object) -> Trained:
             seen[name].append(config)
             off = 0.2 * abs(math.log2(config.learning_rate / 4e-3)) if name == "peer" else 0.0
-            off += 0.1 * (config.context == 256) + 0.1 * (config.batch_tokens == 4096 and name == "peer")
+            best_batch = 512 if config.tokens < 3e6 else 1024  # the best of long runs is twice that of short ones
+            off += 0.1 * (config.context == 256) + 0.1 * (config.batch_tokens != best_batch and name == "peer")
             return Trained(config.tokens, seconds * config.tokens, 3.0 * (config.tokens / tokens_at_target) ** -0.1 + off)
         return trained
 
