@@ -59,6 +59,11 @@ def promised(study: Study) -> str:
     return words.promised(len(foretold.rows(study)), sorted(LEVELS, reverse=True), words.none_or)
 
 
+def promised_95(study: Study) -> str:
+    """How many of them the 95 % interval promises to hold."""
+    return words.promised(len(foretold.rows(study)), [0.95], words.none_or)
+
+
 def better(study: Study) -> str:
     """How many came out better than predicted."""
     return words.none_or(foretold.better(study))
