@@ -14,6 +14,7 @@ from scipy import optimize
 from study.fit.doubts import Doubt
 from study.inference.parameters import Array
 
+SETTINGS = ("vocabulary", "bytes_per_token")  # columns of ours that shift a loss by the token
 VALUES = 5  # of a setting, at the most: a column of more is no setting
 SIZE_LIKE = 0.8  # rank correlation with N or D above which a number is a size, and no setting
 RECURS = 2  # rows that each of its values needs
@@ -49,9 +50,9 @@ def fit_shifts(table: pd.DataFrame, X: Array) -> Shifted:
     return Shifted(found.x[5:], np.sqrt(np.diag(covariance)[5:]), -residual(found.x))
 
 
-def unfinished(table: pd.DataFrame) -> tuple[float, float]:
-    """c of 1 - D / D_last(N), what runs lack that stopped before their size's last, and its standard error."""
-    left = 1 - (table["D"] / table.groupby("N")["D"].transform("max")).to_numpy()
+def unfinished(table: pd.DataFrame, size: "pd.Series[Any]") -> tuple[float, float]:
+    """c of 1 - D / D_last(size), what runs lack that stopped before their size's last, and its standard error."""
+    left = 1 - (table["D"] / table.groupby(size)["D"].transform("max")).to_numpy()
     found = fit_shifts(table, left[:, None])
     return float(found.c[0]), float(found.se[0])
 
@@ -66,7 +67,7 @@ def shifted(table: pd.DataFrame, names: Sequence[str]) -> Doubt | None:
 
 def _shift(table: pd.DataFrame, name: str) -> tuple[float, Doubt] | None:
     values: Any = table[name]
-    if _is_a_size(pd.to_numeric(values, errors="coerce"), table):
+    if name not in SETTINGS and _is_a_size(pd.to_numeric(values, errors="coerce"), table):
         return None
     column = values.map("{:g}".format) if pd.api.types.is_numeric_dtype(values) else values.astype(str)
     counts = column.value_counts()
