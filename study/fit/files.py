@@ -7,42 +7,29 @@ import bz2
 import csv
 import gzip
 import io
-import json
 import lzma
 import re
 import sys
 import zipfile
 import zlib
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from study.errors import StudyError, first_line
+from study.errors import first_line
+from study.fit.raw import RawTable, TableError, check_rows, from_frame
+from study.fit.records import from_json
+from study.fit.sizes import is_number
+from study.fit.workbook import sheet
 
 SPACES = " "
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", SPACES: "spaces"}
-MOST = 200_000  # rows that are read at all
+EMPTY = ["-", "--", "null", "None", "NaN", "nan"]  # how a cell says that it is
 MAGIC = {b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ\x00": lzma.decompress}
 NO_TABLE = {b"ARROW1": "Feather", b"FEA1": "Feather", b"\x80\x04": "a pickle", b"\x80\x05": "a pickle", b"\x93NUMPY": "NumPy's",
             b"SQLite": "a database", b"%PDF": "a PDF"}
 MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))  # byte-order marks
-
-
-class TableError(StudyError):
-    """A table that cannot be read, or whose columns or values are not those of runs."""
-
-
-@dataclass(frozen=True)
-class RawTable:
-    """Cells as text; empty ones are nan."""
-
-    cells: pd.DataFrame  # columns 0, 1, ...: names may repeat
-    header: tuple[str, ...]
-    lines: "pd.Series[Any]"  # of the file, one a row
-    understood: str  # "CSV, semicolons"
 
 
 def read_cells(path: Path) -> RawTable:
@@ -65,10 +52,10 @@ def read_cells(path: Path) -> RawTable:
         if data.startswith(b"PK\x03\x04"):
             inside = zipfile.ZipFile(io.BytesIO(data))
             if any(member.startswith("xl/") for member in inside.namelist()):
-                return _from_frame(name, _excel(name, data), "XLSX")
+                return from_frame(name, *sheet(name, data))
             data = inside.read(_only_member(name, inside))
         if data.startswith(b"PAR1"):
-            return _from_frame(name, _parquet(name, data), "Parquet")
+            return from_frame(name, _parquet(name, data), "Parquet")
         if kind := next((kind for start, kind in NO_TABLE.items() if data.startswith(start)), ""):
             raise TableError(f"{name} is {kind}, which is not read: save the table as CSV or Parquet")
         text = _decoded(data)
@@ -77,7 +64,7 @@ def read_cells(path: Path) -> RawTable:
     if not text.strip("\ufeff \t\r\n"):
         raise TableError(f"{name} is not a readable CSV table: it is empty")
     if text.lstrip("\ufeff \t\r\n")[0] in "[{":
-        return _from_json(name, text)
+        return from_json(name, text)
     return _from_text(name, text)
 
 
@@ -103,15 +90,13 @@ def _from_text(name: str, text: str) -> RawTable:
     if re.fullmatch(r"sep=.", lines[0].strip("\ufeff \""), re.IGNORECASE):  # what Excel reads its separator from
         lines[0] = ""
     first = _header_line(lines)
-    if len(lines) - first > MOST:
-        raise TableError(f"{name} has {len(lines) - first - 1:,} rows, more than the {MOST:,} that are read: keep one row a run, "
-                         "its last checkpoint, or a random sample")
+    check_rows(name, len(lines) - first - 1)
     separator = _separator(lines[first:first + 20])
     if separator == SPACES:
         lines = [SPACES.join(line.split()) for line in lines]
     header = next(csv.reader([lines[first]], delimiter=separator, skipinitialspace=True))
     header = [column.strip() for column in header]
-    if all(_is_number(column) for column in header):
+    if all(is_number(column) for column in header):
         raise TableError(f"{name} has no header: its first line is {', '.join(header)}; name the columns in a line above it, "
                          "such as N,D,loss")
     header[0] = header[0].removeprefix("#").strip() if header[0].startswith("# ") else header[0]
@@ -121,9 +106,9 @@ def _from_text(name: str, text: str) -> RawTable:
         return RawTable(none, tuple(header), pd.Series(np.array([], dtype=np.int64)), "CSV")
     try:
         cells = pd.read_csv(io.StringIO("\n".join(lines[index] for index in rows)), sep=separator, header=None, dtype=str,
-                            skipinitialspace=True, index_col=False, na_values=["-", "--", "null", "None", "NaN", "nan"])
-    except (ValueError, pd.errors.ParserError) as error:  # rows of different lengths
-        raise TableError(f"{name} is not a readable CSV table: {first_line(error)}") from None
+                            skipinitialspace=True, index_col=False, na_values=EMPTY)
+    except (ValueError, pd.errors.ParserError):  # rows of different lengths
+        cells = _ragged(name, [lines[index] for index in rows], rows, separator, len(header))
     if len(cells.columns) == len(header) + 1 and (cells[0] == cells.index.map(str)).all() | \
             (cells[0] == (cells.index + 1).map(str)).all():
         cells = cells.iloc[:, 1:].set_axis(range(len(header)), axis=1)  # the numbers of the rows, unnamed
@@ -138,6 +123,16 @@ def _from_text(name: str, text: str) -> RawTable:
     numbers = pd.Series(np.array(rows, dtype=np.int64) + 1)[full.to_numpy()]
     return RawTable(cells[full].reset_index(drop=True), tuple(header), numbers.reset_index(drop=True),
                     "CSV" if separator == "," else f"CSV, {SEPARATORS[separator]}")
+
+
+def _ragged(name: str, lines: list[str], at: list[int], separator: str, width: int) -> pd.DataFrame:
+    """Rows of which some end early, padded. Raises TableError: one has more fields than the header."""
+    read = list(csv.reader(lines, delimiter=separator, skipinitialspace=True))
+    for index, row in zip(at, read, strict=len(read) == len(at)):
+        if len(row) > width:
+            raise TableError(f"{name} is not a readable CSV table: line {index + 1} has {len(row)} fields and the header {width}")
+    padded = pd.DataFrame([[*row, *[""] * (width - len(row))] for row in read], columns=range(width), dtype=str)
+    return padded.mask(padded.isin(["", *EMPTY]))
 
 
 def _records(text: str) -> list[str]:
@@ -167,14 +162,6 @@ def _plain_line(line: str) -> str:
     return "" if not inside.strip(" |:-") else inside
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
 def _header_line(lines: list[str]) -> int:
     # a "#" begins a comment, unless what follows is a header of as many fields as the next line: "#params,tokens,loss"
     filled = [index for index, line in enumerate(lines[:200]) if line.strip()]
@@ -194,7 +181,18 @@ def _header_line(lines: list[str]) -> int:
         most = max(set(counts), key=counts.count)
         if separator != SPACES and most > 2 and counts.count(most) > len(counts) / 2:
             return rows[counts.index(most)]
-    return rows[0]
+    return rows[1] if _is_title(lines, rows) else rows[0]
+
+
+def _is_title(lines: list[str], rows: list[int]) -> bool:
+    """Whether the first line is a title with a separator in it: the second is of words, and of as many fields as the third."""
+    if len(rows) < 3:
+        return False
+    separator = _separator([lines[index] for index in rows[1:21]])
+    read = list(csv.reader((lines[index] for index in rows[:3]), delimiter=separator))
+    if len(read) < 3 or not len(read[0]) != len(read[1]) == len(read[2]) > 2:
+        return False
+    return not any(map(is_number, read[1])) and any(map(is_number, read[2]))
 
 
 def _separator(lines: list[str]) -> str:
@@ -213,54 +211,6 @@ def _separator(lines: list[str]) -> str:
     return best
 
 
-def _from_json(name: str, text: str) -> RawTable:
-    text = text.strip("\ufeff \t\r\n")
-    try:
-        if text.startswith("["):
-            rows, understood = json.loads(text), "JSON"
-        elif "\n" in text and text.split("\n", 1)[0].rstrip().endswith("}"):
-            rows, understood = [json.loads(line) for line in text.splitlines() if line.strip()], "JSON lines"
-        else:
-            rows, understood = _json_rows(json.loads(text)), "JSON"
-        if not rows or not all(isinstance(row, dict) for row in rows):
-            raise ValueError("it is not a list of objects")
-    except (ValueError, TypeError, RecursionError) as error:
-        raise TableError(f"{name} is not a readable JSON table: {first_line(error)}") from None
-    return _from_frame(name, pd.json_normalize(rows), understood)
-
-
-def _json_rows(whole: dict[str, Any]) -> list[Any]:
-    """The rows of one object: under a key, as columns, by row or by column of an index, or as pandas splits a frame."""
-    values = list(whole.values())
-    lists = [value for value in values if isinstance(value, list)]
-    if records := next((value for value in lists if value and isinstance(value[0], dict)), None):
-        return records
-    if {"columns", "data"} <= whole.keys():
-        return [dict(zip(whole["columns"], row, strict=True)) for row in whole["data"]]
-    if values and len(lists) == len(values):
-        return pd.DataFrame(whole).to_dict("records")
-    if len(values) > 1 and all(isinstance(value, dict) and value.keys() == values[0].keys() for value in values):
-        if all(key.isdigit() for key in values[0]):  # columns of rows
-            return pd.DataFrame(whole).to_dict("records")
-        return values
-    return [whole]
-
-
-def _from_frame(name: str, frame: pd.DataFrame, understood: str) -> RawTable:
-    if len(frame) > MOST:
-        raise TableError(f"{name} has {len(frame):,} rows, more than the {MOST:,} that are read: keep one row a run, "
-                         "its last checkpoint, or a random sample")
-    cells = pd.DataFrame({index: frame.iloc[:, index].map(cell_text) for index in range(len(frame.columns))})
-    full = cells.notna().any(axis=1)
-    lines = pd.Series(range(1, len(cells) + 1))[full.to_numpy()].reset_index(drop=True)
-    return RawTable(cells[full].reset_index(drop=True), tuple(str(column).strip() for column in frame.columns), lines, understood)
-
-
-def cell_text(value: Any) -> Any:
-    """A value as the text of a cell; None where it is missing."""
-    return json.dumps(value) if isinstance(value, list | dict) else None if pd.isna(value) else str(value)
-
-
 def _only_member(name: str, archive: zipfile.ZipFile) -> str:
     members = [member for member in archive.namelist() if not member.endswith("/") and not member.startswith("__MACOSX")]
     if len(members) != 1:
@@ -270,29 +220,9 @@ def _only_member(name: str, archive: zipfile.ZipFile) -> str:
 
 def _parquet(name: str, data: bytes) -> pd.DataFrame:
     try:
-        return pd.read_parquet(io.BytesIO(data))
+        frame = pd.read_parquet(io.BytesIO(data))
+        return frame.reset_index() if any(frame.index.names) else frame
     except ImportError:
         raise TableError(f"{name} is Parquet, and no reader is installed: pip install pyarrow, or save it as CSV") from None
     except (OSError, ValueError) as error:
         raise TableError(f"{name} is not a readable Parquet table: {first_line(error)}") from None
-
-
-def _excel(name: str, data: bytes) -> pd.DataFrame:
-    try:
-        sheets = pd.read_excel(io.BytesIO(data), sheet_name=None, header=None)
-    except ImportError:
-        raise TableError(f"{name} is XLSX, and no reader is installed: pip install openpyxl, or save it as CSV") from None
-    except (OSError, ValueError, KeyError) as error:
-        raise TableError(f"{name} is not a readable XLSX table: {first_line(error)}") from None
-    tables = []
-    for sheet in sheets.values():  # titles above a table and empty columns beside it are left out
-        filled = sheet.dropna(axis=1, how="all")
-        for row in range(min(len(filled) - 1, 50)):
-            header = filled.iloc[row].dropna()
-            below = filled.iloc[row + 1][header.index]
-            if sum(isinstance(cell, str) for cell in header) > 2 and not all(isinstance(cell, str) for cell in below.dropna()):
-                tables.append(filled.iloc[row + 1:][header.index].set_axis([str(cell) for cell in header], axis=1))
-                break
-    if tables:  # the one of most columns of numbers
-        return max(tables, key=lambda table: sum(not isinstance(cell, str) for cell in table.iloc[0].dropna()))
-    raise TableError(f"{name} has no sheet with a header of at least three columns and a row below it")

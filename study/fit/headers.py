@@ -1,23 +1,25 @@
 """Which column of a file is N, D, C or the loss, and in which unit its header says it is written."""
 
 import re
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from study.fit.files import TableError
+from study.fit.raw import SHOWN, TableError, listed
 from study.fit.sizes import SCALES, SUPERSCRIPTS
 
 ALIASES = {
     "N": ("n", "params", "param", "parameters", "n_params", "num_params", "nparams", "n_parameters", "num_parameters",
-          "param_count", "params_count",
-          "parameter_count", "model_size", "size", "model_params", "model_parameters", "params_active",
-          "active_params", "active_parameters", "n_active", "params_total", "total_params", "total_parameters", "n_total",
+          "param_count", "params_count", "parameter", "parameter_count", "model_size", "size", "model_params",
+          "model_parameters", "params_active",
+          "active_params", "active_parameters", "n_active", "activated_params", "activated_parameters", "n_activated",
+          "params_activated", "params_total", "total_params", "total_parameters", "n_total",
           "params_non_embedding", "non_embedding_params", "non_embedding_parameters", "non_embedding_size", "n_non_embedding",
           "params_no_embedding", "params_no_embed", "non_emb_params", "non_emb_parameters", "params_non_emb", "n_non_emb",
           "nonembedding_params", "nonembed_params", "non_embed_params", "nonemb_params", "n_nonembed", "n_nonembedding",
           "n_nonemb", "n_non_embed", "params_nonembed", "params_nonembedding", "params_nonemb", "trainable_params",
           "trainable_parameters", "numel", "model_numel", "model"),
-    "D": ("d", "tokens", "training_tokens", "train_tokens", "n_tokens", "num_tokens", "ntokens", "total_tokens", "token_count",
+    "D": ("d", "tokens", "d_tokens", "n_tok", "training_tokens", "train_tokens",
+          "n_tokens", "num_tokens", "ntokens", "total_tokens", "token_count",
           "tokens_trained", "tokens_seen", "seen_tokens", "tokens_consumed", "consumed_tokens", "n_train_tokens",
           "num_train_tokens", "training_data", "data_size", "dataset_size", "dataset_tokens", "data_tokens", "toks", "n_toks",
           "num_toks", "train_toks", "total_training_tokens", "total_train_tokens", "num_input_tokens_seen", "input_tokens_seen",
@@ -27,7 +29,8 @@ ALIASES = {
     "loss": ("loss", "l", "val_loss", "validation_loss", "valid_loss", "eval_loss", "test_loss", "dev_loss", "final_loss",
              "final_val_loss", "final_eval_loss", "final_validation_loss", "loss_val", "loss_eval", "lm_loss", "val_lm_loss",
              "cross_entropy", "cross_entropy_loss", "ce", "ce_loss", "xent", "nll", "log_loss", "bpb", "val_bpb", "bits_per_byte",
-             "bits_per_token", "ppl", "perplexity", "val_ppl", "val_perplexity", "eval_ppl", "eval_perplexity", "valid_ppl",
+             "bits_per_token", "bits_byte", "bits_token", "ppl", "perplexity", "val_ppl", "val_perplexity", "eval_ppl",
+             "eval_perplexity", "valid_ppl",
              "nats_per_token", "bpc", "bits_per_char", "log_ppl", "log_perplexity", "ln_ppl", "ln_perplexity",
              "val_ce", "eval_ce", "val_nll", "val_cross_entropy", "valid_cross_entropy", "eval_cross_entropy"),
 }
@@ -39,16 +42,19 @@ ROLES = {
             "experiment_name", "job", "job_id", "job_name", "model_name", "curve", "model"),
     "unique": ("unique", "unique_tokens", "tokens_unique", "d_unique", "unique_d", "n_unique_tokens", "num_unique_tokens",
                "unique_data", "unique_train_tokens", "unique_training_tokens", "distinct_tokens", "dataset_tokens",
-               "corpus_tokens"),
+               "corpus_tokens", "corpus_size", "train_set_size", "data_budget", "unique_data_budget", "u_d", "u"),
     "epochs": ("epochs", "epoch", "n_epochs", "num_epochs", "train_epochs", "data_epochs", "passes", "n_passes", "num_passes",
-               "data_passes", "repeats", "n_repeats", "num_repeats", "data_repeats", "repetitions", "n_repetitions"),
+               "data_passes", "repeats", "n_repeats", "num_repeats", "data_repeats", "repetitions", "n_repetitions",
+               "num_repetitions", "repetition_factor"),
     "status": ("status", "state", "run_status", "run_state"),
     "seed": ("seed", "random_seed", "rng_seed", "data_seed", "init_seed", "replicate", "repeat", "rep", "trial"),
     "vocabulary": ("vocab", "vocab_size", "vocabulary", "vocabulary_size", "n_vocab"),
 }
+NAMED = {name for names in ROLES.values() for name in names}
 STEPS = ("step", "steps", "train_steps", "training_steps", "n_steps", "num_steps", "max_steps", "total_steps", "global_step",
          "iteration", "iterations", "iters", "n_iters", "num_iters", "max_iters")  # that tokens a step make to D
-RATIOS = ("tokens_per_param", "tokens_per_parameter", "token_per_param", "d_n", "tpp", "ratio", "data_ratio")  # that N makes to D
+RATIOS = ("tokens_per_param", "tokens_per_parameter", "token_per_param", "tokens_param", "d_n", "tpp", "ratio",
+          "data_ratio")  # that N makes to D
 RUN_IDS = ("run", "run_id", "runid", "id", "uid", "wandb_id", "experiment", "experiment_id", "job", "job_id", "curve")  # no names
 UNITS = ("nats", "bits", "bits-per-byte", "nats-per-byte", "perplexity")
 UNIT_WORDS = {"nats": "nats", "nat": "nats", "nats_token": "nats", "nats_per_token": "nats", "bits": "bits", "bit": "bits",
@@ -111,20 +117,24 @@ def read_header(name: str) -> Header:
     return Header(name, plain, scale, unit)
 
 
-def parse_columns(text: str) -> dict[str, str]:
-    """`N=params,loss=val_loss` as a mapping.
+def parse_columns(text: str | Mapping[str, str]) -> dict[str, str]:
+    """`N=params,loss=val_loss` as a mapping, which is checked alike.
 
     Raises:
-        TableError: not of that shape, or a name that is none of ours.
+        TableError: not of that shape, a name that is none of ours, or one column for two of N, D, C and the loss.
     """
     known = (*ALIASES, *KEPT, *ROLES)
     pairs: dict[str, str] = {}
+    if not isinstance(text, str):
+        text = ",".join(f"{name}={source}" for name, source in text.items())
     for part in filter(None, (item.strip() for item in text.split(","))):
         name, sign, source = (piece.strip() for piece in part.partition("="))
         if not sign or not source or name not in known:
             raise TableError(f"--columns {part!r}: write NAME=COLUMN with NAME one of {', '.join(known)}")
         if name in pairs:
             raise TableError(f"--columns names {name} twice: {pairs[name]} and {source}")
+        if name in ALIASES and (other := next((one for one in ALIASES if pairs.get(one) == source), "")):
+            raise TableError(f"--columns reads {source} as {other} and as {name}: name another column for one of them")
         pairs[name] = source
     return pairs
 
@@ -140,13 +150,12 @@ def match(path: object, names: Sequence[str], given: dict[str, str], keep: Itera
         TableError: a column is missing, named twice or ambiguous.
     """
     headers = [read_header(name) for name in names]
-    listed = ", ".join(name or "(no name)" for name in names)
     found: dict[str, int] = {}
     if "C" in given and "D" in given and "N" in given:
         raise TableError("--columns names C beside N and D: the law reads N and D, and C only in place of one of them")
     for ours, source in given.items():
         if source not in names:
-            raise TableError(f"{path} has no column {source!r} for {ours}: it has {listed}")
+            raise TableError(f"{path} has no column {source!r} for {ours}: it has {listed(names)}")
         found[ours] = _single(path, names, source, ours)
     for ours in ("N", "D", "loss", "C"):
         if ours in found or (ours == "D" and "C" in given and "N" not in given):
@@ -158,8 +167,8 @@ def match(path: object, names: Sequence[str], given: dict[str, str], keep: Itera
             matches = [index for index in losses if "train" not in headers[index].plain] or losses
         if len(matches) > 1 and (ours != "C" or not {"N", "D"} <= found.keys()):
             columns = [names[index] for index in matches]
-            shown = " and ".join(columns) if len(columns) < 3 else f"{', '.join(columns[:-1])} and {columns[-1]}"
-            raise TableError(f"{path}: {shown} could each be {ours}; say which with --columns {ours}={columns[0]}")
+            several = listed(columns) if len(columns) > SHOWN else f"{', '.join(columns[:-1])} and {columns[-1]}"
+            raise TableError(f"{path}: {several} could each be {ours}; say which with --columns {ours}={columns[0]}")
         if matches:
             found[ours] = _single(path, names, names[matches[0]], ours) if ours != "C" else matches[0]
     missing = [] if "loss" in found else ["loss"]
@@ -173,20 +182,21 @@ def match(path: object, names: Sequence[str], given: dict[str, str], keep: Itera
         product = f" (a product will do: D={steps}*0.5M, {steps} times tokens a step)" if steps and "D (or C)" in missing else ""
         if ratio and "N" in found and "D (or C)" in missing:
             product = f" (a product will do: D={names[found['N']]}*{ratio})"
-        raise TableError(f"{path} has no column for {' and '.join(missing)}: it has {listed}; "
+        raise TableError(f"{path} has no column for {' and '.join(missing)}: it has {listed(names)}; "
                          f"name them with --columns N=...,D=...,loss=...{product}")
     for ours in keep:
         if ours not in found and (at := [index for index, header in enumerate(headers) if header.plain == ours]):
             found[ours] = at[0]
     for ours, aliases in ROLES.items():
-        at = [index for index, header in enumerate(headers) if _stripped(header.plain) in aliases and index not in found.values()]
+        plain = {index: header.plain if header.plain in NAMED else _stripped(header.plain) for index, header in enumerate(headers)}
+        at = [index for index, name in plain.items() if name in aliases and index not in found.values()]
         if ours not in found and at:
-            found[ours] = min(at, key=lambda index: aliases.index(_stripped(headers[index].plain)))
+            found[ours] = min(at, key=lambda index: aliases.index(plain[index]))
     return found
 
 
 def _matches(headers: list[Header], ours: str, used: set[int]) -> list[int]:
-    exact = [index for index, header in enumerate(headers) if header.name == ours]
+    exact = [index for index, header in enumerate(headers) if header.name == ours and index not in used]
     held_out = [index for index, header in enumerate(headers) if ours == "loss" and header.plain.split("_")[0] in HELD_OUT
                 and _counted(header.plain) in ALIASES["loss"] and not _an_error(header)]
     if exact and not held_out:
@@ -195,7 +205,8 @@ def _matches(headers: list[Header], ours: str, used: set[int]) -> list[int]:
             if index not in used and not (ours == "loss" and (_an_error(header) or (held_out and header.plain == "loss")))]
     for known in (tuple(name for name in ALIASES[ours] if name not in LAST[ours]), LAST[ours]):
         for form in (lambda plain: plain, _counted, _stripped, lambda plain: _stripped(_counted(plain))):  # a whole name first
-            if found := [index for index, plain in free if form(plain) in known]:
+            # data_budget is unique tokens, and no budget under a prefix
+            if found := [index for index, plain in free if form(plain) in known and (form(plain) == plain or plain not in NAMED)]:
                 return found
     return []
 

@@ -3,6 +3,7 @@
 import math
 import tempfile
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -56,8 +57,8 @@ def job_of(table: Path | None, grid: str | None, runs: Path, *, columns: str, gr
     return grid_job(str(grid), runs, group, drop_highest)
 
 
-def table_job(path: Path, columns: str, group: str, drop_highest: int, *, rows: str = "auto", loss_unit: str = "",
-              bytes_per_token: float | None = None) -> Job:
+def table_job(path: Path, columns: str | Mapping[str, str], group: str, drop_highest: int, *, rows: str = "auto",
+              loss_unit: str = "", bytes_per_token: float | None = None) -> Job:
     """The job of a user's table. Without a width column and with group "auto", no group effect. `rows`: see `rows.arrange`.
 
     Raises:

@@ -15,7 +15,7 @@ SCALES = {"k": 1e3, "thousand": 1e3, "thousands": 1e3, "m": 1e6, "mm": 1e6, "mn"
           "b": 1e9, "bn": 1e9, "g": 1e9, "billion": 1e9, "billions": 1e9, "t": 1e12, "tn": 1e12, "trillion": 1e12,
           "trillions": 1e12}
 SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
-THINGS = r"(?:params?|parameters?|tokens?|toks?|flops?|nats|bits)"
+THINGS = r"(?:params?|parameters?|tokens?|toks?|flops?|nats|bits|x|×|times|epochs?)"
 SCALE = "|".join(sorted(SCALES, key=len, reverse=True))
 NUMBER = re.compile(rf"^([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*({SCALE})?\s*{THINGS}?$")
 POWER = re.compile(r"^(?:([+-]?[\d.]+)\s*[x×*·]\s*)?10(?:\^|\*\*)\{?([+-]?\d+)\}?$")
@@ -53,14 +53,23 @@ def size(text: str | float) -> float:
     return found[0]
 
 
+def is_number(text: str) -> bool:
+    """Whether a cell is a number, in any of these ways."""
+    return _value(text, decimal_comma=False) is not None
+
+
 SIZE: dict[str, Any] = {"parser": size, "metavar": "SIZE"}  # of a command's option: 1e9, 1B, 1.4T
 
 
-def decimal_commas(columns: "pd.DataFrame") -> bool:
-    """Whether a table writes 0,709 for 0.709: a cell can be read in no other way, and none has commas between thousands."""
+def decimal_commas(columns: "pd.DataFrame", *, semicolons: bool = False) -> bool:
+    """Whether a table writes 0,709 for 0.709: a cell can be read in no other way, and none has commas between thousands.
+
+    Between semicolons, where a decimal comma is usual, it is enough that no cell has a decimal point.
+    """
     cells = columns.stack().astype(str).str.strip()
-    cells = cells[cells.str.contains(",", regex=False)]
-    return bool(cells.str.match(SURELY_DECIMAL).any() and not cells.str.match(SURELY_GROUPED).any())
+    with_commas = cells[cells.str.contains(",", regex=False)]
+    surely = with_commas.str.match(SURELY_DECIMAL).any() or (semicolons and not cells.str.contains(".", regex=False).any())
+    return bool(len(with_commas) and surely and not with_commas.str.match(SURELY_GROUPED).any())
 
 
 def numbers(column: "pd.Series[str]", *, decimal_comma: bool = False, european: bool = False, scale: float = 1.0) -> "Array":
@@ -102,7 +111,8 @@ def _value(text: str, decimal_comma: bool) -> tuple[float, bool] | None:
     elif DECIMAL_COMMA.match(plain):
         plain = plain.replace(",", ".")
     if found := POWER.match(plain):
-        return float(found[1] or 1) * 10.0 ** int(found[2]), False
+        power = int(found[2])
+        return (float(found[1] or 1) * 10.0**power, False) if abs(power) < 300 else None
     if found := NUMBER.match(plain):
         return float(found[1]) * SCALES.get(found[2] or "", 1.0), bool(found[2])
     return None

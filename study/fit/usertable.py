@@ -7,14 +7,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from study.fit.files import RawTable, TableError, read_cells
+from study.fit.files import read_cells
 from study.fit.headers import KEPT, ROLES, SIZE_OF_TEXT, UNITS, match, read_header
 from study.fit.nested import unfolded
-from study.fit.sizes import decimal_commas, numbers, size
+from study.fit.raw import RawTable, TableError, listed
+from study.fit.sizes import LARGEST, decimal_commas, is_number, numbers, size
 from study.inference.parameters import Array
 from study.inference.spec import BYTES_PER_TOKEN
 
 UNFINISHED = ("crashed", "failed", "killed", "running", "pending", "preempted", "preempting", "scheduled", "diverged", "cancelled")
+FEWEST_TOKENS = 1e3  # of a text that is repeated
 LN2 = float(np.log(2.0))
 
 
@@ -48,7 +50,8 @@ def read_table(path: Path, *, columns: dict[str, str] | None = None, keep: Seque
         raise TableError(f"unknown --loss-unit {loss_unit!r}: one of {', '.join(UNITS)}")
     raw = unfolded(read_cells(path))
     if not len(raw.cells):
-        raise TableError(f"{path} has no rows below its header {', '.join(raw.header)}")
+        raise TableError(f"{path} has no rows below its header {listed(raw.header)}")
+    raw, remarks = _without_remarks(raw)
     raw = _with_products(path, raw, columns or {})
     text = [index for index in range(len(raw.header)) if np.isnan(numbers(raw.cells[index].head(20))).all()]
     found = match(path, raw.header, columns or {}, keep, text)
@@ -58,8 +61,9 @@ def read_table(path: Path, *, columns: dict[str, str] | None = None, keep: Seque
         checked = False
     values: dict[str, Array] = {}
     raw, unfinished = _finished(raw, found.get("status"))
-    notes = [raw.understood, *unfinished]
-    european = decimal_commas(raw.cells[sorted({index for name, index in found.items() if name not in ROLES})])
+    notes = [raw.understood, *remarks, *unfinished]
+    european = decimal_commas(raw.cells[sorted({index for name, index in found.items() if name not in ROLES})],
+                              semicolons="semicolons" in raw.understood)
     notes += ["decimal commas"] * european
     for name, index in list(found.items()):
         if name in ROLES or (name == "C" and checked):
@@ -91,10 +95,27 @@ def read_table(path: Path, *, columns: dict[str, str] | None = None, keep: Seque
     for name in ("C", *ROLES) if checked else ROLES:
         if name in found and name != "status":
             cells = raw.cells[found[name]]
-            frame[name] = cells.to_numpy() if name in ("run", "seed") else _scaled(raw, found[name], european=european)
+            read_as = cells.to_numpy() if name in ("run", "seed") else _scaled(raw, found[name], european=european)
+            if name != "C" and (pd.isna(read_as) & cells.notna()).any():
+                notes.append(f"without {raw.header[found.pop(name)]}, which has cells that are no numbers")
+                continue
+            if name == "unique" and np.nanmedian(read_as) < FEWEST_TOKENS:
+                notes.append(f"without {raw.header[found.pop(name)]}, which is no number of tokens")
+                continue
+            frame[name] = read_as
     others = [index for index in range(len(raw.header)) if index not in found.values()]
     rest = raw.cells[others].set_axis([raw.header[index] for index in others], axis=1)
     return UserTable(frame, {name: raw.header[index] for name, index in found.items()}, rest, tuple(notes))
+
+
+def _without_remarks(raw: RawTable) -> tuple[RawTable, list[str]]:
+    """Without the last rows that hold one cell of words: notes below the table."""
+    words = (raw.cells.notna().sum(axis=1) == 1) & ~raw.cells.bfill(axis=1)[0].astype(str).map(is_number)
+    count = int(words[::-1].cumprod().sum())
+    if not count or count == len(raw.cells) or len(raw.header) < 2:
+        return raw, []
+    kept = RawTable(raw.cells.iloc[:-count], raw.header, raw.lines.iloc[:-count], raw.understood)
+    return kept, [f"without the last {'row' if count == 1 else f'{count} rows'}, of words alone"]
 
 
 def _with_products(path: Path, raw: RawTable, columns: dict[str, str]) -> RawTable:
@@ -112,7 +133,7 @@ def _with_products(path: Path, raw: RawTable, columns: dict[str, str]) -> RawTab
                 product = product * size(factor)
             except ValueError:
                 raise TableError(f"--columns {ours}={source}: {factor!r} is neither a number nor one column of {path}, which has "
-                                 f"{', '.join(raw.header)}") from None
+                                 f"{listed(raw.header)}") from None
         cells = pd.concat([cells, pd.Series(product, index=cells.index, name=len(header))], axis=1)
         header.append(source)
     return RawTable(cells, tuple(header), raw.lines, raw.understood)
@@ -169,7 +190,7 @@ def _positive(path: Path, raw: RawTable, index: int, *, decimal_comma: bool, eur
     if decimal_comma and len(values) > 1 and (values < 0).all():
         raise TableError(f"{path}: {raw.header[index]} is negative in every row: a log-likelihood? Its negative is the loss")
     for wrong, why in ((np.isnan(values), "is not a number"), (np.isinf(values), "is not finite"),
-                       (values <= 0, "is not positive")):
+                       (values <= 0, "is not positive"), (values >= LARGEST, "is too large")):
         if wrong.any():
             first = int(np.flatnonzero(wrong)[0])
             shown = "an empty cell" if pd.isna(column.iloc[first]) else repr(str(column.iloc[first]))

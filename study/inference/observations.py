@@ -92,8 +92,10 @@ def group_labels(table: pd.DataFrame, spec: ModelSpec, C: Array) -> NDArray[np.s
 
 
 def budget_bins(C: Array) -> tuple[Array, NDArray[np.intp]]:
-    """Nine bins of equal width in log10 C: their ten edges (FLOP), and the bin of each row, 0 to 8."""
+    """Nine bins of equal width in log10 C: their ten edges (FLOP), and the bin of each row, 0 to 8. All of one C are in bin 0."""
     edges = np.geomspace(C.min(), C.max(), BUDGET_BINS + 1)
+    if np.ptp(np.log(C)) < 1e-6:
+        return edges, np.zeros(len(C), dtype=np.intp)
     return edges, np.clip(np.digitize(C, edges) - 1, 0, BUDGET_BINS - 1)
 
 
@@ -146,7 +148,7 @@ def check_design(rows: Observations) -> None:
 
     Raises:
         TooFewRunsError: fewer than 3 rows, or fewer than 3 distinct (N, D) cells.
-        DegenerateDesignError: one N, or one D, for all rows.
+        DegenerateDesignError: one N, one D or one loss for all rows.
     Warns:
         PriorDominatedWarning: ln N and ln D are collinear.
     """
@@ -157,6 +159,8 @@ def check_design(rows: Observations) -> None:
     for name, values in (("N", rows.N), ("D", rows.D)):
         if np.ptp(np.log(values)) < 1e-9:
             raise DegenerateDesignError(f"every run has the same {name} = {values[0]:g}: add runs that vary {name}")
+    if np.ptp(rows.loss) == 0:
+        raise DegenerateDesignError(f"every run has the same loss, {rows.loss[0]:g}: a law cannot be fitted to it")
     if cells < 3:
         raise TooFewRunsError(f"{cells} distinct (N, D) cells: at least 3 are needed, repeats of a cell do not count")
     if line := collinear(rows):

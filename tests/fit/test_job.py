@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from study.errors import StudyError
-from study.fit.job import Job, table_job
+from study.fit.job import Job, complete, table_job
+from study.inference.observations import group_labels
 from tests.makers import isoflop_runs
 
 
@@ -43,6 +44,21 @@ def test_a_budget_effect_without_budgets_is_over_bins_of_compute(tmp_path: Path)
     found = job(isoflop_runs(), tmp_path, "budget")
     assert found.spec.group == "budget" and said(found, "budget effect over nine equal bins of log C")
     assert not said(job(isoflop_runs().assign(budget=np.repeat(np.arange(1, 6), 5)), tmp_path, "budget"), "nine equal bins")
+
+
+def test_a_budget_effect_of_one_budget_has_one_bin(tmp_path: Path) -> None:
+    N = np.geomspace(2e7, 6e8, 6)
+    found = job(pd.DataFrame({"N": N, "D": 3e19 / (6 * N), "loss": np.linspace(3.0, 2.9, 6)}), tmp_path, group="budget")
+    assert set(group_labels(found.frame, found.spec, (6 * found.frame["N"] * found.frame["D"]).to_numpy())) == {
+        "bin 1, 3e+19 to 3e+19 FLOP"}
+
+
+def test_equal_losses_are_refused_before_any_fit(tmp_path: Path) -> None:
+    N, D = (axis.ravel() for axis in np.meshgrid([2e7, 6e7, 2e8], [1e9, 4e9]))
+    found = job(pd.DataFrame({"N": N, "D": D, "loss": 3.0}), tmp_path)
+    with pytest.raises(StudyError, match="every run has the same loss, 3: a law cannot be fitted"):
+        complete(found, 1e9, 1e21, None, tmp_path / "out", 0)
+    assert not (tmp_path / "out").exists()
 
 
 def test_rows_that_are_no_runs_of_their_own_are_set_aside(tmp_path: Path) -> None:

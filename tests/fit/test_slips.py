@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from study.fit.files import TableError
 from study.fit.job import Job, table_job
+from study.fit.raw import TableError
 from study.laws.hoffmann import LossSurface
 
 LAW = LossSurface(1.8, 480.0, 2000.0, 0.35, 0.365)

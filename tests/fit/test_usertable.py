@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from study.fit.files import TableError
 from study.fit.headers import parse_columns, read_header
+from study.fit.raw import TableError
 from study.fit.sizes import size
 from study.fit.usertable import drop_highest_losses, read_table
 
