@@ -32,6 +32,7 @@ FAR = 3.0  # prior s.d. of ln E
 ASTRAY = (10.0, 0.05)  # scales of the noise, and ln L, that a run off the law is further away than
 EXACT = 1e-5  # r.m.s. distance from the law, in ln L: nothing that was trained is so near
 UNLEARNED = 0.5  # share of the prior variance of ln E left, above which E is the prior's
+PUBLISHED = (0.1, 1000.0)  # tokens a parameter, beyond which no published optimum lies
 UNSEEN_TOKENS = ("checkpoints", "repeated text")  # doubts that leave the term in D without evidence
 MIXED = 4000  # draws of a mixture
 
@@ -73,7 +74,7 @@ def argue(table: pd.DataFrame, posterior: Posterior, N: float, known: tuple[Doub
             forms[form] = str(error)
     sampling = [Doubt("sampling", rough, True)] if rough else []
     found = [*known, *sampling, *_drifts(trends), *_astray(table, posterior.rows.loss, *off), *_exact(off[0]), *_floor(posterior),
-             *_better(forms, own, N)]
+             *_better(forms, own, N), *_unheard_of(own / N)]
     others = [fit for name in ("kaplan", "nesting") if isinstance(fit := forms[name], FormFit)]
     mixture = _mixed([own, *(_tokens(fit.draws.D_opt_at(N)) for fit in others)], seed)
     verdict, trusted = _verdict(forecast, no_forecast, unfitted, found)
@@ -138,6 +139,16 @@ def _floor(posterior: Posterior) -> list[Doubt]:
         return [Doubt("floor", f"E is {np.exp(ln_E.mean()):.2g} nats, {-away:.1f} prior s.d. below {np.exp(mean):.2g}: "
                       "the loss does not level off, and only the prior keeps E from 0")]
     return []
+
+
+def _unheard_of(ratio: Array) -> list[Doubt]:
+    """An optimum far from any that was published: rows that are no runs of their own, or a unit."""
+    low, high = central(ratio)
+    if PUBLISHED[0] <= high and low <= PUBLISHED[1]:
+        return []
+    middle = f"{float(np.median(ratio)):.2g}"
+    return [Doubt("optimum", f"the optimum is {middle} tokens a parameter, far from any that was published: are all rows runs of "
+                  "their own, is D in tokens and N in parameters?", True)]
 
 
 def _better(forms: dict[str, FormFit | str], own: Array, N: float) -> list[Doubt]:

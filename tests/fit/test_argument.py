@@ -112,6 +112,17 @@ def test_a_severe_doubt_of_the_table_leads_and_unseen_tokens_widen() -> None:
     assert rough.verdict.startswith("do not rely on this fit: nothing converged")
 
 
+def test_an_optimum_far_from_any_that_was_published_is_not_trusted() -> None:
+    """Checkpoints at two shares of each run, which nothing in the table tells: their slope in D is that of a decaying rate."""
+    N = np.repeat(np.geomspace(2e7, 1.3e9, 7), 2)
+    D = np.tile([4.0, 20.0], 7) * N
+    unfinished = np.tile([0.16, 0.0], 7)
+    table = pd.DataFrame({"N": N, "D": D, "loss": LAW.loss(N, D) + unfinished})
+    argument, posterior = argued(table.assign(loss=table["loss"] * np.exp(0.002 * np.random.default_rng(0).standard_normal(14))))
+    assert np.quantile(posterior.draws.D_opt_at(N_ASKED) / N_ASKED, 0.025) > 1000
+    assert "tokens a parameter, far from any that was published" in argument.verdict and not argument.trusted
+
+
 def test_a_fit_that_fails_every_gate_stands_in_rough_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     def stuck(*_: object, **__: object) -> Posterior:
         raise UnconvergedError("NUTS did not converge on 25 runs (R-hat 1.530)")
