@@ -52,6 +52,12 @@ def test_the_function_does_what_the_command_does(lab: Path, tmp_path: Path) -> N
     for wrong in ({"predict_n": -1.0}, {"bytes_per_token": 0.0}, {"predict_c": float("nan")}):
         with pytest.raises(StudyError, match="must be a positive finite number"):
             fit_table(lab.parent / "lab.csv", out=tmp_path / "none", **wrong)
+    with pytest.raises(StudyError, match="'many' is not a number such as 7e9"):
+        fit_table(lab.parent / "lab.csv", predict_n="many", out=tmp_path / "none")
+    with pytest.raises(StudyError, match="has no column 'size' for N"):
+        fit_table(lab.parent / "lab.csv", predict_n="1B", columns={"N": "size"}, out=tmp_path / "none")
+    with pytest.raises(StudyError, match="reads D as N and as D"):
+        fit_table(lab.parent / "lab.csv", columns="N=D,D=D", out=tmp_path / "none")
     assert not (tmp_path / "none").exists()
 
 
