@@ -25,7 +25,12 @@ for _name in COMMANDS:
 def main() -> None:
     """Run the command line: bad input, a disk that refuses or an extra that is missing is one line on stderr and exit code 2."""
     try:
-        app()
+        sys.exit(app(standalone_mode=False))  # None, or the code of a command's own exit
+    except typer.Abort:
+        _leave("stopped")
+    except typer.TyperException as error:  # an option that is not known, or whose value is not one
+        said = " ".join(getattr(error, "format_message", error.__str__)().split()).replace("Value error, ", "")
+        _leave(said) if said else sys.exit(2)  # nothing to say where help was printed
     except (StudyError, OSError) as error:
         _leave(_line(error))
     except ModuleNotFoundError as error:

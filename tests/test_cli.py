@@ -28,6 +28,14 @@ BAD_INPUT = {
     "archive": ["archive"],
     "bench": ["bench", "next", "--rules", "bogus"],
 }
+BAD_OPTIONS = {
+    "not a size": ["fit", "runs.csv", "--predict-n", "many"],
+    "not a number": ["fit", "runs.csv", "--overtrain", "lots"],
+    "too small": ["fit", "runs.csv", "--seed", "-1"],
+    "no such option": ["fit", "--nope"],
+    "no such command": ["nope"],
+    "not a choice": ["bench", "nope"],
+}
 
 
 NO_BAD_INPUT = {
@@ -54,11 +62,11 @@ def test_every_command_module_is_a_command() -> None:
     assert {path.stem.replace("_", "-") for path in folder.glob("[!_]*.py")} == {name.replace("_", "-") for name in COMMANDS}
 
 
-@pytest.mark.parametrize("name", BAD_INPUT)
+@pytest.mark.parametrize("name", [*BAD_INPUT, *BAD_OPTIONS])
 def test_bad_input_is_one_line_and_exit_code_2(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
                                                capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.argv", ["study", *BAD_INPUT[name]])
+    monkeypatch.setattr("sys.argv", ["study", *(BAD_INPUT | BAD_OPTIONS)[name]])
     with pytest.raises(SystemExit) as left:
         main()
     said = capsys.readouterr()
@@ -74,13 +82,22 @@ def test_bad_input_is_one_line_and_exit_code_2(name: str, tmp_path: Path, monkey
     (OSError("the disk [sda] is gone"), "the disk [sda] is gone")])
 def test_a_disk_that_refuses_is_one_line_and_exit_code_2(error: OSError, said: str, monkeypatch: pytest.MonkeyPatch,
                                                          capsys: pytest.CaptureFixture[str]) -> None:
-    def app() -> None:
+    def app(**_: bool) -> None:
         raise error
 
     monkeypatch.setattr(cli, "app", app)
     with pytest.raises(SystemExit) as left:
         main()
     assert left.value.code == 2 and capsys.readouterr().err == f"study: {said}\n"
+
+
+def test_help_is_no_error_and_no_command_is_help(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for words, code in ((["fit", "--help"], 0), ([], 2)):
+        monkeypatch.setattr("sys.argv", ["study", *words])
+        with pytest.raises(SystemExit) as left:
+            main()
+        said = capsys.readouterr()
+        assert (left.value.code or 0) == code and "Usage: study" in said.out and said.err == ""
 
 
 def test_the_exit_code_reaches_the_shell() -> None:
