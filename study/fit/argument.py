@@ -33,7 +33,7 @@ ASTRAY = (10.0, 0.05)  # scales of the noise, and ln L, that a run off the law i
 EXACT = 1e-5  # r.m.s. distance from the law, in ln L: nothing that was trained is so near
 UNLEARNED = 0.5  # share of the prior variance of ln E left, above which E is the prior's
 PUBLISHED = (0.1, 1000.0)  # tokens a parameter, beyond which no published optimum lies
-UNSEEN_TOKENS = ("checkpoints", "repeated text")  # doubts that leave the term in D without evidence
+UNSEEN_TOKENS = ("checkpoints", "repeated text", "optimum")  # doubts that leave the term in D without evidence
 MIXED = 4000  # draws of a mixture
 
 
@@ -79,7 +79,7 @@ def argue(table: pd.DataFrame, posterior: Posterior, N: float, known: tuple[Doub
     mixture = _mixed([own, *(_tokens(fit.draws.D_opt_at(N)) for fit in others)], seed)
     verdict, trusted = _verdict(forecast, no_forecast, unfitted, found)
     widened = None if trusted else _widened(own, forms, N, forecast, seed)
-    if widened is not None and any(doubt.severe and doubt.kind in UNSEEN_TOKENS for doubt in known):
+    if widened is not None and any(doubt.severe and doubt.kind in UNSEEN_TOKENS for doubt in found):
         widened = _mixed([widened, _tokens_of_the_prior(posterior, N, seed)], seed)
     return Argument(verdict, trusted, tuple(found), forecast, no_forecast, trends, forms, len(some), mixture, widened)
 

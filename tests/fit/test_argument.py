@@ -121,6 +121,7 @@ def test_an_optimum_far_from_any_that_was_published_is_not_trusted() -> None:
     argument, posterior = argued(table.assign(loss=table["loss"] * np.exp(0.002 * np.random.default_rng(0).standard_normal(14))))
     assert np.quantile(posterior.draws.D_opt_at(N_ASKED) / N_ASKED, 0.025) > 1000
     assert "tokens a parameter, far from any that was published" in argument.verdict and not argument.trusted
+    assert np.quantile(argument.widened, 0.025) / N_ASKED < 20  # type: ignore[arg-type, operator]  # the truth has 11
 
 
 def test_a_fit_that_fails_every_gate_stands_in_rough_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
