@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -110,8 +111,8 @@ def read_table(path: Path, *, columns: dict[str, str] | None = None, keep: Seque
 
 def _without_remarks(raw: RawTable) -> tuple[RawTable, list[str]]:
     """Without the last rows that hold one cell of words: notes below the table."""
-    words = (raw.cells.notna().sum(axis=1) == 1) & ~raw.cells.bfill(axis=1)[0].astype(str).map(is_number)
-    count = int(words[::-1].cumprod().sum())
+    filled = ([str(cell) for cell in row if not pd.isna(cell)] for row in raw.cells.iloc[::-1].itertuples(index=False))
+    count = sum(1 for _ in takewhile(lambda row: len(row) == 1 and not is_number(row[0]), filled))
     if not count or count == len(raw.cells) or len(raw.header) < 2:
         return raw, []
     kept = RawTable(raw.cells.iloc[:-count], raw.header, raw.lines.iloc[:-count], raw.understood)
