@@ -29,7 +29,7 @@ def command(
         help="Tokens to be served: also find the size of least training plus inference FLOPs.", show_default=False, **SIZE)] = None,
     overtrain: Annotated[float | None, typer.Option(
         help="Tokens a parameter: also say what such a model costs at --predict-c, in loss and in compute.",
-        show_default=False)] = None,
+        show_default=False, **SIZE)] = None,
     bytes_per_token: Annotated[float | None, typer.Option(
         help="Bytes of text a token; 4.3 where neither this nor the table says.")] = None,
     drop_highest: Annotated[int, typer.Option(help="Leave out this many of the highest losses; they are listed.")] = 0,
