@@ -105,13 +105,13 @@ def _totals(table: pd.DataFrame, names: Sequence[str]) -> Found:
 
 
 def _repeated_rows(table: pd.DataFrame, names: Sequence[str]) -> Found:
-    del names
     whole = table.drop(columns="line").duplicated()
-    if not whole.any():
-        # an id or a seed differs, and N, D and the loss do not: repeats, where they are more than rounding makes by chance
-        same = table.duplicated(["N", "D", "loss"])
-        several = table.groupby(["N", "D"])["loss"].transform("size") > 1
-        if int(same.sum()) < COPIES * int(several.sum()) or not same.any():
+    # N, D and the loss are those of another: repeats where a name or a seed is too, or where they are more than rounding makes
+    same = table.duplicated(["N", "D", "loss"])
+    several = table.groupby(["N", "D"])["loss"].transform("size") > 1
+    by_chance = int(same.sum()) < COPIES * int(several.sum())
+    if not whole.any() or (by_chance and not {"run", "seed"} & set(names)):
+        if by_chance or not same.any():
             return _near_copies(table)
         return (table.index[same], "repeats", "each counts once",
                 f"{int(same.sum())} rows repeat the N, D and loss of another, to the last digit")

@@ -90,6 +90,8 @@ def test_a_table_pasted_twice_counts_once_however_it_was_written(change: dict[st
         again["loss"] = again["loss"].round(3)
     found = arranged(pd.concat([frame, again]))
     assert len(found.frame) == 30 and "more nearly than another seed would" in found.notes[0]
+    coarse = [independent(np.geomspace(5, 120, 6), sizes=(*SIZES, 1.5e9), seed=seed).round({"loss": 2}) for seed in range(4)]
+    assert len(arranged(pd.concat(coarse)).frame) == 120  # seeds whose losses are equal here and there, by rounding
     seeds = arranged(pd.concat([frame, independent(np.geomspace(5, 120, 6), sizes=(*SIZES, 1.5e9), noise=0.001, seed=5)]))
     assert len(seeds.frame) == 60
 
