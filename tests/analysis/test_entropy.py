@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from study.analysis import entropy
+from study.analysis import entropy, foretold
 from study.analysis.study import Study
 from study.articles.appendix import entropy as section
 from study.articles.main import verdicts
@@ -92,6 +92,24 @@ def test_the_misfit_of_the_same_cells_on_both_texts(quick: Study, tmp_path: Path
     nearer = abs(nesting.E - H) < abs(plain.E - H)
     assert entropy.truer(planted) == [(found.lead[0] > 0) == nearer]
     assert section.truer(planted) == ("one" if entropy.truer(planted)[0] else "none") + " of one"
+
+
+@pytest.mark.parametrize(("off", "inside", "whose"), [
+    (0.0, "three of three", "the text's more than the method's"), (0.02, "none of three", "no less the method's")])
+def test_predicted_runs_tell_the_text_s_errors_from_the_method_s(off: float, inside: str, whose: str, quick: Study, tmp_path: Path,
+                                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    recorded(tmp_path)
+    held_out = grid("markov-2").of("held-out")
+    predicted = {cell.config.run_id: {"hoffmann": {"median": 3.0, "50": [2.99, 3.01], "80": [2.98, 3.02], "95": [2.97, 3.03]}}
+                 for cell in held_out}
+    for cell in held_out:
+        write_record(tmp_path / "markov-2" / cell.config.run_id, record(cell.config, 3.0 * np.exp(off)))
+    (tmp_path / "predictions").mkdir()
+    (tmp_path / "predictions" / "markov-2.json").write_text(json.dumps({"runs": predicted}))
+    monkeypatch.setattr(foretold, "rows", lambda _: [None] * 4)
+    monkeypatch.setattr(foretold, "coverage", lambda _: {0.5: 2})
+    planted = study(quick, tmp_path)
+    assert section.inside_half(planted) == section.inside(planted) == inside and section.whose(planted) == whose
 
 
 @pytest.mark.parametrize("largest", [0.0, 1e12])

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.figure import Figure
 
-from study.analysis import entropy
+from study.analysis import entropy, foretold
 from study.analysis.study import Study
 from study.articles.shared import style, text, words
 from study.articles.shared.page import callout
@@ -97,11 +97,31 @@ def held_out_budget() -> str:
 
 def inside(study: Study) -> str:
     """Held-out runs inside their 95 % predictive interval, of how many."""
+    return _inside(study, "inside_95")
+
+
+def inside_half(study: Study) -> str:
+    """The same of the 50 % interval."""
+    return _inside(study, "inside_50")
+
+
+def _inside(study: Study, column: str) -> str:
+    hits, runs = _scored(study, column)
+    return f"{words.none_or(hits)} of {words.number_word(runs)}" if runs else text.PENDING
+
+
+def _scored(study: Study, column: str) -> tuple[int, int]:
+    """Held-out runs inside an interval, and all of them."""
     scored = [source.scores for source in entropy.sources(study) if len(source.scores)]
-    if not scored:
-        return text.PENDING
-    hits = sum(int(frame["inside_95"].sum()) for frame in scored)
-    return f"{words.none_or(hits)} of {words.number_word(sum(map(len, scored)))}"
+    return sum(int(frame[column].sum()) for frame in scored), sum(map(len, scored))
+
+
+def whose(study: Study) -> str:
+    """Whether fewer of the runs on the study's own text than of those on the drawn ones fell inside their 50 % interval."""
+    (hits, runs), own = _scored(study, "inside_50"), len(foretold.rows(study))
+    if not runs or not own:
+        return "an open question"
+    return "the text's more than the method's" if hits / runs > foretold.coverage(study)[0.5] / own else "no less the method's"
 
 
 @style.drawn
