@@ -25,7 +25,7 @@ for _name in COMMANDS:
 def main() -> None:
     """Run the command line: bad input, a disk that refuses or an extra that is missing is one line on stderr and exit code 2."""
     try:
-        sys.exit(app(standalone_mode=False))  # None, or the code of a command's own exit
+        sys.exit(app(standalone_mode=False) or 0)  # a command returns None, or the code of its own exit
     except typer.Abort:
         _leave("stopped")
     except typer.TyperException as error:  # an option that is not known, or whose value is not one

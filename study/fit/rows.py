@@ -106,17 +106,22 @@ def _totals(table: pd.DataFrame, names: Sequence[str]) -> Found:
 
 def _repeated_rows(table: pd.DataFrame, names: Sequence[str]) -> Found:
     whole = table.drop(columns="line").duplicated()
-    # N, D and the loss are those of another: repeats where a name or a seed is too, or where they are more than rounding makes
+    # N, D and the loss are those of another: repeats, unless so few rounded losses of other seeds may be equal by chance
     same = table.duplicated(["N", "D", "loss"])
     several = table.groupby(["N", "D"])["loss"].transform("size") > 1
     by_chance = int(same.sum()) < COPIES * int(several.sum())
-    if not whole.any() or (by_chance and not {"run", "seed"} & set(names)):
+    if not whole.any() or (by_chance and _coarse(table["loss"]) and not {"run", "seed"} & set(names)):
         if by_chance or not same.any():
             return _near_copies(table)
         return (table.index[same], "repeats", "each counts once",
                 f"{int(same.sum())} rows repeat the N, D and loss of another, to the last digit")
     return (table.index[whole], "repeats", "each counts once",
             f"{int(whole.sum())} rows repeat another in every column, to the last digit")
+
+
+def _coarse(loss: "pd.Series[float]") -> bool:
+    """Whether losses have three decimals at the most, so that two seeds may be equal by rounding."""
+    return bool(np.allclose(loss, loss.round(3), rtol=0, atol=1e-9))
 
 
 def _near_copies(table: pd.DataFrame) -> Found:
