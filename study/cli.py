@@ -30,7 +30,9 @@ def main() -> None:
         _leave("stopped")
     except typer.TyperException as error:  # an option that is not known, or whose value is not one
         said = " ".join(getattr(error, "format_message", error.__str__)().split()).replace("Value error, ", "")
-        _leave(said) if said else sys.exit(2)  # nothing to say where help was printed
+        if said:  # nothing, where help was printed
+            _leave(said)
+        sys.exit(2)
     except (StudyError, OSError) as error:
         _leave(_line(error))
     except ModuleNotFoundError as error:

@@ -32,7 +32,7 @@ FAR = 3.0  # prior s.d. of ln E
 ASTRAY = (10.0, 0.05)  # scales of the noise, and ln L, that a run off the law is further away than
 EXACT = 1e-5  # r.m.s. distance from the law, in ln L: nothing that was trained is so near
 UNLEARNED = 0.5  # share of the prior variance of ln E left, above which E is the prior's
-PUBLISHED = (0.1, 1000.0)  # tokens a parameter, beyond which no published optimum lies
+PUBLISHED = (0.1, 1000.0)  # tokens a parameter: published optima of 1e9 parameters have 7 to 44
 UNSEEN_TOKENS = ("checkpoints", "repeated text", "optimum")  # doubts that leave the term in D without evidence
 MIXED = 4000  # draws of a mixture
 

@@ -187,8 +187,8 @@ def match(path: object, names: Sequence[str], given: dict[str, str], keep: Itera
     for ours in keep:
         if ours not in found and (at := [index for index, header in enumerate(headers) if header.plain == ours]):
             found[ours] = at[0]
+    plain = {index: header.plain if header.plain in NAMED else _stripped(header.plain) for index, header in enumerate(headers)}
     for ours, aliases in ROLES.items():
-        plain = {index: header.plain if header.plain in NAMED else _stripped(header.plain) for index, header in enumerate(headers)}
         at = [index for index, name in plain.items() if name in aliases and index not in found.values()]
         if ours not in found and at:
             found[ours] = min(at, key=lambda index: aliases.index(plain[index]))

@@ -100,7 +100,7 @@ def read_table(path: Path, *, columns: dict[str, str] | None = None, keep: Seque
             if name != "C" and (pd.isna(read_as) & cells.notna()).any():
                 notes.append(f"without {raw.header[found.pop(name)]}, which has cells that are no numbers")
                 continue
-            if name == "unique" and np.nanmedian(read_as) < FEWEST_TOKENS:
+            if name == "unique" and pd.Series(read_as).median() < FEWEST_TOKENS:
                 notes.append(f"without {raw.header[found.pop(name)]}, which is no number of tokens")
                 continue
             frame[name] = read_as
