@@ -25,6 +25,7 @@ from study.inference.replay import RULES, flops_to, ground, replay
 from study.record import write_json
 
 SIZES, RATIOS = 14, 12  # of the candidates, in N and in D/N
+SMALLEST = 0.99  # times the smallest C of the table: the cheapest candidate
 BEYOND = 3.0  # times the largest N of the table
 WIDER = 2.0  # times its range of D/N, to each side
 SLACK = (1.0, 1.1, 1.25, 1.5, 2.0)  # times the width of all rows: what a replay is asked how soon it reached
@@ -57,21 +58,31 @@ def follow(job: Job, target: float, budget: float, price: float | None, *, most:
     Raises:
         StudyError: nothing to choose from within the budget. The others of `draw_posterior`.
     """
+    unit = 1.0 if price is None else price / DOLLARS_PER
+    _check_budget(job.frame, planned, budget, unit, "FLOP" if price is None else "dollars")
     N0, D0 = job.reference
     drawn = draw_posterior(job.frame, job.spec, seed=seed, N0=N0, D0=D0, bytes_per_token=job.bytes_per_token,
                            asked=target)
-    unit = 1.0 if price is None else price / DOLLARS_PER
     candidates = around(drawn.posterior, budget / unit, unit) if planned is None else among(drawn.posterior, planned, unit)
-    if not len(candidates.N) or candidates.price.min() > budget:
-        if not len(candidates.N):
-            why = "no candidate within it is as large as the smallest run of the table" if planned is None else (
-                "every run of the grid is recorded")
-            raise StudyError(f"there is no run to add for --budget {budget:g}: {why}")
-        spent = "FLOP" if price is None else "dollars"
-        cheapest = candidates.price.min()
-        raise StudyError(f"no run can be added for {budget:g} {spent}: the cheapest costs {cheapest:.3g}; raise --budget")
+    if not len(candidates.N):
+        raise StudyError(f"there is no run to add for --budget {budget:g}: no candidate within it is as large as the smallest run "
+                         "of the table")
     return Following(drawn, candidates, plan(drawn.posterior, candidates, target, budget, seed=seed, most=most), target, budget,
                      price is not None)
+
+
+def _check_budget(table: pd.DataFrame, planned: pd.DataFrame | None, budget: float, unit: float, spent: str) -> None:
+    """Before a fit: whether the budget buys one run.
+
+    Raises:
+        StudyError: it is below the cheapest, or no planned run is left.
+    """
+    if planned is not None and planned.empty:
+        raise StudyError("there is no run to add: every run of the grid is recorded")
+    runs, share = (table, SMALLEST) if planned is None else (planned, 1.0)
+    cheapest = share * 6 * float((runs["N"] * runs["D"]).min()) * unit
+    if budget < cheapest:
+        raise StudyError(f"no run can be added for {budget:g} {spent}: the cheapest costs {cheapest:.3g}; raise --budget")
 
 
 def around(posterior: Posterior, flops: float, unit: float) -> Candidates:
@@ -90,7 +101,7 @@ def around(posterior: Posterior, flops: float, unit: float) -> Candidates:
     ratios = np.geomspace(ratio.min() / WIDER, ratio.max() * WIDER, RATIOS)
     N, D = (axis.ravel() for axis in np.meshgrid(sizes, ratios, indexing="ij"))
     D = N * D
-    within = (flops >= 6 * N * D) & (rows.D.min() <= D) & (0.99 * rows.C.min() <= 6 * N * D)
+    within = (flops >= 6 * N * D) & (rows.D.min() <= D) & (SMALLEST * rows.C.min() <= 6 * N * D)
     N, D = N[within], D[within]
     return Candidates(N, D, 6 * N * D * unit, group_index(posterior, _labels(posterior, N, D)), ("",) * len(N))
 

@@ -48,6 +48,7 @@ ROLES = {
                "num_repetitions", "repetition_factor"),
     "status": ("status", "state", "run_status", "run_state"),
     "seed": ("seed", "random_seed", "rng_seed", "data_seed", "init_seed", "replicate", "repeat", "rep", "trial"),
+    "fresh": ("unique_fraction", "fraction_unique", "unique_frac", "frac_unique", "unique_share", "fresh_fraction"),
     "vocabulary": ("vocab", "vocab_size", "vocabulary", "vocabulary_size", "n_vocab"),
 }
 NAMED = {name for names in ROLES.values() for name in names}
@@ -66,7 +67,8 @@ PREFIXES = ("metrics", "metric", "params", "config", "summary", "data", "eval", 
             "args", "hparams", "hyperparameters", "cfg", "throughput")
 HELD_OUT = ("val", "valid", "validation", "eval", "test", "dev")  # of a loss, first words that a bare loss gives way to
 ERRORS = ("std", "sd", "se", "sem", "stderr", "var", "ci")  # last words of what is no loss
-LOGGED = re.compile(r"(?:^|_)(?:log|ln)_(?:ppl|perplexity)$")  # nats already
+LOGGED = re.compile(r"(?:^|_)(log|ln|log2)_(?:ppl|perplexity)$")  # nats already; bits of log2
+LOG_OF = re.compile(r"(?:^|_)(?:log2|log10|ln)(?:_|$)")  # a logarithm of the loss, or a loss in bits
 SIZE_OF_TEXT = ("dataset_size", "dataset_tokens", "data_size")  # that epochs multiply to D
 BYTES = {"kb", "mb", "gb", "tb", "kib", "mib", "gib", "tib", "bytes", "byte"}
 FLOP = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "p": 1e15, "e": 1e18, "z": 1e21, "y": 1e24, "kilo": 1e3, "mega": 1e6,
@@ -98,8 +100,8 @@ def read_header(name: str) -> Header:
         unit = "bytes" if word in BYTES else UNIT_WORDS.get(word, unit)
     plain = _plain(re.sub(r"[(\[{][^)\]}]*[)\]}]", "", text))
     plain = re.sub(r"^(?:number_of_|no_of_|count_of_)", "", plain)
-    if LOGGED.search(plain):
-        return Header(name, plain, 1.0, "nats")
+    if logged := LOGGED.search(plain):
+        return Header(name, plain.replace("log2", "log"), 1.0, "bits" if logged[1] == "log2" else "nats")
     ending = re.match(r"^(.+?)_(?:in_)?(millions?|billions?|trillions?|bn|m|b|t|k)$", plain)
     if ending and ending[1] not in ALIASES["loss"]:
         plain, scale = ending[1], SCALES[ending[2]]

@@ -148,6 +148,10 @@ def _repeated_text(table: pd.DataFrame, names: Sequence[str]) -> Found:
     if "epochs" in names:
         passes = np.fmax(passes, table["epochs"].to_numpy(dtype=float))
         columns.append("epochs")
+    if "fresh" in names:
+        fresh = table["fresh"].to_numpy(dtype=float)
+        passes = np.fmax(passes, 1 / np.where((fresh > 0) & (fresh <= 1), fresh, np.nan))
+        columns.append("the share that is unique")
     rows = table.index[passes > FRESH]
     if not len(rows):
         return NONE

@@ -18,7 +18,7 @@ SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+"
 THINGS = r"(?:params?|parameters?|tokens?|toks?|flops?|nats|bits|x|×|times|epochs?)"
 SCALE = "|".join(sorted(SCALES, key=len, reverse=True))
 NUMBER = re.compile(rf"^([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*({SCALE})?\s*{THINGS}?$")
-POWER = re.compile(r"^(?:([+-]?[\d.]+)\s*[x×*·]\s*)?10(?:\^|\*\*)\{?([+-]?\d+)\}?$")
+POWER = re.compile(rf"^(?:([+-]?[\d.]+)\s*[x×*·]\s*)?(10|2)(?:\^|\*\*)\{{?([+-]?\d+)\}}?\s*{THINGS}?$")
 GROUPED = re.compile(r"^[+-]?[1-9]\d{0,2}(?:,\d{3})+(?![\d,e])")  # 1,000 and 1,234,567.8
 DOTTED = re.compile(r"^[+-]?\d{1,3}(?:\.\d{3}){2,}(?:,\d+)?$")  # 1.000.000: dots that separate thousands
 DECIMAL_COMMA = re.compile(r"^[+-]?\d+,\d+(?![\d,.])")  # 3,41
@@ -103,7 +103,7 @@ def _value(text: str, decimal_comma: bool) -> tuple[float, bool] | None:
     """The number, and whether it has a unit of its own: 70M."""
     plain = re.sub(r"(?<=\d)[_' \u00a0\u202f\u2009\u2019](?=\d)", "", text.strip().lower())  # 1 000 000 and 1_000_000
     plain = re.sub(r"\s*(?:±|\+/?-).*$|(?<=\d)\(\d+\)$", "", plain)  # 3.41 ± 0.01 and 3.41(1)
-    plain = re.sub(r"(?<=10)([⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)$", lambda found: "^" + found[1].translate(SUPERSCRIPTS), plain).lstrip("~≈")
+    plain = re.sub(r"(?<=[02])([⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)", lambda found: "^" + found[1].translate(SUPERSCRIPTS), plain).lstrip("~≈")
     if decimal_comma and DECIMAL_COMMA.match(plain):
         plain = plain.replace(",", ".")
     elif GROUPED.match(plain):
@@ -111,8 +111,8 @@ def _value(text: str, decimal_comma: bool) -> tuple[float, bool] | None:
     elif DECIMAL_COMMA.match(plain):
         plain = plain.replace(",", ".")
     if found := POWER.match(plain):
-        power = int(found[2])
-        return (float(found[1] or 1) * 10.0**power, False) if abs(power) < 300 else None
+        power = int(found[3])
+        return (float(found[1] or 1) * float(found[2])**power, False) if abs(power) < 300 else None
     if found := NUMBER.match(plain):
         return float(found[1]) * SCALES.get(found[2] or "", 1.0), bool(found[2])
     return None

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from study.fit.files import read_cells
-from study.fit.headers import KEPT, ROLES, SIZE_OF_TEXT, UNITS, match, read_header
+from study.fit.headers import KEPT, LOG_OF, LOGGED, ROLES, SIZE_OF_TEXT, UNITS, match, read_header
 from study.fit.nested import unfolded
 from study.fit.raw import RawTable, TableError, listed
 from study.fit.sizes import LARGEST, decimal_commas, is_number, numbers, size
@@ -78,6 +78,9 @@ def read_table(path: Path, *, columns: dict[str, str] | None = None, keep: Seque
     if "D" in read and read["D"].unit == "bytes":
         raise TableError(f"{path}: {read['D'].name} counts bytes of text, and D counts tokens: divide by the bytes a "
                          "token of your tokenizer")
+    if not loss_unit and LOG_OF.search(read["loss"].plain) and not LOGGED.search(read["loss"].plain):
+        raise TableError(f"{path}: {read['loss'].name} may be a logarithm of the loss: write the loss itself, or name its unit "
+                         "with --loss-unit (bits, of logarithms to base 2)")
     if "epochs" in read and "D" in read and read["D"].plain in SIZE_OF_TEXT:
         epochs = _scaled(raw, found["epochs"], european=european)
         values["D"] = values["D"] * np.where(epochs > 0, epochs, 1.0)
@@ -103,7 +106,8 @@ def read_table(path: Path, *, columns: dict[str, str] | None = None, keep: Seque
             if name == "unique" and pd.Series(read_as).median() < FEWEST_TOKENS:
                 notes.append(f"without {raw.header[found.pop(name)]}, which is no number of tokens")
                 continue
-            frame[name] = read_as
+            counts_passes = name == "seed" and read[name].plain == "repeat" and _passes(frame[["N", "D"]], cells)
+            frame["epochs" if counts_passes else name] = numbers(cells) if counts_passes else read_as
     others = [index for index in range(len(raw.header)) if index not in found.values()]
     rest = raw.cells[others].set_axis([raw.header[index] for index in others], axis=1)
     return UserTable(frame, {name: raw.header[index] for name, index in found.items()}, rest, tuple(notes))
@@ -151,6 +155,15 @@ def _finished(raw: RawTable, status: int | None) -> tuple[RawTable, list[str]]:
     which = " and ".join(f"{count} {word}" for word, count in words[out].value_counts().items())
     kept = RawTable(raw.cells[~out].reset_index(drop=True), raw.header, raw.lines[~out].reset_index(drop=True), raw.understood)
     return kept, [f"without unfinished runs ({which})"]
+
+
+def _passes(runs: pd.DataFrame, repeat: "pd.Series[str]") -> bool:
+    """Whether `repeat` says how often a text was gone through, and does not number the runs of a cell 0, 1, 2 or 1, 2, 3."""
+    values = np.unique(numbers(repeat))
+    if not values[0] > 0 or np.isnan(values).any():
+        return False
+    numbered = np.array_equal(values, 1.0 + np.arange(len(values)))
+    return not (numbered and runs.duplicated().any())
 
 
 def drop_highest_losses(frame: pd.DataFrame, count: int) -> tuple[pd.DataFrame, pd.DataFrame]:

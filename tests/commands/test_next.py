@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from study.cli import app
 from study.commands.next import _left
 from study.errors import StudyError
+from study.fit import following
 from study.grids import grid
 from study.inference.observations import group_labels
 from study.inference.spec import ModelSpec
@@ -58,11 +59,21 @@ def test_runs_to_add_for_a_budget_in_dollars(table: Path) -> None:
 
 
 @pytest.mark.parametrize(("arguments", "words"), [
-    (("--budget", "1e9"), "no run to add"), (("--budget", "0"), "--budget"), (("--group", "city"), "--group"),
+    (("--budget", "0"), "--budget"), (("--group", "city"), "--group"),
     (("--grid", "quick"), "one of the two"), (("--columns", "N=absent"), "no column")])
 def test_bad_input_is_one_line(table: Path, arguments: tuple[str, ...], words: str) -> None:
     result = CliRunner().invoke(app, ["next", str(table), "--out", str(table.parent / "out"), *arguments])
     assert isinstance(result.exception, StudyError) and words in str(result.exception) and "\n" not in str(result.exception)
+
+
+@pytest.mark.parametrize(("arguments", "words"), [
+    (("--budget", "1e9"), "for 1e+09 FLOP: the cheapest costs 4.75e+16"),
+    (("--budget", "0.09", "--price", "2"), "for 0.09 dollars: the cheapest costs 0.095")])
+def test_a_budget_that_buys_no_run_is_refused_before_the_fit(
+        table: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], words: str) -> None:
+    monkeypatch.setattr(following, "draw_posterior", None)
+    result = CliRunner().invoke(app, ["next", str(table), "--out", str(table.parent / "out"), *arguments])
+    assert isinstance(result.exception, StudyError) and words in str(result.exception)
 
 
 @pytest.mark.slow

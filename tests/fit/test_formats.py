@@ -109,6 +109,20 @@ def test_passes_are_read_as_written_or_said_to_be_left_out(tmp_path: Path) -> No
     assert "unique" not in read_table(tmp_path / "u.csv").frame
 
 
+@pytest.mark.parametrize(("values", "role"), [
+    ([1, 2, 1, 2], "seed"), ([1, 2, 4, 8], "epochs"), ([0, 1, 2, 3], "seed"), ([1, 1, 1, 4], "epochs"), (list("abab"), "seed")])
+def test_repeat_numbers_the_runs_of_a_cell_or_counts_passes(tmp_path: Path, values: list[object], role: str) -> None:
+    cells = FRAME.loc[[0, 0, 1, 1]].assign(val_loss=[3.5, 3.4, 3.3, 3.2])
+    cells.assign(repeat=values).to_csv(tmp_path / "runs.csv", index=False)
+    found = read_table(tmp_path / "runs.csv").frame[role]
+    assert [str(value).removesuffix(".0") for value in found] == [str(value) for value in values]
+
+
+def test_consecutive_repeats_of_cells_of_their_own_count_passes(tmp_path: Path) -> None:
+    FRAME.assign(repeat=[1, 2, 3, 4]).to_csv(tmp_path / "runs.csv", index=False)
+    assert read_table(tmp_path / "runs.csv").frame["epochs"].tolist() == [1, 2, 3, 4]
+
+
 def test_active_and_total_parameters_are_asked_for(tmp_path: Path) -> None:
     mixture = FRAME.rename(columns={"params": "total_params"}).assign(activated_params=FRAME["params"] / 8)
     mixture.to_csv(tmp_path / "m.csv", index=False)

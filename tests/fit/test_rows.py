@@ -210,16 +210,17 @@ def test_names_of_sizes_are_not_runs() -> None:
     assert len(arranged(pd.DataFrame({"N": np.repeat([3e7, 9e7], 30), "D": D, "loss": 3.0})).frame) == 60
 
 
-@pytest.mark.parametrize("columns", [("unique",), ("epochs",), ("unique", "epochs")])
+@pytest.mark.parametrize("columns", [("unique",), ("epochs",), ("fresh",), ("unique", "epochs")])
 def test_repeated_text_is_set_apart(columns: tuple[str, ...]) -> None:
     frame = table()
-    extra = {"unique": np.minimum(frame["D"], 1.6e9), "epochs": np.maximum(frame["D"] / 1.6e9, 1.0)}
+    extra = {"unique": np.minimum(frame["D"], 1.6e9), "epochs": np.maximum(frame["D"] / 1.6e9, 1.0),
+             "fresh": np.minimum(1.6e9 / frame["D"], 1.0)}
     repeated = int((frame["D"] > 1.02 * 1.6e9).sum())
     found = arranged(frame.assign(**{name: extra[name] for name in columns}))
     assert len(found.frame) == 16 - repeated and (found.frame["D"] <= 1.65e9).all() and repeated > 2
     assert f"{repeated} of 16 rows repeat their text" in found.notes[0]
     for name in columns:
-        assert {"unique": "unique tokens", "epochs": "epochs"}[name] in found.notes[0]
+        assert {"unique": "unique tokens", "epochs": "epochs", "fresh": "the share that is unique"}[name] in found.notes[0]
 
 
 def test_a_sweep_is_named_and_the_best_of_each_cell_offered() -> None:

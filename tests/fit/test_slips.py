@@ -166,6 +166,11 @@ def test_a_loss_is_never_scaled_nor_logged_twice(tmp_path: Path) -> None:
     for name in ("log_ppl", "ln_perplexity"):
         job = read(tmp_path, frame.rename(columns={"loss": name}))
         assert job.frame["loss"].to_numpy() == pytest.approx(frame["loss"].to_numpy())
+    bits = read(tmp_path, frame.assign(loss=frame["loss"] / np.log(2)).rename(columns={"loss": "log2_ppl"}))
+    assert bits.frame["loss"].to_numpy() == pytest.approx(frame["loss"].to_numpy())
+    for name in ("log2_loss", "val_loss_log10", "ln_loss", "log10_ppl"):
+        with pytest.raises(TableError, match=f"{name} may be a logarithm of the loss"):
+            read(tmp_path, frame.rename(columns={"loss": name}), columns=f"loss={name}")
     noted = read(tmp_path, frame.rename(columns={"loss": "train_loss"})).notes[1]
     assert "a training loss" in noted
 

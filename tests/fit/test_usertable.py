@@ -237,9 +237,10 @@ def test_sizes_with_and_without_embeddings_are_asked_for(tmp_path: Path) -> None
 
 
 def test_sizes_and_headers_as_people_write_them() -> None:
-    written = ["1B", "70M", "1.4T", "7B params", "100,000,000", "5.76e23", "1.2×10^18", "3,5", "~2k"]
-    assert [size(text) for text in written] == [1e9, 7e7, 1.4e12, 7e9, 1e8, 5.76e23, 1.2e18, 3.5, 2e3]
-    for wrong in ("many", "1.2.3", "", "B", "1,00,000"):
+    written = ["1B", "70M", "1.4T", "7B params", "100,000,000", "5.76e23", "1.2×10^18", "3,5", "~2k", "3 x 2^30",
+               "2²⁰ tokens"]
+    assert [size(text) for text in written] == [1e9, 7e7, 1.4e12, 7e9, 1e8, 5.76e23, 1.2e18, 3.5, 2e3, 3 * 2**30, 2**20]
+    for wrong in ("many", "1.2.3", "", "B", "1,00,000", "1.2³", "12^3"):
         with pytest.raises(ValueError, match="not a number"):
             size(wrong)
     header = read_header("Training Tokens (billions)")
