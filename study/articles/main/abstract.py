@@ -46,7 +46,7 @@ def wall_time(study: Study) -> str:
 @style.drawn
 def fan(study: Study) -> Figure:
     """D_opt / N_opt against C: the posterior's fan, the optima that the runs measured, and the published laws."""
-    figure, ax = style.canvas(7.2, 4.3)
+    figure, ax = style.canvas(7.2, 4.9)
     low, high = float(study.fit["C"].min()), study.largest_C
     C = np.geomspace(low, CHINCHILLA_C, 80)
     draws = study.posterior.draws
