@@ -111,6 +111,9 @@ def test_predicted_runs_tell_the_text_s_errors_from_the_method_s(
     monkeypatch.setattr(foretold, "coverage", lambda _: {0.5: 2})
     planted = study(quick, tmp_path)
     assert section.inside_half(planted) == section.inside(planted) == inside and section.whose(planted) == whose
+    assert (section.texts(planted), section.orders(planted)) == ("a text", "two")
+    monkeypatch.setattr(section, "_tested", lambda _: ["markov-2", "markov-3"])
+    assert (section.texts(planted), section.orders(planted)) == ("texts", "two and three")
 
 
 @pytest.mark.parametrize("largest", [0.0, 1e12])

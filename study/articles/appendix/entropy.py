@@ -90,6 +90,21 @@ def worth(study: Study) -> str:
     return words.enumeration(factors) if factors else text.PENDING
 
 
+def _tested(study: Study) -> list[str]:
+    return [source.name for source in entropy.sources(study) if len(source.scores)]
+
+
+def texts(study: Study) -> str:
+    """The texts on which held-out runs are recorded: one, or several."""
+    return "texts" if len(_tested(study)) > 1 else "a text"
+
+
+def orders(study: Study) -> str:
+    """After how many tokens of the study's own text they are drawn."""
+    found = [name.rpartition("-")[2] for name in _tested(study)]
+    return words.enumeration([words.number_word(int(order)) for order in found]) if found else text.PENDING
+
+
 def held_out_budget() -> str:
     """The compute of the held-out runs, FLOP."""
     return text.power(grid(entropy.SOURCES[0]).of("held-out")[0].budget)
@@ -122,7 +137,7 @@ def whose(study: Study) -> str:
     An open question until all held-out runs of a drawn text are recorded.
     """
     (hits, runs), own = _scored(study, "inside_50"), len(foretold.rows(study))
-    planned = sum(len(grid(source.name).of("held-out")) for source in entropy.sources(study) if len(source.scores))
+    planned = sum(len(grid(name).of("held-out")) for name in _tested(study))
     if not own or not runs or runs < planned:
         return "an open question"
     return "the text's more than the method's" if hits / runs > foretold.coverage(study)[0.5] / own else "no less the method's"
