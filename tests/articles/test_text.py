@@ -76,6 +76,7 @@ def test_one_digit_is_of_any_size() -> None:
 
 def test_no_text_is_an_empty_span() -> None:
     assert text.markdown("").data == "[]{}"
+    assert text.markdown("3 B to 100 B, 95 %, 4 Bytes").data == "3\u00a0B to 100\u00a0B, 95\u00a0%, 4 Bytes"
 
 
 def test_a_summary_of_draws_is_its_median_and_its_ends() -> None:

@@ -144,14 +144,19 @@ def markdown(text: str) -> "Markdown":
     """Text as a Markdown output of a cell or an inline value; no text is an empty span, which an inline value may be."""
     from IPython.display import Markdown
 
-    return Markdown(text.replace(" %", f"{NBSP}%") or "[]{}")
+    return Markdown(_joined(text) or "[]{}")
+
+
+def _joined(text: str) -> str:
+    """A number and its percent sign or scale, 100 B, on one line."""
+    return re.sub(r" %|(?<=\d) (?=[kMBT]\b)", lambda found: found[0].replace(" ", NBSP), text)
 
 
 def table(rows: "pd.DataFrame | Sequence[Mapping[str, str]]", *, left: tuple[str, ...] = ()) -> "Markdown":
     """A Markdown table of strings: the first column and those in `left` to the left, the others to the right."""
     frame = pd.DataFrame(rows)
     columns = [str(name) for name in frame.columns]
-    cells = [[str(cell).replace("|", "\\|") for cell in row] for row in (columns, *frame.itertuples(index=False))]
+    cells = [[_joined(str(cell)).replace("|", "\\|") for cell in row] for row in (columns, *frame.itertuples(index=False))]
     rules = [
         ":" + "-" * wide if i == 0 or name in left else "-" * wide + ":"
         for i, (name, wide) in enumerate(zip(columns, widths(cells), strict=True))
