@@ -35,7 +35,7 @@ def facts(study: "Study") -> dict[str, Any]:
     """
     from study.analysis import answers, approaches, foretold, forms, stages
     from study.analysis.argued import argued
-    from study.atlas.target import ALL, THREE
+    from study.atlas.target import ALL, NONE, THREE
     from study.inference.answers import summarise
     from study.laws.errata import TARGET_N
 
@@ -48,7 +48,8 @@ def facts(study: "Study") -> dict[str, Any]:
               "times_beyond_C": foretold.times_beyond(study) if runs else 0.0,
               "before": bool(runs) and all(one.made for one in foretold.budgets(study))}
     others = [one.tokens for one in approaches.others(study)]
-    three = {name: stages.at_target(study, THREE, with_others=name == "with_others") for name in ("alone", "with_others")}
+    three = {"alone": stages.at_target(study, THREE, with_others=False), "with_others": stages.at_target(study, THREE),
+             "others_alone": stages.at_target(study, NONE)}
     pooled, widened = stages.at_target(study, ALL), argued(study).widened
     return {"grid": study.grid.name, "records_sha256": records_sha256(study.folders[0] / study.grid.name), "N": TARGET_N,
             "runs_fitted": len(study.fit), "planned": len(study.grid.planned), "recorded": len(study.frame),
@@ -85,8 +86,9 @@ def block(answer: Mapping[str, Any]) -> str:
         f"{_with_ends(answer['widened'], rough)}.")
     by_others = "" if not answer["with_others"] or None in three.values() else (
         f" With the open runs of other laboratories as the prior the same runs answer {_with_ends(answer['with_others'], short)}. "
-        f"The three cheapest of them alone leave an interval of {significant(three['alone'], 2)} decades; with that prior, "
-        f"{significant(three['with_others'], 2)}.")
+        f"The three cheapest of them alone leave an interval of {significant(three['alone'], 2)} decades; with that prior "
+        f"they leave {significant(three['with_others'], 2)}, and that prior without a run leaves "
+        f"{significant(three['others_alone'], 2)}.")
     rehearsal = "" if answer["held_out_budgets"] else (
         " That grid is a rehearsal of minutes: it exercises the pipeline, and its interval is accordingly wide.")
     text = (

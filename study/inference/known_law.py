@@ -1,4 +1,4 @@
-"""How much any rule could save on a finished table: the same race with the law and its noise known beforehand.
+"""What choosing by information saves on a finished table where the law and its noise are known beforehand: the same race.
 
 Linearised at the posterior mean of all rows, the covariance V of the law's parameters and of the group effects given a set of
 rows is closed, and another row takes from the variance of q = ln D_opt

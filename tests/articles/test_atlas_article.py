@@ -9,11 +9,13 @@ import pytest
 
 from study.articles.atlas import alone, corrections, leave_out, notices, question, shown, three, together, verdicts
 from study.articles.claims import claims_of
+from study.articles.shared.words import number_word
 from study.atlas.read import Atlas
 from study.inference.pooled.two_stage import MODEL
 from tests.articles.readable import values
 from tests.conftest import ROOT
 
+NUMBERS = ["none", *(number_word(count) for count in range(1, 40))]
 SECTIONS = (alone, corrections, leave_out, question, three, together, verdicts)
 PAGES = [ROOT / "report" / "atlas.qmd", *sorted((ROOT / "report" / "atlas").glob("_*.qmd"))]
 
@@ -74,6 +76,26 @@ def test_words_on_twenty_follow_the_interval(ends: list[float], word: str, does:
     (tmp_path / "population.json").write_text(json.dumps({**atlas.population, "new_study": ratio}))
     planted = Atlas(tmp_path)
     assert (question.holds_rule(planted), question.support(planted)) == (word, does)
+
+
+@pytest.mark.parametrize(("total", "words"), [(6.0, "lower one"), (9.0, "higher one, so the contrast is not of the counts alone")])
+def test_a_count_of_more_parameters_lowers_the_ratio_of_one_model(total: float, words: str, tmp_path: Path, atlas: Atlas) -> None:
+    ratio = {"total parameters": {"R at 1e+21": {"point": total}}, "base": {"R at 1e+21": {"point": 8.0}}}
+    (tmp_path / "population.json").write_text(json.dumps({**atlas.population, "new_study": ratio}))
+    assert together.by_total(Atlas(tmp_path)) == words
+
+
+def test_a_table_that_excludes_the_rule_may_fail_its_forecast(tmp_path: Path, atlas: Atlas) -> None:
+    shutil.copytree(atlas.folder, tmp_path / "atlas")
+    name = next(iter(atlas.pooled))
+    shown_as = {}
+    for inside in (0, 3):
+        row = {**atlas.alone[name], "forecast": {"inside": {"95": inside}, "predicted": 3, "mean_error": 0.0}}
+        row["ratio_own"] = {**row["ratio_own"], "ci95": [1.0, 2.0]}
+        (tmp_path / "atlas" / f"{name}.json").write_text(json.dumps(row))
+        planted = Atlas(tmp_path / "atlas")
+        shown_as[inside] = tuple(NUMBERS.index(found(planted)) for found in (question.excluding_failing, alone.forecasts_small))
+    assert shown_as[0] == (shown_as[3][0] + 1, shown_as[3][1] - 1)
 
 
 def test_words_on_the_corrections_follow_the_records(tmp_path: Path, atlas: Atlas) -> None:

@@ -40,14 +40,15 @@ def test_words_follow_their_conditions(tmp_path: Path, runs: YourRuns) -> None:
     (folder / "fit.json").write_text(json.dumps(body))
     replay = {"source": "x", "rows": 9, "known_law": {"1.1": 0.4},
               "rules": {"information": {"starts": 7, "held_at_width": 0.0,
-                                        "to": {"1": {"median_share_of_own_order": 0.51, "quartiles_of_share": None}}}}}
+                                        "to": {"1": {"median_share_of_own_order": 0.51, "quartiles_of_share": None},
+                                               "1.1": {"median_share_of_own_order": 0.3}}}}}
     (tmp_path / "bench" / "next-run-x.json").write_text(json.dumps(replay))
     planted = YourRuns(tmp_path)
     assert (fitted.trusted(planted), doubts.forecast_word(planted), doubts.count(planted)) == ("does", "passes", "none")
     assert doubts.drift(planted) == "show no clear drift"
     assert fitted.widened(planted) == fitted.tokens(planted) and "none" in doubts.listing(planted).data
     assert proof.within_half(planted) == "none of one" and proof.starts(planted) == "7"
-    assert (proof.never_held(planted), proof.worse(planted)) == ("x", "none")
+    assert (proof.never_held(planted), proof.worse(planted), proof.beyond_known(planted)) == ("x", "none", "1 of 1")
     replay["rules"]["information"]["to"]["1"]["median_share_of_own_order"] = 0.49
     (tmp_path / "bench" / "next-run-x.json").write_text(json.dumps(replay))
     assert proof.within_half(YourRuns(tmp_path)) == "one of one" and "0.49" in proof.listed(YourRuns(tmp_path))

@@ -6,13 +6,14 @@ from matplotlib.figure import Figure
 
 from study.analysis import your_runs
 from study.articles.atlas import shown
-from study.articles.shared import style, text
+from study.articles.shared import style, text, words
 from study.atlas.read import Atlas
 from study.atlas.verdicts import FORECAST_HELD, forecast_holds
 
 if TYPE_CHECKING:
     from IPython.display import Markdown
 
+FEW = 4  # runs of a top budget
 SYMBOLS = {"alpha": "α", "beta": "β"}
 COUNTS = {"multiplying": "multiplying", "total": "total", "non_embedding": "no embedding"}
 
@@ -24,7 +25,7 @@ def listing(atlas: Atlas) -> "Markdown":
         source = row["source"]
         rows.append({
             "table": name + ("" if source["pooled"] else "*"), "laboratory": row["laboratory"], "rows": str(row["rows"]),
-            "N": f"{text.short(row['N'][0])}–{text.short(row['N'][1])}", "largest C": text.power(row["C"][1]),
+            "N": f"{text.short(row['N'][0])}–{text.short(row['N'][1])}", "largest C (FLOP)": text.power(row["C"][1]),
             "N counts": COUNTS[source["N_convention"]], "decayed": "yes" if source["decayed"] else "no",
             "tuned": "yes" if source["tuned"] else "no"})
     return text.table(rows, left=("laboratory", "N counts"))
@@ -101,6 +102,17 @@ def forecasts_hold(atlas: Atlas) -> str:
     return f"{sum(map(forecast_holds, found))} of {len(found)}"
 
 
+def forecasts_small(atlas: Atlas) -> str:
+    """Those of them whose top budget has at most `FEW` runs."""
+    held = [row["forecast"] for row in atlas.pooled.values() if row["forecast"] and forecast_holds(row)]
+    return words.none_or(sum(found["predicted"] <= FEW for found in held))
+
+
+def few_runs() -> str:
+    """So few runs are little of a test."""
+    return words.number_word(FEW)
+
+
 def too_high(atlas: Atlas) -> str:
     """Tables whose forecast is too high on average."""
     found = [row["forecast"]["mean_error"] for row in atlas.pooled.values() if row["forecast"]]
@@ -118,7 +130,7 @@ def known(atlas: Atlas) -> "Markdown":
     for name, row in atlas.alone.items():
         for quantity, found in row["known"].items():
             here = shown.both(row[quantity], text.significant)
-            rows.append({"table": name, "": SYMBOLS.get(quantity, quantity), "stated": f"{found['stated']:g}", "here": here,
+            rows.append({"table": name, "quantity": SYMBOLS.get(quantity, quantity), "stated": f"{found['stated']:g}", "here": here,
                          "inside": "yes" if found["inside"] else "no"})
     return text.table(rows)
 

@@ -191,7 +191,21 @@ def meet(atlas: Atlas) -> str:
 
 def errors(atlas: Atlas) -> str:
     """The median error from three runs and from ten, a factor, the population as it is."""
-    return " and ".join(text.two(_error(atlas, "atlas", runs)) for runs in (COUNTS[0], COUNTS[-1]))
+    return _errors(atlas, "atlas")
+
+
+def errors_default(atlas: Atlas) -> str:
+    """The same under the default prior."""
+    return _errors(atlas, "default")
+
+
+def default_ten(atlas: Atlas) -> str:
+    """Studies that the default prior's 95 % interval holds from most runs."""
+    return "{} of {}".format(*atlas.covered("default", COUNTS[-1], "95"))
+
+
+def _errors(atlas: Atlas, prior: str) -> str:
+    return " and ".join(text.two(_error(atlas, prior, runs)) for runs in (COUNTS[0], COUNTS[-1]))
 
 
 def _error(atlas: Atlas, prior: str, runs: int) -> float:

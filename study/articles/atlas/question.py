@@ -1,6 +1,6 @@
 """The question, its answer in one figure, and how far a new study may lie from it."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from study.articles.atlas import shown
 from study.articles.shared import style, text, words
 from study.atlas.read import Atlas
-from study.atlas.verdicts import AT, COUNTED, FACTOR, universal
+from study.atlas.verdicts import AT, COUNTED, FACTOR, forecast_holds, universal
 from study.laws.published import RULE
 
 
@@ -60,16 +60,24 @@ def decades(atlas: Atlas) -> str:
     return text.two(float(np.log10(found.high / found.low)))
 
 
+def _excluding(atlas: Atlas) -> list[dict[str, Any]]:
+    rows = ((row, row["ratio_own"]["ci95"]) for row in atlas.pooled.values())
+    return [row for row, (low, high) in rows if not low <= RULE <= high]
+
+
 def excluding(atlas: Atlas) -> str:
     """Pooled tables whose own 95 % interval, at their largest compute, does not hold the rule."""
-    ends = [row["ratio_own"]["ci95"] for row in atlas.pooled.values()]
-    return words.none_or(sum(not low <= RULE <= high for low, high in ends))
+    return words.none_or(len(_excluding(atlas)))
 
 
 def excluding_by_total(atlas: Atlas) -> str:
     """Those of them that count all parameters, as the rule does."""
-    ends = [row["ratio_own"]["ci95"] for row in atlas.pooled.values() if row["source"]["N_convention"] == "total"]
-    return words.none_or(sum(not low <= RULE <= high for low, high in ends))
+    return words.none_or(sum(row["source"]["N_convention"] == "total" for row in _excluding(atlas)))
+
+
+def excluding_failing(atlas: Atlas) -> str:
+    """Those of them whose forecast of their own top budget fails."""
+    return words.none_or(sum(bool(row["forecast"]) and not forecast_holds(row) for row in _excluding(atlas)))
 
 
 def below(atlas: Atlas) -> str:

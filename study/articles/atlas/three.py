@@ -23,7 +23,7 @@ def table(atlas: Atlas) -> "Markdown":
         for prior in dict.fromkeys((*(["default"] if taken == THREE else []), "atlas", atlas.prior)):
             found = atlas.target(runs, taken, prior)
             rows.append({"runs": name, "prior": shown.named(prior),
-                         "largest C": text.power(found["C"]) if found["C"] else text.ABSENT,
+                         "largest C (FLOP)": text.power(found["C"]) if found["C"] else text.ABSENT,
                          "tokens": shown.both(found["tokens"], text.short), "decades": text.two(found["decades"]),
                          "k-hat": text.two(found["khat"]) if found["C"] else text.ABSENT})
     return text.table(rows, left=("runs", "prior"))
@@ -34,10 +34,10 @@ def _decades(atlas: Atlas, runs: str, taken: str, prior: str) -> str:
 
 
 def reach(atlas: Atlas) -> str:
-    """The largest compute of this study's three runs, and how far below the target's that is."""
+    """The largest compute of this study's three runs, and how far it lies below that of the tokens they answer."""
     found = atlas.target(MAIN[0], THREE, atlas.prior)
     wanted = 6 * TARGET_N * found["tokens"]["point"]
-    return f"{text.power(found['C'])} FLOP, {text.two(float(np.log10(wanted / found['C'])))} decades below the answer"
+    return f"{text.power(found['C'])} FLOP, {text.two(float(np.log10(wanted / found['C'])))} decades below their own answer"
 
 
 def default(atlas: Atlas) -> str:

@@ -9,6 +9,7 @@ from study.articles.atlas import shown
 from study.articles.shared import style, text, words
 from study.atlas.read import Atlas
 from study.atlas.together import COMPUTES, TAILS
+from study.atlas.verdicts import AT, COUNTED
 from study.inference.pooled.two_stage import MODEL
 from study.laws.published import RULE
 
@@ -66,7 +67,13 @@ def a(atlas: Atlas) -> str:
 
 def prior_ratio(atlas: Atlas) -> str:
     """D/N at 1e21 by the population's own prior."""
-    return shown.ends(atlas.population["prior_predictive"]["R at 1e+21"])
+    return shown.both(atlas.population["prior_predictive"]["R at 1e+21"])
+
+
+def by_total(atlas: Atlas) -> str:
+    """Whether a new study's ratio at 1e21 is the lower one where all parameters are counted."""
+    total, base = (atlas.new_study(f"R at {AT}", kind)["point"] for kind in (COUNTED, "base"))
+    return "lower one" if total < base else "higher one, so the contrast is not of the counts alone"
 
 
 @style.drawn

@@ -55,6 +55,14 @@ def known_law(runs: YourRuns) -> str:
     return f"{text.two(min(shares))} to {text.two(max(shares))} on {name}"
 
 
+def beyond_known(runs: YourRuns) -> str:
+    """Cells of the table, of all that have both, in which the rule needs a smaller share than a known law does."""
+    both = [(_of(body, RULE, slack=slack)["median_share_of_own_order"], share) for body in runs.replays.values()
+            for slack, share in body["known_law"].items()]
+    found = [mine < known for mine, known in both if mine is not None and known is not None]
+    return f"{sum(found)} of {len(found)}"
+
+
 def never_held(runs: YourRuns) -> str:
     """The tables on which the rule's interval never holds the answer of all rows when it is first as narrow as theirs."""
     return _never_held(runs, RULE)
@@ -84,10 +92,10 @@ def comparison(runs: YourRuns) -> "Markdown":
             rows.append({"table": name, "rule": rule, "starts": str(found["starts"]),
                          **{f"× {slack}": _two(_of(body, rule, slack=slack)["median_share_of_own_order"]) for slack in SHOWN},
                          "width alone": _two(_of(body, rule, "to_width")["median_share_of_own_order"]),
-                         "holds": _held(found), "own order": _held(body["rules"].get(OWN, {}))})
+                         "holds": _held(found), "holds, own order": _held(body["rules"].get(OWN, {}))})
         rows.append({"table": name, "rule": "law known", "starts": text.ABSENT,
                      **{f"× {slack}": _two(body["known_law"].get(slack)) for slack in SHOWN}, "width alone": text.ABSENT,
-                     "holds": text.ABSENT, "own order": text.ABSENT})
+                     "holds": text.ABSENT, "holds, own order": text.ABSENT})
     return text.table(rows, left=("table", "rule"))
 
 
