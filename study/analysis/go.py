@@ -168,11 +168,15 @@ def accuracy(records: Mapping[str, RunRecord], runs: pd.DataFrame, metric: str) 
     value, se = zip(*(clustered_mean(games, weights) for games in by_game), strict=True)
     mean, error = clustered_mean(by_game[-1] - by_game[0], weights)
     rng = np.random.default_rng(SEED)
-    gain = mean + error * rng.standard_normal(DRAWS)
-    for seeds in (by_seed[0], by_seed[-1]):
+    by_games = error * rng.standard_normal(DRAWS)
+    ends = []
+    for seeds, middle in ((by_seed[0], value[0]), (by_seed[-1], value[0] + mean)):
+        end = np.full(DRAWS, middle)
         if (freedom := len(seeds) - 1) > 0:
             sigma = drawn_sd(seeds.std(ddof=1), freedom, rng, DRAWS)
-            gain = gain + sigma / np.sqrt(len(seeds)) * rng.standard_normal(DRAWS)
+            end = end + sigma / np.sqrt(len(seeds)) * rng.standard_normal(DRAWS)
+        ends.append(np.clip(end, 0.0, 1.0))  # an accuracy is a share
+    gain = ends[1] - ends[0] + by_games
     return Accuracy(np.array(sizes), np.array(value), np.array(se), gain)
 
 

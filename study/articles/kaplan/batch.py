@@ -107,6 +107,12 @@ def published_fall() -> str:
     return text.percent(KAPLAN_FALL)
 
 
+def largest(study: Kaplan) -> str:
+    """The largest batch of the grid of batches, tokens."""
+    rows = study.batch_curves
+    return text.ABSENT if rows.empty else text.short(float(rows["batch"].max()))
+
+
 def held(study: Kaplan) -> str:
     """Whether the noise scale's interval holds Kaplan's number: holds or excludes."""
     law = scale_law(study)

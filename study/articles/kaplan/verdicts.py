@@ -56,6 +56,7 @@ VERDICTS: Mapping[str, Callable[[Kaplan], Verdict]] = MappingProxyType({
     "blog-doubling": one_factor.doubling_verdict,
 })
 SHARED = MappingProxyType({"figure-2": "kaplan-efficiency", "figure-9": "kaplan-overfitting"})  # one measurement, two sources
+FOLLOWING = ("blog-doubling",)  # from the exponent of figure 1
 _SURE = text.percent(SURE, 1)
 _COLLAPSED = f"r above {overfitting.COLLAPSED:g}"
 _FEWER = "slope negative at every loss, and the largest size needs fewest"
@@ -150,8 +151,8 @@ def waiting(study: Kaplan) -> str:
 
 
 def measurements() -> str:
-    """How many measurements the verdicts rest on: some are of a claim that two sources make."""
-    return number_word(len(VERDICTS) - len(SHARED))
+    """How many measurements the verdicts rest on: two sources may make one claim, and a claim may follow from another."""
+    return number_word(len(VERDICTS) - len(SHARED) - len(FOLLOWING))
 
 
 def total() -> str:

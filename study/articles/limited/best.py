@@ -17,7 +17,7 @@ from study.articles.verdict import Verdict, absent, decided, with_interval
 if TYPE_CHECKING:
     from IPython.display import Markdown
 
-UNKNOWN = 0.01  # nats below ln 2, the loss of a guess, up to which the winner is not known
+UNKNOWN = 0.01  # nats from ln 2, the loss of a guess, within which the winner is not known
 SAME = 0.01  # of the loss: two best losses within this share are called the same
 
 
@@ -69,16 +69,16 @@ def spread_of_learners(study: Limited) -> str:
     found = means(study, "best_loss")
     if found is None:
         return text.ABSENT
-    whole = [k for k, N in enumerate(found.N) if not any(_guesses(study, study.sizes[study.sizes["N"] == N]))]
+    whole = [k for k, N in enumerate(found.N)
+             if max(_of_the_winner(study, study.sizes[study.sizes["N"] == N])) < math.log(2) - UNKNOWN]
     if len(whole) < 2:
         return text.ABSENT
     return with_interval(found.draws[:, whole[-1]] - found.draws[:, whole[0]], lambda x: text.signed(x, 3))
 
 
-def _guesses(study: Limited, runs: pd.DataFrame) -> list[bool]:
-    """Whether each run ends where its loss on the winner is that of a guess."""
-    losses = [study.records[run_id].metrics["validation_value_loss"].value for run_id in runs["run_id"]]
-    return [loss > math.log(2) - UNKNOWN for loss in losses]
+def _of_the_winner(study: Limited, runs: pd.DataFrame) -> list[float]:
+    """The loss on the winner at the end of each run."""
+    return [study.records[run_id].metrics["validation_value_loss"].value for run_id in runs["run_id"]]
 
 
 def lowest(study: Limited) -> str:
@@ -96,10 +96,11 @@ def between_seeds(study: Limited) -> str:
 
 
 def never_learned(study: Limited) -> str:
-    """Runs of the smallest size that end where they do not know the winner."""
+    """Runs of the smallest size, on any positions, that end where their loss on the winner is that of a guess."""
     if study.runs.empty:
         return text.ABSENT
-    guesses = _guesses(study, study.runs[study.runs["N"] == study.runs["N"].min()])
+    losses = _of_the_winner(study, study.runs[study.runs["N"] == study.runs["N"].min()])
+    guesses = [abs(loss - math.log(2)) <= UNKNOWN for loss in losses]
     return f"{words.none_or(sum(guesses))} of {words.number_word(len(guesses))}"
 
 

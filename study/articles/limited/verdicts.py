@@ -9,7 +9,7 @@ from study.articles.limited import accuracy, best, frontier, labels, more, overf
 from study.articles.limited.data import GO, Limited
 from study.articles.shared import text
 from study.articles.shared.words import none_or, number_word
-from study.articles.verdict import Verdict, absent
+from study.articles.verdict import SURE, Verdict, absent
 
 if TYPE_CHECKING:
     from IPython.display import Markdown
@@ -48,6 +48,11 @@ def table(study: Limited) -> "Markdown":
     return text.table([{"claim": claim.says, "claimed": text.literal(found.claimed), "measured": text.literal(found.measured),
                         "verdict": f"**{found.word}**", "runs": found.runs} for claim, found in rows],
                       left=("claimed", "measured", "verdict", "runs"))
+
+
+def sure() -> str:
+    """The share of the draws that decides."""
+    return text.percent(SURE, 1)
 
 
 def total() -> str:
