@@ -152,49 +152,68 @@ def match(path: object, names: Sequence[str], given: dict[str, str], keep: Itera
         TableError: a column is missing, named twice or ambiguous.
     """
     headers = [read_header(name) for name in names]
-    found: dict[str, int] = {}
-    if "C" in given and "D" in given and "N" in given:
+    if {"N", "D", "C"} <= given.keys():
         raise TableError("--columns names C beside N and D: the law reads N and D, and C only in place of one of them")
-    for ours, source in given.items():
-        if source not in names:
-            raise TableError(f"{path} has no column {source!r} for {ours}: it has {listed(names)}")
-        found[ours] = _single(path, names, source, ours)
+    if absent := next((ours for ours, source in given.items() if source not in names), ""):
+        raise TableError(f"{path} has no column {given[absent]!r} for {absent}: it has {listed(names)}")
+    found = {ours: _single(path, names, source, ours) for ours, source in given.items()}
     for ours in ("N", "D", "loss", "C"):
         if ours in found or (ours == "D" and "C" in given and "N" not in given):
             continue
-        matches = _matches(headers, ours, set(found.values()))
-        matches = [index for index in matches if headers[index].plain != "model" or index not in text]
-        if ours == "loss" and not matches:  # loss_c4, c4/loss; a training loss where there is no other
-            losses = [index for index, header in enumerate(headers) if "loss" in header.plain.split("_") and not _an_error(header)]
-            matches = [index for index in losses if "train" not in headers[index].plain] or losses
-        if len(matches) > 1 and (ours != "C" or not {"N", "D"} <= found.keys()):
+        matches = _candidates(headers, ours, set(found.values()), text)
+        beside = ours == "C" and {"N", "D"} <= found.keys()  # to be compared alone
+        if len(matches) > 1 and not beside:
             columns = [names[index] for index in matches]
             several = listed(columns) if len(columns) > SHOWN else f"{', '.join(columns[:-1])} and {columns[-1]}"
             raise TableError(f"{path}: {several} could each be {ours}; say which with --columns {ours}={columns[0]}")
         if matches:
             found[ours] = _single(path, names, names[matches[0]], ours) if ours != "C" else matches[0]
-    missing = [] if "loss" in found else ["loss"]
-    if not {"N", "C"} & found.keys() or ("N" not in found and "D" not in found):
-        missing.insert(0, "N (or C)" if "D" in found else "N")
-    if "D" not in found and "C" not in found:
-        missing.append("D (or C)")
-    if missing:
-        steps = next((header.name for header in headers if _stripped(header.plain) in STEPS), "")
-        ratio = next((header.name for header in headers if header.plain in RATIOS), "")
-        product = f" (a product will do: D={steps}*0.5M, {steps} times tokens a step)" if steps and "D (or C)" in missing else ""
-        if ratio and "N" in found and "D (or C)" in missing:
-            product = f" (a product will do: D={names[found['N']]}*{ratio})"
+    if missing := _missing(found):
+        product = _product(headers, found) if "D (or C)" in missing else ""
         raise TableError(f"{path} has no column for {' and '.join(missing)}: it has {listed(names)}; "
                          f"name them with --columns N=...,D=...,loss=...{product}")
-    for ours in keep:
-        if ours not in found and (at := [index for index, header in enumerate(headers) if header.plain == ours]):
-            found[ours] = at[0]
+    for index, header in reversed(list(enumerate(headers))):
+        if header.plain in keep and header.plain not in given:
+            found[header.plain] = index
+    return found | _roles(headers, found)
+
+
+def _candidates(headers: list[Header], ours: str, used: set[int], text: Container[int]) -> list[int]:
+    """The columns that may be `ours`; of a loss also loss_c4 or c4/loss, and a training loss where there is no other."""
+    matches = [index for index in _matches(headers, ours, used) if headers[index].plain != "model" or index not in text]
+    if matches or ours != "loss":
+        return matches
+    losses = [index for index, header in enumerate(headers) if "loss" in header.plain.split("_") and not _an_error(header)]
+    return [index for index in losses if "train" not in headers[index].plain] or losses
+
+
+def _missing(found: Container[str]) -> list[str]:
+    """What a law cannot do without: two of N, D and C, and the loss."""
+    out = [] if "loss" in found else ["loss"]
+    if "N" not in found and not ("C" in found and "D" in found):
+        out.insert(0, "N (or C)" if "D" in found else "N")
+    return out if "D" in found or "C" in found else [*out, "D (or C)"]
+
+
+def _product(headers: list[Header], found: Mapping[str, int]) -> str:
+    """How D could be had from columns that are there."""
+    ratio = next((header.name for header in headers if header.plain in RATIOS), "")
+    if ratio and "N" in found:
+        return f" (a product will do: D={headers[found['N']].name}*{ratio})"
+    steps = next((header.name for header in headers if _stripped(header.plain) in STEPS), "")
+    return f" (a product will do: D={steps}*0.5M, {steps} times tokens a step)" if steps else ""
+
+
+def _roles(headers: list[Header], found: Mapping[str, int]) -> dict[str, int]:
+    """The columns of `ROLES` among those that are not read yet."""
     plain = {index: header.plain if header.plain in NAMED else _stripped(header.plain) for index, header in enumerate(headers)}
+    used, out = set(found.values()), {}
     for ours, aliases in ROLES.items():
-        at = [index for index, name in plain.items() if name in aliases and index not in found.values()]
+        at = [index for index, name in plain.items() if name in aliases and index not in used]
         if ours not in found and at:
-            found[ours] = min(at, key=lambda index: aliases.index(plain[index]))
-    return found
+            out[ours] = min(at, key=lambda index: aliases.index(plain[index]))
+            used.add(out[ours])
+    return out
 
 
 def _matches(headers: list[Header], ours: str, used: set[int]) -> list[int]:

@@ -1,15 +1,16 @@
 """A user's own table of runs: which columns are N, D and the loss, in which units, as the numbers that a fit reads."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from study.fit.files import read_cells
-from study.fit.headers import KEPT, LOG_OF, LOGGED, ROLES, SIZE_OF_TEXT, UNITS, match, read_header
+from study.fit.headers import KEPT, LOG_OF, LOGGED, ROLES, SIZE_OF_TEXT, UNITS, Header, match, read_header
 from study.fit.nested import unfolded
 from study.fit.raw import RawTable, TableError, listed
 from study.fit.sizes import LARGEST, decimal_commas, is_number, numbers, size
@@ -56,31 +57,21 @@ def read_table(path: Path, *, columns: dict[str, str] | None = None, keep: Seque
     raw = _with_products(path, raw, columns or {})
     text = [index for index in range(len(raw.header)) if np.isnan(numbers(raw.cells[index].head(20))).all()]
     found = match(path, raw.header, columns or {}, keep, text)
-    checked = "C" in found and {"N", "D"} <= found.keys()  # C beside both is compared with 6ND, not read
-    if checked and "C" not in (columns or {}) and read_header(raw.header[found["C"]]).plain == "budget":
+    if "C" in found and "C" not in (columns or {}) and {"N", "D"} <= found.keys() and _plain(raw, found["C"]) == "budget":
         del found["C"]  # of dollars, perhaps: a label of runs that belong together
-        checked = False
-    values: dict[str, Array] = {}
+    beside = "C" in found and {"N", "D"} <= found.keys()  # C is compared with 6ND, not read
     raw, unfinished = _finished(raw, found.get("status"))
     notes = [raw.understood, *remarks, *unfinished]
-    european = decimal_commas(raw.cells[sorted({index for name, index in found.items() if name not in ROLES})],
+    for name in [name for name in KEPT if name in found and raw.cells[found[name]].isna().any()]:
+        notes.append(f"without {raw.header[found.pop(name)]}, which has empty cells")
+    measured = {name: index for name, index in found.items() if name not in ROLES and not (name == "C" and beside)}
+    european = decimal_commas(raw.cells[sorted({*measured.values(), *([found["C"]] if beside else [])})],
                               semicolons="semicolons" in raw.understood)
     notes += ["decimal commas"] * european
-    for name, index in list(found.items()):
-        if name in ROLES or (name == "C" and checked):
-            continue
-        if name in KEPT and raw.cells[index].isna().any():
-            notes.append(f"without {raw.header[index]}, which has empty cells")
-            del found[name]
-            continue
-        values[name] = _positive(path, raw, index, decimal_comma=name == "loss", european=european)
+    values = {name: _positive(path, raw, index, decimal_comma=name == "loss", european=european)
+              for name, index in measured.items()}
     read = {name: read_header(raw.header[index]) for name, index in found.items()}
-    if "D" in read and read["D"].unit == "bytes":
-        raise TableError(f"{path}: {read['D'].name} counts bytes of text, and D counts tokens: divide by the bytes a "
-                         "token of your tokenizer")
-    if not loss_unit and LOG_OF.search(read["loss"].plain) and not LOGGED.search(read["loss"].plain):
-        raise TableError(f"{path}: {read['loss'].name} may be a logarithm of the loss: write the loss itself, or name its unit "
-                         "with --loss-unit (bits, of logarithms to base 2)")
+    _check_units(path, read, loss_unit)
     if "epochs" in read and "D" in read and read["D"].plain in SIZE_OF_TEXT:
         epochs = _scaled(raw, found["epochs"], european=european)
         values["D"] = values["D"] * np.where(epochs > 0, epochs, 1.0)
@@ -96,21 +87,50 @@ def read_table(path: Path, *, columns: dict[str, str] | None = None, keep: Seque
     notes.extend(converted)
     ours = [name for name in ("N", "D", "loss", *KEPT) if name in values]
     frame = pd.DataFrame({"line": raw.lines.to_numpy(), **{name: values[name] for name in ours}})
-    for name in ("C", *ROLES) if checked else ROLES:
-        if name in found and name != "status":
-            cells = raw.cells[found[name]]
-            read_as = cells.to_numpy() if name in ("run", "seed") else _scaled(raw, found[name], european=european)
-            if name != "C" and (pd.isna(read_as) & cells.notna()).any():
-                notes.append(f"without {raw.header[found.pop(name)]}, which has cells that are no numbers")
-                continue
-            if name == "unique" and pd.Series(read_as).median() < FEWEST_TOKENS:
-                notes.append(f"without {raw.header[found.pop(name)]}, which is no number of tokens")
-                continue
-            counts_passes = name == "seed" and read[name].plain == "repeat" and _passes(frame[["N", "D"]], cells)
-            frame["epochs" if counts_passes else name] = numbers(cells) if counts_passes else read_as
+    if beside:
+        frame["C"] = _scaled(raw, found["C"], european=european)
+    roles, without = _roles(raw, found, frame, european)
+    frame = frame.assign(**roles)
+    for name, why in without.items():
+        notes.append(f"without {raw.header[found.pop(name)]}, which {why}")
     others = [index for index in range(len(raw.header)) if index not in found.values()]
     rest = raw.cells[others].set_axis([raw.header[index] for index in others], axis=1)
     return UserTable(frame, {name: raw.header[index] for name, index in found.items()}, rest, tuple(notes))
+
+
+def _roles(raw: RawTable, found: Mapping[str, int], runs: pd.DataFrame, european: bool) -> tuple[dict[str, Any], dict[str, str]]:
+    """The columns of `ROLES` that `found` has, by their names, and why others are left out."""
+    out: dict[str, Any] = {}
+    without: dict[str, str] = {}
+    for name in [name for name in ROLES if name in found and name != "status"]:
+        cells = raw.cells[found[name]]
+        if name in ("run", "seed"):
+            counts_passes = _plain(raw, found[name]) == "repeat" and _passes(runs[["N", "D"]], cells)
+            out["epochs" if counts_passes else name] = numbers(cells) if counts_passes else cells.to_numpy()
+            continue
+        counts = _scaled(raw, found[name], european=european)
+        if (np.isnan(counts) & cells.notna()).any():
+            without[name] = "has cells that are no numbers"
+        elif name == "unique" and pd.Series(counts).median() < FEWEST_TOKENS:
+            without[name] = "is no number of tokens"
+        else:
+            out[name] = counts
+    return out, without
+
+
+def _plain(raw: RawTable, index: int) -> str:
+    return read_header(raw.header[index]).plain
+
+
+def _check_units(path: Path, read: Mapping[str, Header], loss_unit: str) -> None:
+    """Refuse what is counted in bytes where tokens are asked for, and a logarithm of the loss whose unit is not said."""
+    if "D" in read and read["D"].unit == "bytes":
+        raise TableError(f"{path}: {read['D'].name} counts bytes of text, and D counts tokens: divide by the bytes a "
+                         "token of your tokenizer")
+    loss = read["loss"]
+    if not loss_unit and LOG_OF.search(loss.plain) and not LOGGED.search(loss.plain):
+        raise TableError(f"{path}: {loss.name} may be a logarithm of the loss: write the loss itself, or name its unit with "
+                         "--loss-unit (bits, of logarithms to base 2)")
 
 
 def _without_remarks(raw: RawTable) -> tuple[RawTable, list[str]]:
