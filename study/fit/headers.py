@@ -42,12 +42,15 @@ ROLES = {
             "experiment_name", "job", "job_id", "job_name", "model_name", "curve", "model"),
     "unique": ("unique", "unique_tokens", "tokens_unique", "d_unique", "unique_d", "n_unique_tokens", "num_unique_tokens",
                "unique_data", "unique_train_tokens", "unique_training_tokens", "distinct_tokens", "dataset_tokens",
-               "corpus_tokens", "corpus_size", "train_set_size", "data_budget", "unique_data_budget", "u_d", "u"),
+               "corpus_tokens", "corpus_size", "train_set_size", "data_budget", "unique_data_budget", "u_d", "u", "unique_toks",
+               "tokens_per_epoch", "subset_tokens"),
     "epochs": ("epochs", "epoch", "n_epochs", "num_epochs", "train_epochs", "data_epochs", "passes", "n_passes", "num_passes",
                "data_passes", "repeats", "n_repeats", "num_repeats", "data_repeats", "repetitions", "n_repetitions",
-               "num_repetitions", "repetition_factor"),
+               "num_repetitions", "repetition_factor", "num_train_epochs", "max_epochs", "total_epochs", "epoch_count",
+               "train_epoch", "trainer_epoch", "repeat_factor", "times_repeated", "data_repetition", "passes_over_data"),
     "status": ("status", "state", "run_status", "run_state"),
-    "seed": ("seed", "random_seed", "rng_seed", "data_seed", "init_seed", "replicate", "repeat", "rep", "trial"),
+    "seed": ("seed", "random_seed", "rng_seed", "data_seed", "init_seed", "replicate", "repeat", "rep", "trial", "torch_seed",
+             "global_seed", "run_seed", "training_seed", "seed_idx", "seed_id", "seeds", "replica"),
     "fresh": ("unique_fraction", "fraction_unique", "unique_frac", "frac_unique", "unique_share", "fresh_fraction"),
     "vocabulary": ("vocab", "vocab_size", "vocabulary", "vocabulary_size", "n_vocab"),
 }
@@ -95,9 +98,11 @@ def read_header(name: str) -> Header:
         word = _plain(found).removeprefix("in_")
         power = re.fullmatch(r"x?_?(?:1e|10_?)(\d{1,2})(?:_(?:tokens|params|parameters))?", word)
         counted = re.fullmatch(r"([kmbgt])_?(?:toks?|tokens|params|parameters)", word)
+        several = re.fullmatch(r"(\d+)_?([kmbgt])(?:_(?:toks?|tokens|params|parameters))?", word)  # tokens (100M)
         first, last = SCALES.get(word.split("_")[0]), SCALES.get(word.split("_")[-1])
-        scale = 10.0 ** int(power[1]) if power else _flop(word) or (SCALES[counted[1]] if counted else first or last or scale)
-        unit = "bytes" if word in BYTES else UNIT_WORDS.get(word, unit)
+        scale = 10.0 ** int(power[1]) if power else int(several[1]) * SCALES[several[2]] if several else _flop(word) or (
+            SCALES[counted[1]] if counted else first or last or scale)
+        unit = "bytes" if word.replace("_", "") in BYTES else UNIT_WORDS.get(word, unit)
     plain = _plain(re.sub(r"[(\[{][^)\]}]*[)\]}]", "", text))
     plain = re.sub(r"^(?:number_of_|no_of_|count_of_)", "", plain)
     if logged := LOGGED.search(plain):

@@ -48,7 +48,7 @@ def listed(names: Sequence[str]) -> str:
 def from_frame(name: str, frame: pd.DataFrame, understood: str) -> RawTable:
     """The cells of a data frame. Raises TableError: it has more than `MOST` rows."""
     check_rows(name, len(frame))
-    cells = pd.DataFrame({index: frame.iloc[:, index].map(cell_text) for index in range(len(frame.columns))})
+    cells = pd.DataFrame({index: frame.iloc[:, index].astype(object).map(cell_text) for index in range(len(frame.columns))})
     full = cells.notna().any(axis=1)
     lines = pd.Series(range(1, len(cells) + 1))[full.to_numpy()].reset_index(drop=True)
     return RawTable(cells[full].reset_index(drop=True), tuple(str(column).strip() for column in frame.columns), lines, understood)

@@ -17,7 +17,8 @@ from study.fit.sizes import LARGEST, decimal_commas, is_number, numbers, size
 from study.inference.parameters import Array
 from study.inference.spec import BYTES_PER_TOKEN
 
-UNFINISHED = ("crashed", "failed", "killed", "running", "pending", "preempted", "preempting", "scheduled", "diverged", "cancelled")
+UNFINISHED = ("crashed", "failed", "killed", "running", "pending", "preempted", "preempting", "scheduled", "diverged", "cancelled",
+              "canceled", "timeout", "out_of_memory", "oom", "error", "node_fail", "aborted")
 FEWEST_TOKENS = 1e3  # of a text that is repeated
 LN2 = float(np.log(2.0))
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from study.fit.headers import read_header
 from study.fit.raw import TableError
 from study.fit.usertable import read_table
 
@@ -92,7 +93,7 @@ def test_commas_between_semicolons_are_decimal(tmp_path: Path) -> None:
     assert read(tmp_path / "points.csv", "N;D;loss\n30,000;2,250,000;4.100\n")[0] == [3e4, 2.25e6, 4.1]
 
 
-@pytest.mark.parametrize("name", ["data_budget", "U", "train_set_size", "unique_data_budget"])
+@pytest.mark.parametrize("name", ["data_budget", "U", "train_set_size", "unique_data_budget", "tokens_per_epoch"])
 def test_names_of_the_unique_tokens(tmp_path: Path, name: str) -> None:
     FRAME.assign(**{name: 1e9}).to_csv(tmp_path / "runs.csv", index=False)
     found = read_table(tmp_path / "runs.csv")
@@ -121,6 +122,27 @@ def test_repeat_numbers_the_runs_of_a_cell_or_counts_passes(tmp_path: Path, valu
 def test_consecutive_repeats_of_cells_of_their_own_count_passes(tmp_path: Path) -> None:
     FRAME.assign(repeat=[1, 2, 3, 4]).to_csv(tmp_path / "runs.csv", index=False)
     assert read_table(tmp_path / "runs.csv").frame["epochs"].tolist() == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(("name", "role"), [
+    ("num_train_epochs", "epochs"), ("train/epoch", "epochs"), ("repeat_factor", "epochs"), ("config.training.seed", "seed"),
+    ("seed_idx", "seed")])
+def test_passes_and_seeds_under_usual_names(tmp_path: Path, name: str, role: str) -> None:
+    FRAME.assign(**{name: [1, 2, 60, 4]}).to_csv(tmp_path / "runs.csv", index=False)
+    assert read_table(tmp_path / "runs.csv").columns[role] == name
+
+
+def test_text_of_categories_in_parquet(tmp_path: Path) -> None:
+    FRAME.assign(status=pd.Categorical(["done", "TIMEOUT", "done", "out_of_memory"])).to_parquet(tmp_path / "runs.parquet")
+    found = read_table(tmp_path / "runs.parquet")
+    assert len(found.frame) == 2 and "1 timeout" in "; ".join(found.notes)
+
+
+@pytest.mark.parametrize(("header", "scale", "unit"), [
+    ("tokens (100M)", 1e8, ""), ("params (10M params)", 1e7, ""), ("Tokens (B)", 1e9, ""), ("Data size (GiB)", 1e9, "bytes")])
+def test_a_header_in_hundreds_of_millions_and_in_bytes(header: str, scale: float, unit: str) -> None:
+    found = read_header(header)
+    assert found.unit == unit and (unit or found.scale == scale)
 
 
 def test_active_and_total_parameters_are_asked_for(tmp_path: Path) -> None:
