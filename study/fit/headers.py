@@ -177,9 +177,9 @@ def match(path: object, names: Sequence[str], given: dict[str, str], keep: Itera
         product = _product(headers, found) if "D (or C)" in missing else ""
         raise TableError(f"{path} has no column for {' and '.join(missing)}: it has {listed(names)}; "
                          f"name them with --columns N=...,D=...,loss=...{product}")
-    for index, header in reversed(list(enumerate(headers))):
-        if header.plain in keep and header.plain not in given:
-            found[header.plain] = index
+    for ours in keep:
+        if ours not in found and (at := [index for index, header in enumerate(headers) if header.plain == ours]):
+            found[ours] = at[0]
     return found | _roles(headers, found)
 
 

@@ -58,19 +58,19 @@ def read_table(path: Path, *, columns: dict[str, str] | None = None, keep: Seque
     raw = _with_products(path, raw, columns or {})
     text = [index for index in range(len(raw.header)) if np.isnan(numbers(raw.cells[index].head(20))).all()]
     found = match(path, raw.header, columns or {}, keep, text)
-    if "C" in found and "C" not in (columns or {}) and {"N", "D"} <= found.keys() and _plain(raw, found["C"]) == "budget":
+    beside = {"N", "D", "C"} <= found.keys()  # C is compared with 6ND, not read
+    if beside and "C" not in (columns or {}) and _plain(raw, found["C"]) == "budget":
         del found["C"]  # of dollars, perhaps: a label of runs that belong together
-    beside = "C" in found and {"N", "D"} <= found.keys()  # C is compared with 6ND, not read
+        beside = False
     raw, unfinished = _finished(raw, found.get("status"))
     notes = [raw.understood, *remarks, *unfinished]
     for name in [name for name in KEPT if name in found and raw.cells[found[name]].isna().any()]:
         notes.append(f"without {raw.header[found.pop(name)]}, which has empty cells")
-    measured = {name: index for name, index in found.items() if name not in ROLES and not (name == "C" and beside)}
-    european = decimal_commas(raw.cells[sorted({*measured.values(), *([found["C"]] if beside else [])})],
-                              semicolons="semicolons" in raw.understood)
+    measured = {name: index for name, index in found.items() if name not in ROLES}
+    european = decimal_commas(raw.cells[sorted({*measured.values()})], semicolons="semicolons" in raw.understood)
     notes += ["decimal commas"] * european
     values = {name: _positive(path, raw, index, decimal_comma=name == "loss", european=european)
-              for name, index in measured.items()}
+              for name, index in measured.items() if not (name == "C" and beside)}
     read = {name: read_header(raw.header[index]) for name, index in found.items()}
     _check_units(path, read, loss_unit)
     if "epochs" in read and "D" in read and read["D"].plain in SIZE_OF_TEXT:
