@@ -8,7 +8,7 @@ import pandas as pd
 
 from study.fit.cells import cells_of, sizes_of
 from study.fit.doubts import Doubt
-from study.fit.shifts import unfinished
+from study.fit.shifts import fit_shifts, unfinished
 from study.inference.parameters import Array
 
 ALONG = 8  # points of one size in even steps of D that look like one curve
@@ -19,11 +19,15 @@ EVEN = 0.05  # of a step: how far it may be from a whole number of the median st
 SIGNIFICANT, LEAST = 4.0, 0.005  # standard errors, and ln L, of what unfinished runs lack
 SURE = 6.0  # standard errors, where sizes have fewer than `STEPS` values: the law's misfit may look like it
 ALIKE = 2.0  # the same, where all sizes stop at the same shares of their last D, in even steps
-FINISHED, TOLD = 1.0, 3  # the same, below which rows in even steps lack nothing; and the fewest sizes that tell
+FINISHED, TOLD = 2.0, 3  # the same, below which rows in even steps lack nothing; and the fewest sizes that tell
 ROUNDED = 0.01  # of the last D: shares within it are the same
-SIZE_NAME = r"(?i)\d+(?:\.\d+)?\s*[kmbt]?"  # 70M, which names a size, and not a run
+SIZE_NAME = r"(?i)\d+(?:\.\d+)?\s*[kmbt]"  # 70M, which names a size, and not a run
+IN_STEP = 1.5  # by which N may vary over numbers that are sizes: 70, 160, 410 of millions
 CHECKPOINT = r"(?i)[-_/@:. ]*(?:step|iter|iteration|ckpt|checkpoint)s?[-_= ]?\d+(?:\.\d+)?[kmb]?$"  # at the end of a run's name
 RUN_ID = "run id"  # among the names where the column `run` says by its own name that it names runs
+GIVEN = "run given"  # where the user says it
+HALVES, THIRDS = 6, 4  # runs of two points each, and of three or more, at even shares of their ends, that are no chance
+HELD = 2_000  # rows of which such runs are looked for
 
 Found = tuple["pd.Index[Any]", str, str, str]  # rows to set apart, why, what is done, what was seen
 NONE: Found = (pd.Index([]), "", "", "")
@@ -32,7 +36,7 @@ NONE: Found = (pd.Index([]), "", "", "")
 def curves(table: pd.DataFrame, names: Sequence[str]) -> Found:
     """All rows but the last of each curve, where a name or many even steps of D tell the curves."""
     size = sizes_of(table)
-    if "run" in names and _names_runs(run := _runs(table), size, table["D"], RUN_ID in names):
+    if "run" in names and _names_runs(run := _runs(table), size, table, names):
         grouped: Any = table.groupby([run, size], dropna=True)
         what = "checkpoints of one run (the same run and N, other D)"
     else:
@@ -63,10 +67,14 @@ def maybe_curves(table: pd.DataFrame, names: Sequence[str]) -> Doubt | None:
     """
     size = sizes_of(table)
     D = table.groupby(cells_of(table))["D"].transform("first")
+    which = "the column read as run does not tell them apart" if "run" in names else "a column `run` says which"
+    each = "run" in names and table["run"].nunique() == len(table)
+    if not each and (runs := _of_even_shares(table, size)):
+        return Doubt("checkpoints", f"the tokens of each size are those of several runs ({runs} in all) at the same even shares of "
+                     f"where they end, as checkpoints are: fit their ends alone ({which})", True)
     middle = float(D.groupby(size).nunique().median())
     if middle < FEWEST:
         return None
-    which = "the column read as run does not tell them apart" if "run" in names else "a column `run` says which"
     even = D.groupby(size).agg(lambda values: even_steps(values.to_numpy(), STEPS))
     rise, se = unfinished(table, size)
     least = ALIKE if even.all() and _same_shares(D, size) else SIGNIFICANT if middle >= STEPS else SURE
@@ -74,8 +82,7 @@ def maybe_curves(table: pd.DataFrame, names: Sequence[str]) -> Doubt | None:
         return Doubt("checkpoints", f"a size has {middle:.0f} values of D at the median, and along them the loss falls "
                      f"{100 * rise:.2g} % more than a law in N and D does, as for checkpoints of a run whose rate decays: fit "
                      f"their ends alone ({which})", True)
-    named = "run" in names and (RUN_ID in names or table["run"].nunique() == len(table))
-    if named or middle < STEPS or (middle < MANY and even.mean() <= 0.5):
+    if each or RUN_ID in names or middle < STEPS or (middle < MANY and even.mean() <= 0.5):
         return None
     return Doubt("checkpoints", f"a size has {middle:.0f} values of D at the median: if they are checkpoints of a run, "
                  f"fit their ends alone ({which})")
@@ -96,15 +103,16 @@ def _runs(table: pd.DataFrame) -> "pd.Series[Any]":
     return run.str.replace(CHECKPOINT, "", regex=True).where(run.notna(), table["run"])
 
 
-def _names_runs(run: "pd.Series[Any]", size: "pd.Series[Any]", D: "pd.Series[Any]", run_id: bool) -> bool:
+def _names_runs(run: "pd.Series[Any]", size: "pd.Series[Any]", table: pd.DataFrame, names: Sequence[str]) -> bool:
     """Whether the column names runs, each of one size.
 
     A name for each size may be the size's: then D must go in even steps, unless the column is called a run.
     """
+    D = table["D"]
     sizes = size.groupby(run).nunique()
     if not len(sizes) or float((sizes == 1).mean()) < 0.9:
         return False
-    if run_id and not run.astype(str).str.fullmatch(SIZE_NAME).all():
+    if GIVEN in names or (RUN_ID in names and not _are_sizes(run, table["N"])):
         return True
     runs_of_a_size = run.groupby(size).nunique()
     many = D[D.groupby(size).transform("size") >= ALONG]
@@ -112,6 +120,15 @@ def _names_runs(run: "pd.Series[Any]", size: "pd.Series[Any]", D: "pd.Series[Any
         return bool(runs_of_a_size.max() > 1)
     even = many.groupby(size).agg(lambda values: even_steps(values.to_numpy(), ALONG))
     return bool(runs_of_a_size.max() > 1) or int(even.sum()) > len(runs_of_a_size) / 2
+
+
+def _are_sizes(run: "pd.Series[Any]", N: "pd.Series[Any]") -> bool:
+    """Whether names are those of sizes: 70M, or numbers that go with N."""
+    values = pd.to_numeric(run, errors="coerce")
+    if values.isna().any():
+        return bool(run.astype(str).str.fullmatch(SIZE_NAME).all())
+    counted = N / values.where(values > 0)
+    return bool(counted.notna().all() and counted.max() < IN_STEP * counted.min())
 
 
 def _along(table: pd.DataFrame, size: "pd.Series[Any]") -> "pd.Series[Any]":
@@ -133,6 +150,48 @@ def _along(table: pd.DataFrame, size: "pd.Series[Any]") -> "pd.Series[Any]":
         rest = table.index[found.isna() & size.map(sizes >= ALONG)]
         found[rest] = pd.factorize(size[rest])[0] + found.max() + 1
     return found
+
+
+def _of_even_shares(table: pd.DataFrame, size: "pd.Series[Any]") -> int:
+    """How many runs the rows are of, where each size's are several at the same even shares of their ends; 0 where they are not.
+
+    Halves may be a design that doubles: then the earlier rows must lack what unfinished runs do.
+    """
+    if len(table) > HELD:
+        return 0
+    for count in range(MANY, 1, -1):
+        shares = pd.Series(np.nan, index=table.index)
+        ends: list[float] = []
+        several = False
+        for _, D in table["D"].groupby(size):
+            found = _ends(D.to_numpy(), count)
+            if found is None:
+                break
+            shares[D.index] = D.to_numpy() / found
+            ends += [end for end in np.unique(found) for _ in range(int(np.sum(found == end)) // count)]
+            several |= len(np.unique(found)) > 1
+        if shares.isna().any() or not several or len(ends) < (HALVES if count == 2 else THIRDS):
+            continue
+        told = fit_shifts(table, np.asarray(1 - shares, dtype=np.float64)[:, None]) if count == 2 else None
+        if told is None or told.c[0] > SIGNIFICANT * told.se[0]:
+            return len(ends)
+    return 0
+
+
+def _ends(D: Array, count: int) -> Array | None:
+    """The end of each row's run, where the rows are runs at `count` even shares of their ends; None where some are left over."""
+    ends, free = np.full(len(D), np.nan), np.ones(len(D), dtype=bool)
+    if len(D) % count:
+        return None
+    while free.any():
+        end = float(D[free].max())
+        for share in np.arange(count, 0, -1) / count:
+            near = np.flatnonzero(free & (np.abs(D / end - share) < ROUNDED))
+            if not len(near):
+                return None
+            at = near[np.argmin(np.abs(D[near] / end - share))]
+            ends[at], free[at] = end, False
+    return ends
 
 
 def _same_shares(D: "pd.Series[Any]", size: "pd.Series[Any]") -> bool:

@@ -49,6 +49,8 @@ def read_cells(path: Path) -> RawTable:
         for magic, unpack in MAGIC.items():
             if data.startswith(magic):
                 data = unpack(data)
+        if data[257:262] == b"ustar":
+            raise TableError(f"{name} is a tar archive: unpack it and name its table")
         if data.startswith(b"PK\x03\x04"):
             inside = zipfile.ZipFile(io.BytesIO(data))
             if any(member.startswith("xl/") for member in inside.namelist()):
@@ -190,7 +192,10 @@ def _is_title(lines: list[str], rows: list[int]) -> bool:
         return False
     separator = _separator([lines[index] for index in rows[1:21]])
     read = list(csv.reader((lines[index] for index in rows[:3]), delimiter=separator))
-    if len(read) < 3 or not len(read[0]) != len(read[1]) == len(read[2]) > 2:
+    if len(read) < 3 or not len(read[1]) == len(read[2]) > 2:
+        return False
+    filled = sum(bool(cell.strip()) for cell in read[0])  # a title may be padded with separators
+    if len(read[0]) == len(read[1]) and (filled > 1 or sum(bool(cell.strip()) for cell in read[1]) < 3):
         return False
     return not any(map(is_number, read[1])) and any(map(is_number, read[2]))
 
@@ -212,7 +217,8 @@ def _separator(lines: list[str]) -> str:
 
 
 def _only_member(name: str, archive: zipfile.ZipFile) -> str:
-    members = [member for member in archive.namelist() if not member.endswith("/") and not member.startswith("__MACOSX")]
+    members = [member for member in archive.namelist() if not member.endswith("/") and not member.startswith("__MACOSX")
+               and not member.rpartition("/")[2].startswith(".")]
     if len(members) != 1:
         raise TableError(f"{name} holds {len(members)} files: name an archive of one table")
     return members[0]

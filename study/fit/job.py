@@ -10,9 +10,11 @@ from pathlib import Path
 import pandas as pd
 
 from study.errors import StudyError
+from study.fit.columns import parse_columns
 from study.fit.doubts import Doubt, doubts, refuse_no_loss
 from study.fit.draws import check_size
-from study.fit.headers import RUN_IDS, parse_columns, read_header
+from study.fit.headers import read_header
+from study.fit.names import RUN_IDS
 from study.fit.rows import CHOICES, arrange
 from study.fit.usertable import drop_highest_losses, read_table
 from study.inference.observations import PriorDominatedWarning, bytes_per_token_of, check_design, grid_reference, observations
@@ -68,13 +70,15 @@ def table_job(path: Path, columns: str | Mapping[str, str], group: str, drop_hig
     if rows not in CHOICES:
         raise StudyError(f"unknown --rows {rows!r}: one of {', '.join(CHOICES)}")
     keep = {"auto": ("width",), "none": (), "run": ()}.get(group, (group,))
-    read = read_table(path, columns=parse_columns(columns), keep=("bytes_per_token", *keep), loss_unit=loss_unit,
+    given = parse_columns(columns)
+    read = read_table(path, columns=given, keep=("bytes_per_token", *keep), loss_unit=loss_unit,
                       bytes_per_token=bytes_per_token)
     where = "standard input" if str(path) == "-" else str(path)
     notes = [f"{len(read.frame)} rows from {where}: " + ", ".join(f"{name} = {source}" for name, source in read.columns.items()),
              f"read as {'; '.join(read.notes)}"]
     refuse_no_loss(read.frame)
-    arranged = arrange(read.frame, read.other, rows, run_id=read_header(read.columns.get("run", "")).plain in RUN_IDS)
+    named = "given" if "run" in given else "id" if read_header(read.columns.get("run", "")).plain in RUN_IDS else "name"
+    arranged = arrange(read.frame, read.other, rows, run=named)
     kept, dropped = drop_highest_losses(arranged.frame, drop_highest)
     vocabulary = kept["vocabulary"].to_numpy(dtype=float) if "vocabulary" in kept.columns else None
     derived = next((name for name in ("N", "D") if name not in read.columns), "")
@@ -94,8 +98,9 @@ def table_job(path: Path, columns: str | Mapping[str, str], group: str, drop_hig
         notes.append("budget effect over nine equal bins of log C")
     source = "standard input" if str(path) == "-" else path.name
     return Job(kept, dropped, replace(HEADLINE, group=chosen), source, "stdin" if str(path) == "-" else path.name.split(".")[0],
-               (*notes, *arranged.notes, *_dropped_note(dropped)), doubts=(*doubts(kept, vocabulary, derived), *arranged.doubts),
-               aside=arranged.aside, columns=read.columns)
+               (*notes, *arranged.notes, *_dropped_note(dropped)),
+               doubts=(*doubts(kept, vocabulary, derived), *read.doubts, *arranged.doubts), aside=arranged.aside,
+               columns=read.columns)
 
 
 def grid_job(name: str, runs: Path, group: str, drop_highest: int) -> Job:

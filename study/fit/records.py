@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from study.errors import first_line
+from study.fit.columns import name_runs
 from study.fit.raw import RawTable, TableError, from_frame
 
 
@@ -46,8 +47,11 @@ def _rows(whole: Any) -> list[Any]:
         return whole
     values = list(whole.values())
     lists = [value for value in values if isinstance(value, list)]
-    if records := next((value for value in lists if value and isinstance(value[0], dict)), None):
-        return list(records)
+    if found := {key: value for key, value in whole.items() if isinstance(value, list) and value and isinstance(value[0], dict)}:
+        of_runs = [key for key, value in found.items() if name_runs([str(name) for name in pd.json_normalize(value[:1]).columns])]
+        if len(of_runs) > 1:
+            raise ValueError(f"{' and '.join(of_runs)} each hold runs: keep one")
+        return list(found[of_runs[0]] if of_runs else next(iter(found.values())))
     if {"columns", "data"} <= whole.keys():
         return [dict(zip(whole["columns"], row, strict=True)) for row in whole["data"]]
     if values and len(lists) == len(values):

@@ -15,8 +15,10 @@ import numpy as np
 import pandas as pd
 
 from study.fit.cells import cells_of
-from study.fit.curves import NONE, RUN_ID, Found, curves, maybe_curves
+from study.fit.curves import GIVEN, NONE, RUN_ID, Found, curves, maybe_curves
 from study.fit.doubts import Doubt
+from study.fit.headers import read_header
+from study.fit.names import EVALUATED, PLACES, TUNED
 from study.fit.shifts import SETTINGS, shifted
 from study.fit.two_units import two_units
 
@@ -38,18 +40,19 @@ class Arranged:
     doubts: tuple[Doubt, ...]
 
 
-def arrange(frame: pd.DataFrame, other: pd.DataFrame, choice: str = "auto", *, run_id: bool = False) -> Arranged:
+def arrange(frame: pd.DataFrame, other: pd.DataFrame, choice: str = "auto", *, run: str = "name") -> Arranged:
     """Set apart the rows that are no runs of their own. `other` holds the columns of the file that are none of ours.
 
-    run_id: the column `run` is called a run, not a name or a model, which may be the size's.
+    run: what the column `run` is: "name" of a run or of its size; "id" of a run by its own name; "given" as runs by the user.
 
     Where too few cells would be left, all rows are kept and the doubt is severe.
     """
     both = pd.concat([frame.reset_index(drop=True), other.reset_index(drop=True)], axis=1)
     names = [name for name in frame.columns if name != "line"]
-    if "run" in names and _numbers_rows(frame["run"]):
+    if "run" in names and run != "given" and _numbers_rows(frame["run"]):
         names.remove("run")
-    names += [RUN_ID] * (run_id and "run" in names)
+    if "run" in names:
+        names += {"name": [], "id": [RUN_ID], "given": [RUN_ID, GIVEN]}[run]
     notes: list[str] = []
     doubts: list[Doubt] = []
     aside: list[pd.DataFrame] = []
@@ -161,26 +164,38 @@ def _repeated_text(table: pd.DataFrame, names: Sequence[str]) -> Found:
 
 
 def _sweep(table: pd.DataFrame, others: "pd.Index[str]") -> Doubt | None:
+    """A doubt where cells hold several runs, unless they differ as seeds do and in no setting that is tuned."""
     cell = cells_of(table)
     cells = table.groupby(cell)
     if cells.ngroups == len(table):
         return None
-    varying = []
-    for name in others:
-        column = table[name]
-        recurs = column.nunique() <= len(table) / 2  # a setting that recurs over cells, not an outcome
-        if recurs and (cells[name].nunique(dropna=False) > 1).any():
-            varying.append(str(name))
     ln_loss = np.log(table["loss"])
     spread = float(ln_loss.groupby(cell).agg(np.ptp).max())
     within = float(np.sqrt(((ln_loss - ln_loss.groupby(cell).transform("mean"))**2).sum() / max(len(table) - cells.ngroups, 1)))
-    if not varying and within < SEEDS:
-        return None
     repeated = int((cells.size() > 1).sum())
-    why = f"that differ in {', '.join(varying)}," if varying else "that no column tells apart, and differ"
+    varying = [str(name) for name in others if (cells[name].nunique(dropna=False) > 1).any()]
+    recur = [name for name in varying if table[name].nunique() <= len(table) / 2]  # settings recur over cells, outcomes do not
+    if long := next((name for name in recur if read_header(name).plain in EVALUATED), ""):
+        return Doubt("sweep", f"{repeated} cells (N, D) hold a loss for each {long} ({_some(table[long])}): keep the rows of one, "
+                     "and fit one at a time", True)
+    tuned = [name for name in varying if _words(name) & TUNED]
+    settings = [name for name in varying if name in tuned or (name in recur and not _words(name) & PLACES)]
+    named = settings if within >= SEEDS else tuned
+    if not named and within < SEEDS:
+        return None
+    why = f"that differ in {', '.join(named)}," if named else "that no column tells apart, and differ"
     what = f"{repeated} cells (N, D) hold several runs {why} by up to {100 * float(np.expm1(spread)):.2g} % of the loss"
-    more = "" if varying else ", more than seeds do"
+    more = "" if named else ", more than seeds do"
     return Doubt("sweep", f"{what}{more}: all are fitted as equals; --rows best fits the best of each cell", True)
+
+
+def _words(name: str) -> frozenset[str]:
+    return read_header(name).words
+
+
+def _some(column: "pd.Series[Any]") -> str:
+    values = [str(value) for value in column.unique()]
+    return ", ".join(values[:3]) + (" and others" if len(values) > 3 else "")
 
 
 def _enough(table: pd.DataFrame) -> bool:

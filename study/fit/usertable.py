@@ -4,22 +4,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from study.fit.columns import match
+from study.fit.doubts import Doubt
 from study.fit.files import read_cells
-from study.fit.headers import KEPT, LOG_OF, LOGGED, ROLES, SIZE_OF_TEXT, UNITS, Header, match, read_header
+from study.fit.headers import LOG_OF, LOGGED, UNITS, Header, read_header
+from study.fit.names import KEPT, ROLES, SIZE_OF_TEXT
 from study.fit.nested import unfolded
 from study.fit.raw import RawTable, TableError, listed
+from study.fit.roles import finished, read_roles
 from study.fit.sizes import LARGEST, decimal_commas, is_number, numbers, size
+from study.fit.words import scientific
 from study.inference.parameters import Array
 from study.inference.spec import BYTES_PER_TOKEN
 
-UNFINISHED = ("crashed", "failed", "killed", "running", "pending", "preempted", "preempting", "scheduled", "diverged", "cancelled",
-              "canceled", "timeout", "out_of_memory", "oom", "error", "node_fail", "aborted")
-FEWEST_TOKENS = 1e3  # of a text that is repeated
+COUNTED_IN = {"N": 1e14, "D": 1e17}  # above which a number times its header's unit is none, and the unit is another's
+WRITTEN = 1e5  # and which such a number, as it is written, exceeds
 LN2 = float(np.log(2.0))
 
 
@@ -31,6 +34,7 @@ class UserTable:
     columns: dict[str, str]  # which column of the file each was read from
     other: pd.DataFrame  # text of the columns that are none of ours, one row a row of `frame`
     notes: tuple[str, ...]  # what was understood
+    doubts: tuple[Doubt, ...] = ()  # about what was not
 
 
 def read_table(path: Path, *, columns: dict[str, str] | None = None, keep: Sequence[str] = KEPT,
@@ -54,7 +58,7 @@ def read_table(path: Path, *, columns: dict[str, str] | None = None, keep: Seque
     raw = unfolded(read_cells(path))
     if not len(raw.cells):
         raise TableError(f"{path} has no rows below its header {listed(raw.header)}")
-    raw, remarks = _without_remarks(raw)
+    raw, remarks = _without_remarks(_with_units(raw))
     raw = _with_products(path, raw, columns or {})
     text = [index for index in range(len(raw.header)) if np.isnan(numbers(raw.cells[index].head(20))).all()]
     found = match(path, raw.header, columns or {}, keep, text)
@@ -62,7 +66,7 @@ def read_table(path: Path, *, columns: dict[str, str] | None = None, keep: Seque
     if beside and "C" not in (columns or {}) and _plain(raw, found["C"]) == "budget":
         del found["C"]  # of dollars, perhaps: a label of runs that belong together
         beside = False
-    raw, unfinished = _finished(raw, found.get("status"))
+    raw, unfinished = finished(raw, found.get("status"))
     notes = [raw.understood, *remarks, *unfinished]
     for name in [name for name in KEPT if name in found and raw.cells[found[name]].isna().any()]:
         notes.append(f"without {raw.header[found.pop(name)]}, which has empty cells")
@@ -73,6 +77,7 @@ def read_table(path: Path, *, columns: dict[str, str] | None = None, keep: Seque
               for name, index in measured.items() if not (name == "C" and beside)}
     read = {name: read_header(raw.header[index]) for name, index in found.items()}
     _check_units(path, read, loss_unit)
+    _check_scales(path, read, values)
     if "epochs" in read and "D" in read and read["D"].plain in SIZE_OF_TEXT:
         epochs = _scaled(raw, found["epochs"], european=european)
         values["D"] = values["D"] * np.where(epochs > 0, epochs, 1.0)
@@ -90,33 +95,13 @@ def read_table(path: Path, *, columns: dict[str, str] | None = None, keep: Seque
     frame = pd.DataFrame({"line": raw.lines.to_numpy(), **{name: values[name] for name in ours}})
     if beside:
         frame["C"] = _scaled(raw, found["C"], european=european)
-    roles, without = _roles(raw, found, frame, european)
-    frame = frame.assign(**roles)
-    for name, why in without.items():
+    roles = read_roles(raw, found, frame, european)
+    frame = frame.assign(**roles.columns)
+    for name, why in roles.without.items():
         notes.append(f"without {raw.header[found.pop(name)]}, which {why}")
     others = [index for index in range(len(raw.header)) if index not in found.values()]
     rest = raw.cells[others].set_axis([raw.header[index] for index in others], axis=1)
-    return UserTable(frame, {name: raw.header[index] for name, index in found.items()}, rest, tuple(notes))
-
-
-def _roles(raw: RawTable, found: Mapping[str, int], runs: pd.DataFrame, european: bool) -> tuple[dict[str, Any], dict[str, str]]:
-    """The columns of `ROLES` that `found` has, by their names, and why others are left out."""
-    out: dict[str, Any] = {}
-    without: dict[str, str] = {}
-    for name in [name for name in ROLES if name in found and name != "status"]:
-        cells = raw.cells[found[name]]
-        if name in ("run", "seed"):
-            counts_passes = _plain(raw, found[name]) == "repeat" and _passes(runs[["N", "D"]], cells)
-            out["epochs" if counts_passes else name] = numbers(cells) if counts_passes else cells.to_numpy()
-            continue
-        counts = _scaled(raw, found[name], european=european)
-        if (np.isnan(counts) & cells.notna()).any():
-            without[name] = "has cells that are no numbers"
-        elif name == "unique" and pd.Series(counts).median() < FEWEST_TOKENS:
-            without[name] = "is no number of tokens"
-        else:
-            out[name] = counts
-    return out, without
+    return UserTable(frame, {name: raw.header[index] for name, index in found.items()}, rest, tuple(notes), roles.doubts)
 
 
 def _plain(raw: RawTable, index: int) -> str:
@@ -124,14 +109,40 @@ def _plain(raw: RawTable, index: int) -> str:
 
 
 def _check_units(path: Path, read: Mapping[str, Header], loss_unit: str) -> None:
-    """Refuse what is counted in bytes where tokens are asked for, and a logarithm of the loss whose unit is not said."""
-    if "D" in read and read["D"].unit == "bytes":
-        raise TableError(f"{path}: {read['D'].name} counts bytes of text, and D counts tokens: divide by the bytes a "
-                         "token of your tokenizer")
+    """Refuse bytes or words where tokens are asked for, a loss by the word, and a logarithm of it whose unit is not said."""
+    if "D" in read and read["D"].unit in ("bytes", "words"):
+        how = "divide by the bytes" if read["D"].unit == "bytes" else "multiply by the tokens"
+        raise TableError(f"{path}: {read['D'].name} counts {read['D'].unit} of text, and D counts tokens: {how} a "
+                         f"{'token' if read['D'].unit == 'bytes' else 'word'} of your tokenizer")
     loss = read["loss"]
+    if not loss_unit and loss.unit == "words":
+        as_it_is = "perplexity" if loss.words & {"ppl", "perplexity"} else "nats"
+        raise TableError(f"{path}: {loss.name} counts by the word: write the loss by the token, or fit it as it is with "
+                         f"--loss-unit {as_it_is}")
     if not loss_unit and LOG_OF.search(loss.plain) and not LOGGED.search(loss.plain):
         raise TableError(f"{path}: {loss.name} may be a logarithm of the loss: write the loss itself, or name its unit with "
                          "--loss-unit (bits, of logarithms to base 2)")
+
+
+def _check_scales(path: Path, read: Mapping[str, Header], values: Mapping[str, Array]) -> None:
+    """Refuse whole numbers under a header that counts in millions or more: no such model or text exists."""
+    for name in [name for name in COUNTED_IN if name in read and name in values]:
+        middle, scale = float(np.median(values[name])), read[name].scale
+        if scale > 1 and middle > COUNTED_IN[name] and middle / scale > WRITTEN:
+            raise TableError(f"{path}: {read[name].name} says that it counts in {scientific(scale, 1)}, and holds numbers about "
+                             f"{scientific(middle / scale, 2)}: rename the column, without its unit")
+
+
+def _with_units(raw: RawTable) -> RawTable:
+    """With the units of a first row of units in the header: params over M is params (M)."""
+    first = [None if pd.isna(cell) else str(cell) for cell in raw.cells.iloc[0]]
+    below = [is_number(str(cell)) for cell in raw.cells.iloc[1]] if len(raw.cells) > 1 else []
+    named = [f"{name} ({cell.strip(' ()[]')})" if cell else name for name, cell in zip(raw.header, first, strict=True)]
+    units = [read_header(name).scale != 1 or bool(read_header(name).unit) for name in named]
+    if sum(below) < 2 or any(is_number(cell) for cell in first if cell) or not any(units):
+        return raw
+    cells, lines = raw.cells.iloc[1:].reset_index(drop=True), raw.lines.iloc[1:].reset_index(drop=True)
+    return RawTable(cells, tuple(named), lines, raw.understood)
 
 
 def _without_remarks(raw: RawTable) -> tuple[RawTable, list[str]]:
@@ -163,28 +174,6 @@ def _with_products(path: Path, raw: RawTable, columns: dict[str, str]) -> RawTab
         cells = pd.concat([cells, pd.Series(product, index=cells.index, name=len(header))], axis=1)
         header.append(source)
     return RawTable(cells, tuple(header), raw.lines, raw.understood)
-
-
-def _finished(raw: RawTable, status: int | None) -> tuple[RawTable, list[str]]:
-    """Without the rows that an export marks as crashed, failed, killed or still running, and a note of them."""
-    if status is None:
-        return raw, []
-    words = raw.cells[status].astype(str).str.strip().str.lower()
-    out = words.isin(UNFINISHED)
-    if not out.any() or out.all():
-        return raw, []
-    which = " and ".join(f"{count} {word}" for word, count in words[out].value_counts().items())
-    kept = RawTable(raw.cells[~out].reset_index(drop=True), raw.header, raw.lines[~out].reset_index(drop=True), raw.understood)
-    return kept, [f"without unfinished runs ({which})"]
-
-
-def _passes(runs: pd.DataFrame, repeat: "pd.Series[str]") -> bool:
-    """Whether `repeat` says how often a text was gone through, and does not number the runs of a cell 0, 1, 2 or 1, 2, 3."""
-    values = np.unique(numbers(repeat))
-    if not values[0] > 0 or np.isnan(values).any():
-        return False
-    numbered = np.array_equal(values, 1.0 + np.arange(len(values)))
-    return not (numbered and runs.duplicated().any())
 
 
 def drop_highest_losses(frame: pd.DataFrame, count: int) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -228,7 +217,8 @@ def _positive(path: Path, raw: RawTable, index: int, *, decimal_comma: bool, eur
                        (values <= 0, "is not positive"), (values >= LARGEST, "is too large")):
         if wrong.any():
             first = int(np.flatnonzero(wrong)[0])
-            shown = "an empty cell" if pd.isna(column.iloc[first]) else repr(str(column.iloc[first]))
+            merged = ", as merged cells leave," if raw.understood.startswith("XLSX") and first else ""
+            shown = f"an empty cell{merged}" if pd.isna(column.iloc[first]) else repr(str(column.iloc[first]))
             more = f" ({int(wrong.sum())} such values)" if wrong.sum() > 1 else ""
             raise TableError(f"{path}, line {int(line[first])}, column {raw.header[index]}: {shown} {why}{more}; correct or remove "
                              "the row")

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from study.errors import first_line
-from study.fit.headers import match
+from study.fit.columns import name_runs
 from study.fit.raw import TableError
 from study.fit.sizes import is_number
 
@@ -31,7 +31,7 @@ def sheet(name: str, data: bytes) -> tuple[pd.DataFrame, str]:
     tables = {str(title): found for title, cells in sheets.items() if (found := _table(cells)) is not None}
     if not tables:
         raise TableError(f"{name} has no sheet with a header of at least three columns and a row below it")
-    of_runs = [title for title, table in tables.items() if _name_runs(list(table.columns))]
+    of_runs = [title for title, table in tables.items() if name_runs(list(table.columns))]
     best = max(of_runs or tables, key=lambda title: (_numbers(tables[title].iloc[0]), len(tables[title])))
     others = [title for title in of_runs if title != best]
     return tables[best], f"XLSX, sheet {best}, and not {', '.join(others)}" if others else "XLSX"
@@ -45,7 +45,7 @@ def _table(cells: pd.DataFrame) -> pd.DataFrame | None:
             continue
         names, below = [str(cell) for cell in header], filled.iloc[row + 1:][header.index]
         units = below.iloc[0]
-        if not _numbers(units) and len(below) > 1 and not _name_runs([str(cell) for cell in units]):
+        if not _numbers(units) and len(below) > 1 and not name_runs([str(cell) for cell in units]):
             names = [f"{name} ({unit})" if isinstance(unit, str) else name for name, unit in zip(names, units, strict=True)]
             below = below.iloc[1:]
         if _numbers(below.iloc[0]):
@@ -55,12 +55,3 @@ def _table(cells: pd.DataFrame) -> pd.DataFrame | None:
 
 def _numbers(row: "pd.Series[Any]") -> int:
     return sum(not isinstance(cell, str) or is_number(cell) for cell in row.dropna())
-
-
-def _name_runs(names: list[str]) -> bool:
-    """Whether N, D and the loss are among names."""
-    try:
-        match("", names, {}, ())
-    except TableError:
-        return False
-    return True

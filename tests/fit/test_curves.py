@@ -30,12 +30,12 @@ def independent(ratios: object, sizes: tuple[float, ...] = SIZES, noise: float =
     return pd.DataFrame({"N": N, "D": N * ratio, "loss": loss})
 
 
-def arranged(frame: pd.DataFrame, **options: bool) -> Arranged:
+def arranged(frame: pd.DataFrame, **options: str) -> Arranged:
     frame = frame.reset_index(drop=True).assign(line=np.arange(2, len(frame) + 2))
     return arrange(frame, pd.DataFrame(index=frame.index), **options)
 
 
-def accused(frame: pd.DataFrame, **options: bool) -> list[Doubt]:
+def accused(frame: pd.DataFrame, **options: str) -> list[Doubt]:
     return [doubt for doubt in arranged(frame, **options).doubts if doubt.kind == "checkpoints" and doubt.severe]
 
 
@@ -52,7 +52,7 @@ def test_a_checkpoint_that_ends_a_name_is_no_other_run(name: str) -> None:
 @pytest.mark.parametrize("run_id", [True, False])
 def test_rows_with_an_id_each_are_doubted_where_they_lack_what_checkpoints_do(shares: object, run_id: bool) -> None:
     frame = checkpoints(shares, sizes=(2.5e7, 5e7, 1e8, 2e8, 4e8, 8e8, 1.6e9))
-    (doubt,) = accused(frame.assign(run=[f"a{k:03d}" for k in range(len(frame))]), run_id=run_id)
+    (doubt,) = accused(frame.assign(run=[f"a{k:03d}" for k in range(len(frame))]), run="id" if run_id else "name")
     assert "more than a law in N and D does" in doubt.text
 
 
@@ -69,7 +69,7 @@ def test_quarters_of_every_run_are_doubted_and_even_ratios_of_runs_are_not() -> 
 def test_runs_of_their_own_are_not_accused_with_or_without_ids(ratios: object) -> None:
     for seed in range(4):
         frame = independent(ratios, sizes=(*SIZES, 1.5e9), seed=seed)
-        assert not accused(frame) and not accused(frame.assign(run=[f"a{k}" for k in range(len(frame))]), run_id=True)
+        assert not accused(frame) and not accused(frame.assign(run=[f"a{k}" for k in range(len(frame))]), run="id")
 
 
 def test_sizes_from_rounded_compute_are_the_same_and_neighbours_are_not() -> None:
@@ -103,3 +103,37 @@ def test_a_vocabulary_that_changes_with_size_is_told() -> None:
     (doubt,) = arranged(shifted).doubts
     assert doubt.severe and "vocabulary" in doubt.text
     assert arranged(frame.assign(vocabulary=np.where(large, 1.2e5, 3e4))).doubts == ()
+
+
+@pytest.mark.parametrize("names", [["0", "1", "2", "3"], ["1041", "1042", "1043", "1044"], ["70M", "d256", "small", "b"]])
+def test_names_that_runs_have_are_believed_under_a_run_s_own_name(names: list[str]) -> None:
+    frame = checkpoints([0.07, 0.2, 0.45, 1.0])
+    found = arranged(frame.assign(run=np.repeat(names, 4)), run="id")
+    assert len(found.frame) == 4 and "12 of 16 rows are checkpoints of one run" in found.notes[0]
+
+
+@pytest.mark.parametrize("names", [["d256", "d512", "d768", "d1024"], ["small", "base", "large", "xl"], ["25", "70", "190", "550"]])
+def test_names_of_sizes_under_a_name_that_may_be_a_size_s_are_none_of_runs(names: list[str]) -> None:
+    frame = independent([5, 13, 31, 80])
+    assert len(arranged(frame.assign(run=np.repeat(names, 4))).frame) == 16
+    numbers = frame.assign(run=np.repeat(["25", "70", "190", "550"], 4))
+    assert len(arranged(numbers, run="id").frame) == 16  # sizes in millions
+    assert len(arranged(frame.assign(run=np.repeat(names, 4)), run="given").frame) == 4  # but for whom says so
+
+
+@pytest.mark.parametrize("shares", [[0.25, 0.5, 0.75, 1.0], [1 / 3, 2 / 3, 1.0], [0.5, 1.0]])
+def test_even_shares_of_several_runs_a_size_are_doubted(shares: list[float]) -> None:
+    several = pd.concat([checkpoints(shares, ratio=ratio, seed=round(ratio)) for ratio in (6.0, 17.0, 52.0)])
+    for order in (several, several.sort_values("N", kind="stable"), several.sample(frac=1, random_state=1)):
+        (doubt,) = accused(order)
+        assert "those of several runs (12 in all) at the same even shares" in doubt.text
+    assert not accused(several.assign(run=[f"a{k}" for k in range(len(several))]).query("D < 1e9"), run="id")
+    seeds = pd.concat([independent([12, 24, 36, 48], seed=seed) for seed in range(3)]).sort_values("N", kind="stable")
+    assert not accused(seeds)  # whose ends are equal
+    for seed in range(3):
+        assert not accused(independent([5, 10, 20, 40], seed=seed))  # a design that doubles
+
+
+def test_even_ratios_of_runs_without_a_name_are_kept() -> None:
+    for seed in range(12):
+        assert len(arranged(independent(np.arange(10, 90, 10), sizes=(*SIZES, 1.5e9), seed=seed)).frame) == 40

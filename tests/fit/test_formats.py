@@ -1,6 +1,8 @@
 """Tables as spreadsheets, exports and notebooks write them: what surrounds the runs is left out, and what is read is said."""
 
 import json
+import tarfile
+import zipfile
 from pathlib import Path
 
 import pandas as pd
@@ -164,3 +166,43 @@ def test_many_names_are_not_all_listed(tmp_path: Path) -> None:
     with pytest.raises(TableError, match="step 11 and 28 more") as caught:
         read_table(tmp_path / "wide.csv")
     assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("text", [
+    "Runs of the winter,,\n" + BODY,  # a title as a spreadsheet exports it
+    "params,tokens,val_loss\nM,B,nats\n30,0.6,4.1\n90,1.8,3.5\n270,5.4,3.1\n800,16,2.8\n",
+    "params,tokens,val_loss\n(millions),(billions),\n30,0.6,4.1\n90,1.8,3.5\n270,5.4,3.1\n800,16,2.8\n",
+])
+def test_titles_with_commas_and_units_below_a_header(tmp_path: Path, text: str) -> None:
+    assert read(tmp_path / "runs.csv", text) == ROWS
+
+
+def test_archives_hold_one_table_beside_hidden_files(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "runs.zip", "w") as archive:
+        archive.writestr("runs.csv", BODY)
+        archive.writestr("folder/.DS_Store", "x")
+    assert read(tmp_path / "runs.zip") == ROWS
+    (tmp_path / "runs.csv").write_text(BODY)
+    with tarfile.open(tmp_path / "runs.tar.gz", "w:gz") as packed:
+        packed.add(tmp_path / "runs.csv", "runs.csv")
+    with pytest.raises(TableError, match="is a tar archive: unpack it"):
+        read(tmp_path / "runs.tar.gz")
+
+
+def test_of_several_lists_that_of_runs_is_read(tmp_path: Path) -> None:
+    assert read(tmp_path / "runs.json", json.dumps({"authors": [{"name": "x"}], "runs": RECORDS})) == ROWS
+    with pytest.raises(TableError, match="old and new each hold runs: keep one"):
+        read(tmp_path / "two.json", json.dumps({"old": RECORDS[:2], "new": RECORDS}))
+
+
+def test_cells_that_a_workbook_merged_are_named(tmp_path: Path) -> None:
+    FRAME.assign(params=[3e7, None, 2.7e8, None]).to_excel(tmp_path / "runs.xlsx", index=False)
+    with pytest.raises(TableError, match="column params: an empty cell, as merged cells leave,"):
+        read(tmp_path / "runs.xlsx")
+
+
+def test_of_many_names_those_that_may_be_meant_come_first(tmp_path: Path) -> None:
+    wide = pd.DataFrame({**{f"metric {k}": [3.0] for k in range(30)}, "how many params": [1e6], "val metric": [2.0], "toks": [1e7]})
+    wide.to_csv(tmp_path / "wide.csv", index=False)
+    with pytest.raises(TableError, match=r"no column for N \(or C\) and loss: it has how many params, toks, metric 0"):
+        read_table(tmp_path / "wide.csv")

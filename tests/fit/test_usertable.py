@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from study.fit.headers import parse_columns, read_header
+from study.fit.columns import parse_columns
+from study.fit.headers import read_header
 from study.fit.raw import TableError
 from study.fit.sizes import size
 from study.fit.usertable import drop_highest_losses, read_table

@@ -1,0 +1,127 @@
+"""What a table says of its runs beside N, D and the loss: which run, which seed, how often the text was repeated, how it ended."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from study.fit.doubts import Doubt
+from study.fit.headers import Header, read_header
+from study.fit.names import BROKEN, DONE, ELSEWHERE, FRESH, PASSES, PERCENT, ROLES, SHARE
+from study.fit.raw import RawTable
+from study.fit.sizes import numbers
+from study.inference.parameters import Array
+
+UNFINISHED = ("crashed", "failed", "killed", "running", "pending", "preempted", "preempting", "scheduled", "diverged", "cancelled",
+              "canceled", "timeout", "out_of_memory", "oom", "error", "node_fail", "aborted")
+TRUE, FALSE = ("true", "yes", "y", "1", "1.0"), ("false", "no", "n", "0", "0.0")
+FEWEST_TOKENS = 1e3  # of a text that is repeated
+WEAK = ("u", "u_d", "dataset_tokens", "corpus_tokens", "corpus_size", "train_set_size", "subset_tokens", "data_budget")  # names of
+# unique tokens that may be those of something else
+
+
+@dataclass(frozen=True)
+class Roles:
+    """The columns that were read, by their names, those left out and why, and what could not be read though it matters."""
+
+    columns: dict[str, Any]
+    without: dict[str, str]
+    doubts: tuple[Doubt, ...]
+
+
+def finished(raw: RawTable, status: int | None) -> tuple[RawTable, list[str]]:
+    """Without the rows that a status or a flag marks as crashed, diverged, failed or still running, and a note of them."""
+    words = pd.Series("", index=raw.cells.index)
+    if status is not None:
+        said = _lower(raw.cells[status])
+        words = said.where(said.isin(UNFINISHED), words)
+    for index, name in enumerate(raw.header):
+        plain = read_header(name).plain.removeprefix("is_").removeprefix("has_").removeprefix("was_")
+        if plain not in (*DONE, *BROKEN) or index == status:
+            continue
+        said = _lower(raw.cells[index])
+        if said.isin((*TRUE, *FALSE)).all():
+            words = words.mask(said.isin(TRUE if plain in BROKEN else FALSE), plain if plain in BROKEN else f"not {plain}")
+    out = words != ""
+    if not out.any() or out.all():
+        return raw, []
+    which = " and ".join(f"{count} {word}" for word, count in words[out].value_counts().items())
+    kept = RawTable(raw.cells[~out].reset_index(drop=True), raw.header, raw.lines[~out].reset_index(drop=True), raw.understood)
+    return kept, [f"without unfinished runs ({which})"]
+
+
+def read_roles(raw: RawTable, found: Mapping[str, int], runs: pd.DataFrame, european: bool) -> Roles:
+    """The columns of `ROLES` that `found` has. `runs` holds N and D. What says how often a text was repeated is read as written,
+    as a share, or as percent; what cannot be read is left out, with a doubt where it differs from run to run.
+    """
+    out: dict[str, Any] = {}
+    without: dict[str, str] = {}
+    doubts = []
+    for name in [name for name in ROLES if name in found and name != "status"]:
+        cells, header = raw.cells[found[name]], read_header(raw.header[found[name]])
+        if name in ("run", "seed"):
+            counts_passes = header.plain == "repeat" and _passes(runs[["N", "D"]], cells)
+            out["epochs" if counts_passes else name] = numbers(cells) if counts_passes else cells.to_numpy()
+            continue
+        values = numbers(cells, european=european, scale=header.scale)
+        if (np.isnan(values) & cells.notna()).any():
+            without[name] = "has cells that are no numbers"
+        elif name in ("unique", "epochs", "fresh"):
+            role, read = _repeats(name, header, values)
+            if role:
+                out[role] = read
+            else:
+                without[name] = f"is no {'share' if name == 'fresh' else 'number of tokens'}"
+        else:
+            out[name] = values
+        if name in without and name != "vocabulary" and cells.nunique(dropna=False) > 1 and header.plain not in WEAK:
+            doubts.append(Doubt("repeated text", f"{header.name} seems to say how often text is repeated, and {without[name]}: "
+                                "rows of repeated text may be among those fitted", True))
+    return Roles(out, without, (*doubts, *_unread(raw, found)))
+
+
+def _repeats(name: str, header: Header, values: Array) -> tuple[str, Array]:
+    """What a column of unique tokens, passes or shares is read as, and its values; "" where it can be none."""
+    if name == "epochs":
+        return name, values
+    least, most = (float(of(values)) for of in (np.nanmin, np.nanmax)) if np.isfinite(values).any() else (0.0, 0.0)
+    if name == "unique" and (np.nanmedian(values) >= FEWEST_TOKENS or header.plain in WEAK):
+        return (name, values) if np.nanmedian(values) >= FEWEST_TOKENS else ("", values)
+    if least <= 0 or most > 100:
+        return "", values
+    if "ratio" in header.words and least >= 1 and most < 100 and not header.words & PERCENT:
+        return "epochs", values  # D over its unique tokens
+    return "fresh", values / 100 if most > 1 else values
+
+
+def _unread(raw: RawTable, found: Mapping[str, int]) -> list[Doubt]:
+    """A doubt for numbers that differ from run to run under a name that has a word of repeated text, and no known role."""
+    words = PASSES | FRESH | {"repeated", "repeat"}
+    if {"unique", "epochs", "fresh"} & found.keys():
+        return []
+    named = []
+    for index, name in enumerate(raw.header):
+        said = read_header(name).words
+        if said & words and not said & ELSEWHERE and index not in found.values() and len(said - words - SHARE) <= 2:
+            values = numbers(raw.cells[index].head(1000))
+            if np.isfinite(values).all() and len(np.unique(values)) > 1:
+                named.append(name)
+    if not named:
+        return []
+    return [Doubt("repeated text", f"{named[0]} is not read, and may say how often text is repeated: if it does, name it with "
+                  "--columns epochs= (passes), unique= (tokens) or fresh= (the share that is unique)")]
+
+
+def _passes(runs: pd.DataFrame, repeat: "pd.Series[str]") -> bool:
+    """Whether `repeat` says how often a text was gone through, and does not number the runs of a cell 0, 1, 2 or 1, 2, 3."""
+    values = np.unique(numbers(repeat))
+    if not values[0] > 0 or np.isnan(values).any():
+        return False
+    numbered = np.array_equal(values, 1.0 + np.arange(len(values)))
+    return not (numbered and runs.duplicated().any())
+
+
+def _lower(cells: "pd.Series[Any]") -> "pd.Series[Any]":
+    return cells.astype(str).str.strip().str.lower()
