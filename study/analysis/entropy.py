@@ -36,6 +36,7 @@ class Source:
 
     name: str
     entropy: float  # nats a token, exact
+    contexts: int  # runs of tokens that something follows in the chain
     rows: pd.DataFrame  # the fitted runs
     planned: int  # how many the design has
     scores: pd.DataFrame  # of the held-out runs, `predictions.scores`; empty before they are trained
@@ -94,7 +95,8 @@ def sources(study: Study) -> list[Source]:
             continue
         prediction = read_prediction(folder, name)
         seen = scores(prediction, frame) if prediction else pd.DataFrame()
-        out.append(Source(name, float(summary["markov"]["entropy"]), rows, len(grid(name).of("fit")), seen))
+        chain = summary["markov"]
+        out.append(Source(name, float(chain["entropy"]), int(chain["contexts"]), rows, len(grid(name).of("fit")), seen))
     return out
 
 

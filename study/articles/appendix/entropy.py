@@ -64,6 +64,18 @@ def _off(found: Found) -> str:
                               for source, floor in found]) if found else text.PENDING
 
 
+def contexts(study: Study) -> str:
+    """How many contexts each text has, what its chain remembers: a text each."""
+    found = [f"{text.count(source.contexts)} (`{source.name}`)" for source in entropy.sources(study)]
+    return words.enumeration(found) if found else text.PENDING
+
+
+def largest(study: Study) -> str:
+    """Parameters of the largest model that is fitted."""
+    found = [float(source.rows["N"].max()) for source in entropy.sources(study)]
+    return text.count(max(found)) if found else text.PENDING
+
+
 def misfit(study: Study) -> str:
     """How far Hoffmann's form lies off the runs on a drawn text and off those of the same cells on the study's own, a text each."""
     found = [f"{text.two(one.misfit[0])} and {text.two(one.misfit[1])}{text.NBSP}% (`{one.source}`, {one.cells} cells)"

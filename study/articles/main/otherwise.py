@@ -44,6 +44,11 @@ def pace(study: Study) -> str:
     return f", as if the loss fell {'faster' if below >= ONE_SIDED else 'more slowly'} there than the law"
 
 
+def drawn(study: Study) -> str:
+    """The drawn texts that have runs in the same cells: one, or several."""
+    return "texts" if len(entropy.beside(study)) > 1 else "a text"
+
+
 def drawn_misfit(study: Study) -> str:
     """How far the same models lie off their law on each drawn text (r.m.s. of ln L)."""
     return words.enumeration([f"{text.two(one.misfit[0])}{text.NBSP}%" for one in entropy.beside(study)] or [UNKNOWN])
@@ -51,7 +56,8 @@ def drawn_misfit(study: Study) -> str:
 
 def same_cells_misfit(study: Study) -> str:
     """And on the study's own text, in the same cells."""
-    return words.enumeration([f"{text.two(one.misfit[1])}{text.NBSP}%" for one in entropy.beside(study)] or [UNKNOWN])
+    each = [f"{text.two(one.misfit[1])}{text.NBSP}%" for one in entropy.beside(study)]
+    return words.enumeration(list(dict.fromkeys(each)) or [UNKNOWN])  # the texts may share all cells
 
 
 def scale_growth(study: Study) -> str:
