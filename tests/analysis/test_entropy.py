@@ -54,7 +54,7 @@ def test_a_floor_that_is_the_entropy_is_found(quick: Study, tmp_path: Path) -> N
     assert verdicts.lab_entropy(planted).word == "reproduced"
     assert section.held(planted) == "one of one" and section.inside(planted) == PENDING
     assert section.recorded(planted) == "`markov-2` (25 of 25)"
-    assert section.contexts(planted) == "290K (`markov-2`)" and section.largest(planted).endswith("M")
+    assert section.contexts(planted) == "290\N{NO-BREAK SPACE}k (`markov-2`)" and section.largest(planted).endswith("M")
     assert section.held_nesting(planted) == "one of one" and section.misfit(planted) == PENDING  # no cell is shared
     assert section.off(planted).endswith("on `markov-2`") and section.worth(planted).endswith("on `markov-2`")
     rows = str(section.table(planted).data).splitlines()
