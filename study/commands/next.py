@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from study.fit.sizes import SIZE, check_positive
+from study.fit.reading.sizes import SIZE, check_positive
 
 if TYPE_CHECKING:
     import pandas as pd

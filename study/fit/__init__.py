@@ -35,8 +35,8 @@ def fit_table(table: str | Path, *, predict_n: float | str = 1e9, predict_c: flo
         StudyError: the table cannot be read or fitted; the message is one line that says what to do.
     """
     from study.fit.job import complete, table_job  # PyMC and matplotlib take seconds to import
+    from study.fit.reading.sizes import check_positive, size
     from study.fit.run import run
-    from study.fit.sizes import check_positive, size
 
     try:
         N, C, served = size(predict_n), size(predict_c), None if inference_tokens is None else size(inference_tokens)

@@ -10,13 +10,13 @@ from pathlib import Path
 import pandas as pd
 
 from study.errors import StudyError
-from study.fit.columns import parse_columns
 from study.fit.doubts import Doubt, doubts, refuse_no_loss
 from study.fit.draws import check_size
-from study.fit.headers import read_header
-from study.fit.names import RUN_IDS
+from study.fit.reading.columns import parse_columns
+from study.fit.reading.headers import read_header
+from study.fit.reading.names import RUN_IDS
+from study.fit.reading.usertable import drop_highest_losses, read_table
 from study.fit.rows import CHOICES, arrange
-from study.fit.usertable import drop_highest_losses, read_table
 from study.inference.observations import PriorDominatedWarning, bytes_per_token_of, check_design, grid_reference, observations
 from study.inference.spec import HEADLINE, ModelSpec
 

@@ -17,8 +17,8 @@ import pandas as pd
 from study.fit.cells import cells_of
 from study.fit.curves import GIVEN, NONE, RUN_ID, Found, curves, maybe_curves
 from study.fit.doubts import Doubt
-from study.fit.headers import read_header
-from study.fit.names import EVALUATED, PLACES, TUNED
+from study.fit.reading.headers import read_header
+from study.fit.reading.names import EVALUATED, PLACES, TUNED
 from study.fit.shifts import SETTINGS, shifted
 from study.fit.two_units import two_units
 

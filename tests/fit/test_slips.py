@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from study.fit.job import Job, table_job
-from study.fit.raw import TableError
+from study.fit.reading.raw import TableError
 from study.laws.hoffmann import LossSurface
 
 LAW = LossSurface(1.8, 480.0, 2000.0, 0.35, 0.365)

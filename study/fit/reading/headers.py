@@ -3,8 +3,8 @@
 import re
 from dataclasses import dataclass
 
-from study.fit.names import ALIASES, PERCENT
-from study.fit.sizes import SCALES, SUPERSCRIPTS
+from study.fit.reading.names import ALIASES, PERCENT
+from study.fit.reading.sizes import SCALES, SUPERSCRIPTS
 
 UNITS = ("nats", "bits", "bits-per-byte", "nats-per-byte", "perplexity")
 TAILS = ("nats", "nat", "nats_token", "nats_per_token", "bits", "bit", "bits_token", "bits_per_token", "bpt", "bits_byte",

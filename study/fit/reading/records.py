@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 
 from study.errors import first_line
-from study.fit.columns import name_runs
-from study.fit.raw import RawTable, TableError, from_frame
+from study.fit.reading.columns import name_runs
+from study.fit.reading.raw import RawTable, TableError, from_frame
 
 
 def from_json(name: str, text: str) -> RawTable:

@@ -6,9 +6,9 @@ from typing import Any
 import pandas as pd
 
 from study.errors import first_line
-from study.fit.columns import name_runs
-from study.fit.raw import TableError
-from study.fit.sizes import is_number
+from study.fit.reading.columns import name_runs
+from study.fit.reading.raw import TableError
+from study.fit.reading.sizes import is_number
 
 LOOKED_AT = 50  # first rows of a sheet, among which the header is
 

@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from study.fit.columns import parse_columns
-from study.fit.headers import read_header
-from study.fit.raw import TableError
-from study.fit.sizes import size
-from study.fit.usertable import drop_highest_losses, read_table
+from study.fit.reading.columns import parse_columns
+from study.fit.reading.headers import read_header
+from study.fit.reading.raw import TableError
+from study.fit.reading.sizes import size
+from study.fit.reading.usertable import drop_highest_losses, read_table
 
 ROWS = [[31e6, 4.2e8, 4.411], [31e6, 2.1e9, 3.905], [155e6, 3.1e9, 3.217]]
 NAMES = ["N", "D", "loss"]

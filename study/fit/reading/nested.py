@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from study.fit.raw import RawTable, cell_text
+from study.fit.reading.raw import RawTable, cell_text
 
 UNKNOWN = re.compile(r"(?<=[:,\[ ])-?(?:nan|inf)(?=[,}\] ])")  # as Python prints them, and no literal of its own
 

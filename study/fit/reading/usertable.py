@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from study.fit.columns import match
 from study.fit.doubts import Doubt
-from study.fit.files import read_cells
-from study.fit.headers import LOG_OF, LOGGED, UNITS, Header, read_header
-from study.fit.names import KEPT, ROLES, SIZE_OF_TEXT
-from study.fit.nested import unfolded
-from study.fit.raw import RawTable, TableError, listed
-from study.fit.roles import finished, read_roles
-from study.fit.sizes import LARGEST, decimal_commas, is_number, numbers, size
+from study.fit.reading.columns import match
+from study.fit.reading.files import read_cells
+from study.fit.reading.headers import LOG_OF, LOGGED, UNITS, Header, read_header
+from study.fit.reading.names import KEPT, ROLES, SIZE_OF_TEXT
+from study.fit.reading.nested import unfolded
+from study.fit.reading.raw import RawTable, TableError, listed
+from study.fit.reading.roles import finished, read_roles
+from study.fit.reading.sizes import LARGEST, decimal_commas, is_number, numbers, size
 from study.fit.words import scientific
 from study.inference.parameters import Array
 from study.inference.spec import BYTES_PER_TOKEN

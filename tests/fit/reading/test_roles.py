@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from study.fit.job import Job, table_job
-from study.fit.raw import TableError
-from study.fit.usertable import UserTable, read_table
+from study.fit.reading.raw import TableError
+from study.fit.reading.usertable import UserTable, read_table
 from study.laws.hoffmann import LossSurface
 
 LAW = LossSurface(1.75, 420.0, 1700.0, 0.34, 0.36)

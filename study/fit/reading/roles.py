@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from study.fit.doubts import Doubt
-from study.fit.headers import Header, read_header
-from study.fit.names import BROKEN, DONE, ELSEWHERE, FRESH, PASSES, PERCENT, ROLES, SHARE
-from study.fit.raw import RawTable
-from study.fit.sizes import numbers
+from study.fit.reading.headers import Header, read_header
+from study.fit.reading.names import BROKEN, DONE, ELSEWHERE, FRESH, PASSES, PERCENT, ROLES, SHARE
+from study.fit.reading.raw import RawTable
+from study.fit.reading.sizes import numbers
 from study.inference.parameters import Array
 
 UNFINISHED = ("crashed", "failed", "killed", "running", "pending", "preempted", "preempting", "scheduled", "diverged", "cancelled",

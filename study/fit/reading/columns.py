@@ -3,8 +3,8 @@
 import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 
-from study.fit.headers import Header, read_header
-from study.fit.names import (
+from study.fit.reading.headers import Header, read_header
+from study.fit.reading.names import (
     ACTIVE,
     ALIASES,
     AROUND,
@@ -26,7 +26,7 @@ from study.fit.names import (
     STEPS,
     TOKENS,
 )
-from study.fit.raw import SHOWN, TableError, listed
+from study.fit.reading.raw import SHOWN, TableError, listed
 
 
 def parse_columns(text: str | Mapping[str, str]) -> dict[str, str]:

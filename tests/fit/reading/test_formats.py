@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from study.fit.headers import read_header
-from study.fit.raw import TableError
-from study.fit.usertable import read_table
+from study.fit.reading.headers import read_header
+from study.fit.reading.raw import TableError
+from study.fit.reading.usertable import read_table
 
 ROWS = [[3e7, 6e8, 4.1], [9e7, 1.8e9, 3.5], [2.7e8, 5.4e9, 3.1], [8e8, 1.6e10, 2.8]]
 NAMES = ["params", "tokens", "val_loss"]

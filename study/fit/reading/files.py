@@ -18,10 +18,10 @@ import numpy as np
 import pandas as pd
 
 from study.errors import first_line
-from study.fit.raw import RawTable, TableError, check_rows, from_frame
-from study.fit.records import from_json
-from study.fit.sizes import is_number
-from study.fit.workbook import sheet
+from study.fit.reading.raw import RawTable, TableError, check_rows, from_frame
+from study.fit.reading.records import from_json
+from study.fit.reading.sizes import is_number
+from study.fit.reading.workbook import sheet
 
 SPACES = " "
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", SPACES: "spaces"}
