@@ -22,6 +22,8 @@ ALIKE = 2.0  # the same, where all sizes stop at the same shares of their last D
 FINISHED, TOLD = 2.0, 3  # the same, below which rows in even steps lack nothing; and the fewest sizes that tell
 ROUNDED = 0.01  # of the last D: shares within it are the same
 SIZE_NAME = r"(?i)\d+(?:\.\d+)?\s*[kmbt]"  # 70M, which names a size, and not a run
+SIZE_WORD = (r"(?i)\d(?:\.\d+)?[kmbt](?![a-z])|^[a-z]?[_-]?\d+$|"
+             r"(?:^|[^a-z])(?:nano|micro|mini|tiny|small|base|medium|large|xs|s|m|l|xl|xxl)(?:$|[^a-z])")  # of a size, perhaps
 IN_STEP = 1.5  # by which N may vary over numbers that are sizes: 70, 160, 410 of millions
 CHECKPOINT = r"(?i)[-_/@:. ]*(?:step|iter|iteration|ckpt|checkpoint)s?[-_= ]?\d+(?:\.\d+)?[kmb]?$"  # at the end of a run's name
 RUN_ID = "run id"  # among the names where the column `run` says by its own name that it names runs
@@ -37,6 +39,8 @@ def curves(table: pd.DataFrame, names: Sequence[str]) -> Found:
     """All rows but the last of each curve, where a name or many even steps of D tell the curves."""
     size = sizes_of(table)
     if "run" in names and _names_runs(run := _runs(table), size, table, names):
+        if not _surely(run, table, names) and size.nunique() >= TOLD and not _lack(table, size):
+            return NONE  # names of sizes, perhaps: `maybe_curves` says so
         grouped: Any = table.groupby([run, size], dropna=True)
         what = "checkpoints of one run (the same run and N, other D)"
     else:
@@ -45,8 +49,7 @@ def curves(table: pd.DataFrame, names: Sequence[str]) -> Found:
         what = f"checkpoints along one curve (one N, {ALONG} or more D in even steps)"
         if not grouped.ngroups:
             return NONE
-        rise, se = unfinished(table, size)
-        if rise < FINISHED * se and size.nunique() >= TOLD:
+        if not _lack(table, size) and size.nunique() >= TOLD:
             return NONE  # runs of their own, at even ratios: `maybe_curves` says that they may be none
     several = grouped["D"].transform("nunique") > 1
     if not several.any():
@@ -57,6 +60,19 @@ def curves(table: pd.DataFrame, names: Sequence[str]) -> Found:
     return (rows, "checkpoints", "the last of each is fitted, since a decaying rate leaves earlier ones worse than shorter runs "
             "(--rows all, if each row ended with a decay of its own)",
             f"{len(rows)} of {len(table)} rows are {what}; {runs} curve{'s' * (runs != 1)}")
+
+
+def _surely(run: "pd.Series[Any]", table: pd.DataFrame, names: Sequence[str]) -> bool:
+    """Whether names are those of runs beyond doubt: the user says so, a checkpoint ended them, or they hold nothing of a size."""
+    ended = bool((run.astype(str) != table["run"].astype(str)).any())
+    of_size = run.astype(str).str.contains(SIZE_WORD)
+    return GIVEN in names or ended or (RUN_ID in names and not of_size.all())
+
+
+def _lack(table: pd.DataFrame, size: "pd.Series[Any]") -> bool:
+    """Whether rows before the last of their size lack something that finished runs do not."""
+    rise, se = unfinished(table, size)
+    return rise >= FINISHED * se
 
 
 def maybe_curves(table: pd.DataFrame, names: Sequence[str]) -> Doubt | None:
@@ -82,6 +98,9 @@ def maybe_curves(table: pd.DataFrame, names: Sequence[str]) -> Doubt | None:
         return Doubt("checkpoints", f"a size has {middle:.0f} values of D at the median, and along them the loss falls "
                      f"{100 * rise:.2g} % more than a law in N and D does, as for checkpoints of a run whose rate decays: fit "
                      f"their ends alone ({which})", True)
+    if "run" in names and not each and table["run"].nunique() == size.nunique():
+        return Doubt("checkpoints", f"the column read as run names each size once, with {middle:.0f} values of D at the median: if "
+                     "they are checkpoints of one run a size, say so with --columns run=...")
     if each or RUN_ID in names or middle < STEPS or (middle < MANY and even.mean() <= 0.5):
         return None
     return Doubt("checkpoints", f"a size has {middle:.0f} values of D at the median: if they are checkpoints of a run, "
@@ -114,6 +133,8 @@ def _names_runs(run: "pd.Series[Any]", size: "pd.Series[Any]", table: pd.DataFra
         return False
     if GIVEN in names or (RUN_ID in names and not _are_sizes(run, table["N"])):
         return True
+    if (run.astype(str) != table["run"].astype(str)).any():
+        return True  # a checkpoint ended them
     runs_of_a_size = run.groupby(size).nunique()
     many = D[D.groupby(size).transform("size") >= ALONG]
     if not len(many):

@@ -3,7 +3,7 @@
 Each check returns a `Doubt` or none. A severe one leads the verdict: the fit is done, and not to be relied on.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,7 @@ SMALL_LOSS = 3.0  # nats a token
 FEW = 0.1  # of the losses, that may be slips one by one
 SLIPS = ((1e3, "thousands"), (1e6, "millions"), (1e9, "billions"), (1e12, "trillions"))
 USUAL_N, USUAL_D = (1e6, 1e12), (1e7, 1e14)
+GOES_WITH = 0.5  # correlation of ln C with ln ND below which a column is no compute of these runs
 GAP = 1e3  # between neighbours in D/N: two units in one table
 COMPUTE = {"TFLOP": 1e12, "PFLOP": 1e15, "EFLOP": 1e18, "PF-days": 8.64e19, "ZFLOP": 1e21}  # FLOP of what C may be written in
 LOGARITHMS = {"log10": 10.0, "ln": float(np.e)}
@@ -92,7 +93,8 @@ def _sizes(frame: pd.DataFrame, derived: str) -> Doubt | None:
                          "optimum", True)
         if low > RARE[1] and not derived:
             return Doubt("units", f"{where}: N in thousands? If they are as written, every run is far from its optimum", True)
-        return _mixed(ratio, out)
+        mixed = _mixed(ratio, out)
+        return replace(mixed, severe=True) if mixed and derived and out.mean() > FEW else mixed
     middle_N, middle_D = float(np.median(N)), float(np.median(D))
     if derived:
         return Doubt("units", f"{where}, with {derived} from C: {_derived_slip(middle_N, middle_D, derived)}", True)
@@ -230,6 +232,9 @@ def _compute(frame: pd.DataFrame) -> Doubt | None:
                      not 1 / 2 <= middle <= 2)
     if 0.5 < middle < 2:
         return None  # attention, embeddings: an exact count
+    product = np.log(frame["N"] * frame["D"])
+    if not np.ptp(np.log(frame["C"])) > 0 or abs(np.corrcoef(np.log(frame["C"]), product)[0, 1]) < GOES_WITH:
+        return None  # of something else: the speed of a machine, a context
     return Doubt("compute", f"C/(6ND) is {middle:.3g} at the median, from {ratio.min():.2g} to {ratio.max():.2g}: C, N or D "
                  "may be in another unit or of another run", True)
 

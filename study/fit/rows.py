@@ -18,7 +18,7 @@ from study.fit.cells import cells_of
 from study.fit.curves import GIVEN, NONE, RUN_ID, Found, curves, maybe_curves
 from study.fit.doubts import Doubt
 from study.fit.reading.headers import read_header
-from study.fit.reading.names import EVALUATED, PLACES, TUNED
+from study.fit.reading.names import EVALUATED, NO_BATCH, PLACES, TUNED
 from study.fit.shifts import SETTINGS, shifted
 from study.fit.two_units import two_units
 
@@ -57,7 +57,7 @@ def arrange(frame: pd.DataFrame, other: pd.DataFrame, choice: str = "auto", *, r
     doubts: list[Doubt] = []
     aside: list[pd.DataFrame] = []
     named = both.loc[:, ~both.columns.duplicated()]
-    for find in (_totals, _repeated_rows, curves, _repeated_text):
+    for find in (_totals, _repeated_rows, _near_copies, curves, _repeated_text):
         rows, why, kept, counted = find(named, names)
         if not len(rows):
             continue
@@ -115,7 +115,7 @@ def _repeated_rows(table: pd.DataFrame, names: Sequence[str]) -> Found:
     by_chance = int(same.sum()) < COPIES * int(several.sum())
     if not whole.any() or (by_chance and _coarse(table["loss"]) and not {"run", "seed"} & set(names)):
         if by_chance or not same.any():
-            return _near_copies(table)
+            return NONE
         return (table.index[same], "repeats", "each counts once",
                 f"{int(same.sum())} rows repeat the N, D and loss of another, to the last digit")
     return (table.index[whole], "repeats", "each counts once",
@@ -127,8 +127,9 @@ def _coarse(loss: "pd.Series[float]") -> bool:
     return bool(np.allclose(loss, loss.round(3), rtol=0, atol=1e-9))
 
 
-def _near_copies(table: pd.DataFrame) -> Found:
+def _near_copies(table: pd.DataFrame, names: Sequence[str]) -> Found:
     """Rows of a cell whose losses agree better than seeds do, where most cells have such rows: one file twice, rounded anew."""
+    del names
     cell, ln_loss = cells_of(table), np.log(table["loss"])
     several = cell.duplicated(keep=False)
     if int(cell[several].nunique()) < COPIES * cell.nunique():
@@ -178,7 +179,7 @@ def _sweep(table: pd.DataFrame, others: "pd.Index[str]") -> Doubt | None:
     if long := next((name for name in recur if read_header(name).plain in EVALUATED), ""):
         return Doubt("sweep", f"{repeated} cells (N, D) hold a loss for each {long} ({_some(table[long])}): keep the rows of one, "
                      "and fit one at a time", True)
-    tuned = [name for name in varying if _words(name) & TUNED]
+    tuned = [name for name in varying if _words(name) & TUNED and not _words(name) & NO_BATCH]
     settings = [name for name in varying if name in tuned or (name in recur and not _words(name) & PLACES)]
     named = settings if within >= SEEDS else tuned
     if not named and within < SEEDS:

@@ -15,7 +15,7 @@ from study.fit.doubts import Doubt
 from study.inference.parameters import Array
 
 SETTINGS = ("vocabulary", "bytes_per_token")  # columns of ours that shift a loss by the token
-VALUES = 5  # of a setting, at the most: a column of more is no setting
+VALUES = 10  # of a setting, at the most: a column of more is no setting
 SIZE_LIKE = 0.8  # rank correlation with N or D above which a number is a size, and no setting
 RECURS = 2  # rows that each of its values needs
 SIGNIFICANT, LEAST = 5.0, 0.01  # standard errors, and ln L, of a shift that is told

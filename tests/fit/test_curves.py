@@ -137,3 +137,29 @@ def test_even_shares_of_several_runs_a_size_are_doubted(shares: list[float]) -> 
 def test_even_ratios_of_runs_without_a_name_are_kept() -> None:
     for seed in range(12):
         assert len(arranged(independent(np.arange(10, 90, 10), sizes=(*SIZES, 1.5e9), seed=seed)).frame) == 40
+
+
+def test_names_under_run_that_may_be_sizes_need_what_unfinished_runs_lack() -> None:
+    names = ["gpt-25M", "gpt-70M", "gpt-190M", "gpt-550M"]
+    sound = arranged(independent([5, 10, 20, 40, 80]).assign(run=np.repeat(names, 5)), run="id")
+    assert len(sound.frame) == 20 and [doubt.severe for doubt in sound.doubts] == [False] and "run=" in sound.doubts[0].text
+    assert len(arranged(checkpoints(np.arange(1, 6) / 5).assign(run=np.repeat(names, 5)), run="id").frame) == 4
+
+
+def test_a_checkpoint_that_ends_names_of_few_rows_is_proof() -> None:
+    frame = checkpoints([0.2, 0.5, 1.0])
+    frame["run"] = [f"m{k // 3}-step{1000 * (k % 3 + 1)}" for k in range(12)]
+    assert len(arranged(frame).frame) == 4
+
+
+def test_even_tokens_of_named_sizes_are_kept() -> None:
+    N, D = (axis.ravel() for axis in np.meshgrid((*SIZES, 1.5e9), 2e9 * np.arange(1, 9), indexing="ij"))
+    frame = pd.DataFrame({"N": N, "D": D, "loss": LAW.loss(N, D) * np.exp(0.004 * np.random.default_rng(0).standard_normal(40))})
+    found = arranged(frame.assign(run=[f"m{n / 1e6:.0f}M" for n in N]))
+    assert len(found.frame) == 40 and not [doubt for doubt in found.doubts if doubt.severe]
+
+
+def test_a_copy_of_which_some_losses_are_rounded_alike() -> None:
+    frame = independent(np.geomspace(5, 120, 6), sizes=(*SIZES, 1.5e9)).round({"loss": 4})
+    frame.loc[[3, 8], "loss"] = frame.loc[[3, 8], "loss"].round(3)
+    assert len(arranged(pd.concat([frame, frame.round({"loss": 3})])).frame) == 30

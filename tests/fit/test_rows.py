@@ -185,7 +185,7 @@ def test_what_unfinished_runs_lack_is_seen_and_independent_runs_are_not_accused(
     (many,) = arranged(table(5, 12)).doubts
     assert not many.severe and "if they are checkpoints of a run" in many.text and "a column `run` says which" in many.text
     (named,) = arranged(table(5, 12).assign(run=lambda rows: rows["N"].map("{:g}".format))).doubts  # a size's name, not a run's
-    assert "the column read as run does not tell them apart" in named.text
+    assert "names each size once" in named.text and "--columns run=" in named.text
 
 
 def test_too_few_ends_keep_all_rows_with_a_severe_doubt() -> None:

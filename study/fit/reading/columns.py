@@ -8,6 +8,7 @@ from study.fit.reading.names import (
     ACTIVE,
     ALIASES,
     AROUND,
+    BYTES_A_TOKEN,
     ERRORS,
     FRESH,
     HELD_OUT,
@@ -15,6 +16,7 @@ from study.fit.reading.names import (
     LAST,
     LOSSES,
     NAMED,
+    NO_LOSS,
     PARAMETERS,
     PASSES,
     PERCENT,
@@ -23,6 +25,7 @@ from study.fit.reading.names import (
     RATIOS,
     ROLES,
     SHARE,
+    STALE,
     STEPS,
     TOKENS,
 )
@@ -70,7 +73,7 @@ def match(path: object, names: Sequence[str], given: dict[str, str], keep: Itera
     for ours in ("N", "D", "loss", "C"):
         if ours in found or (ours == "D" and "C" in given and "N" not in given):
             continue
-        matches = _candidates(headers, ours, set(found.values()), text)
+        matches = _preferred(headers, _candidates(headers, ours, set(found.values()), text))
         beside = ours == "C" and {"N", "D"} <= found.keys()  # to be compared alone
         if len(matches) > 1 and not beside:
             columns = [names[index] for index in matches]
@@ -86,7 +89,8 @@ def match(path: object, names: Sequence[str], given: dict[str, str], keep: Itera
         raise TableError(f"{path} has no column for {' and '.join(missing)}: it has {listed([header.name for header in likely])}; "
                          f"name them with --columns N=...,D=...,loss=...{product}")
     for ours in keep:
-        if ours not in found and (at := [index for index, header in enumerate(headers) if header.plain == ours]):
+        known = BYTES_A_TOKEN if ours == "bytes_per_token" else (ours,)
+        if ours not in found and (at := [index for index, header in enumerate(headers) if header.plain in known]):
             found[ours] = at[0]
     return found | _roles(headers, found)
 
@@ -108,6 +112,16 @@ def _candidates(headers: list[Header], ours: str, used: set[int], text: Containe
     losses = [index for index, header in enumerate(headers)
               if header.words & LOSSES and index not in used and not _an_error(header)]
     return [index for index in losses if "train" not in headers[index].plain] or losses
+
+
+def _preferred(headers: Sequence[Header], matches: list[int]) -> list[int]:
+    """Of columns that are one in two units, the one that needs no conversion: nats and a perplexity, params and params (M)."""
+    scales = [index for index in matches if headers[index].scale == 1]
+    if len({headers[index].plain for index in matches}) == 1 and len(scales) == 1:
+        return scales
+    nats = [index for index in matches if headers[index].unit in ("", "nats")]
+    of = {headers[index].plain.split("_")[0] for index in matches}  # of one set: val_loss and val_ppl; perplexity beside any
+    return nats if len(nats) == 1 and len(of - {"perplexity", "ppl", "bpb"}) == 1 else matches
 
 
 def _ask_for_active(path: object, headers: list[Header], found: Mapping[str, int], text: Container[int]) -> None:
@@ -163,11 +177,15 @@ def _named(header: Header) -> str:
 def _role_by_words(header: Header) -> str:
     """What a header says of repeated text, by its words in any order: num_unique_tokens, data_passes, percent_unique."""
     words = header.words - AROUND
+    if words & STALE and (words & (SHARE | PERCENT) or header.scale == 0.01) and words <= STALE | SHARE | PERCENT | TOKENS:
+        return "fresh"
     if words & FRESH and (words & (SHARE | PERCENT) or header.scale == 0.01) and words <= FRESH | SHARE | PERCENT | TOKENS:
         return "fresh"
     if (words & FRESH or (words & POOL and words & TOKENS)) and words <= FRESH | POOL | TOKENS:
         return "unique"
-    return "epochs" if words and words <= PASSES else ""
+    if words & {"repeat", "repeats"} and header.words & {"count", "factor", "times"}:
+        return "epochs"
+    return "epochs" if words & PASSES and words <= PASSES | {"token"} else ""
 
 
 def _matches(headers: list[Header], ours: str, used: set[int]) -> list[int]:
@@ -206,5 +224,5 @@ def _counted(plain: str) -> str:
 
 
 def _an_error(header: Header) -> bool:
-    """Whether a column holds how well another is known: val_loss_std."""
-    return header.plain.rpartition("_")[2] in ERRORS
+    """Whether a column holds how well another is known, or a difference: val_loss_std, excess_loss."""
+    return header.plain.rpartition("_")[2] in ERRORS or bool(header.words & NO_LOSS)

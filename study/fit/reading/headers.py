@@ -46,6 +46,7 @@ def read_header(name: str) -> Header:
         word = _plain(found).removeprefix("in_")
         scale = 0.01 if "%" in found or word in PERCENT else _scale(word) or scale
         unit = "bytes" if word.replace("_", "") in SIZES_OF_FILES else _unit(word) or unit
+        unit = "bits" if word == "base_2" else unit
         logarithm = f"_{word}" if word in ("log", "ln", "log2", "log10") else logarithm
     plain = re.sub(r"^(?:number_of_|no_of_|count_of_)", "", _plain(outside)) + logarithm
     if "%" in outside:
@@ -57,8 +58,10 @@ def read_header(name: str) -> Header:
         plain, scale = ending[1], SCALES[ending[2]]
     elif power := re.match(r"^(.+?)_(?:x_?)?(?:1e|10_)(\d{1,2})$", plain):  # N/1e6
         plain, scale = power[1], 10.0 ** int(power[2])
-    elif before := re.match(r"^(.*_)?([kmbgt])_?(tokens|toks|params|parameters)$", plain):  # GTokens, unique_gtokens
+    elif before := re.match(r"^(.*_)?([kmbgt])_?(tokens|toks|tok|params|parameters)$", plain):  # GTokens, unique_gtokens
         plain, scale = (before[1] or "") + before[3], SCALES[before[2]]
+    elif before := re.match(r"^(millions?|billions?|trillions?)_(?:of_)?(.+)$", plain):
+        plain, scale = before[2], SCALES[before[1]]
     elif (flop := _flop(plain)) is not None:
         plain, scale = "flops", flop if flop > 1 else scale
     if not unit:
@@ -75,6 +78,8 @@ def _unit(plain: str) -> str:
     said = set(words)
     if said & WORD:
         return "words"
+    if said & BYTE and said & {"ppl", "perplexity"}:
+        return "bytes"  # a perplexity by the byte
     if said & {"bpb", "bpc"}:
         return "bits-per-byte"
     if said & {"ppl", "perplexity"}:
@@ -87,7 +92,7 @@ def _unit(plain: str) -> str:
 
 def _scale(word: str) -> float | None:
     """What a number counts in, by the words in brackets: B, 1e6 params, 100M, hundreds of millions; None for other words."""
-    if power := re.fullmatch(r"x?_?(?:1e|10_?)(\d{1,2})(?:_(?:tokens|params|parameters))?", word):
+    if power := re.fullmatch(r"x?_?(?:1e|10_?)(\d{1,2})(?:_(?:toks?|tokens|params|parameters|flops?))?", word):
         return float(10.0 ** int(power[1]))
     if several := re.fullmatch(r"(\d+)_?([kmbgt])(?:_(?:toks?|tokens|params|parameters))?", word):  # tokens (100M)
         return int(several[1]) * SCALES[several[2]]

@@ -1,4 +1,4 @@
-"""What a table says of its runs beside N, D and the loss: which run, which seed, how often the text was repeated, how it ended."""
+"""What a table says of its runs beside N, D and the loss: which run, which seed, how often the text was repeated."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,17 +9,15 @@ import pandas as pd
 
 from study.fit.doubts import Doubt
 from study.fit.reading.headers import Header, read_header
-from study.fit.reading.names import BROKEN, DONE, ELSEWHERE, FRESH, PASSES, PERCENT, ROLES, SHARE
+from study.fit.reading.names import ELSEWHERE, FRESH, NUMBERED, PASSES, PERCENT, ROLES, SHARE, STALE, SUSPECT, TOKENS
 from study.fit.reading.raw import RawTable
 from study.fit.reading.sizes import numbers
 from study.inference.parameters import Array
 
-UNFINISHED = ("crashed", "failed", "killed", "running", "pending", "preempted", "preempting", "scheduled", "diverged", "cancelled",
-              "canceled", "timeout", "out_of_memory", "oom", "error", "node_fail", "aborted")
-TRUE, FALSE = ("true", "yes", "y", "1", "1.0"), ("false", "no", "n", "0", "0.0")
 FEWEST_TOKENS = 1e3  # of a text that is repeated
-WEAK = ("u", "u_d", "dataset_tokens", "corpus_tokens", "corpus_size", "train_set_size", "subset_tokens", "data_budget")  # names of
-# unique tokens that may be those of something else
+TRUE, FALSE = ("true", "yes", "y"), ("false", "no", "n")
+WEAK = ("u", "u_d", "dataset_size", "dataset_tokens", "corpus_tokens", "corpus_size", "train_set_size", "subset_tokens",
+        "data_budget")  # names of unique tokens that may be those of something else
 
 
 @dataclass(frozen=True)
@@ -31,27 +29,6 @@ class Roles:
     doubts: tuple[Doubt, ...]
 
 
-def finished(raw: RawTable, status: int | None) -> tuple[RawTable, list[str]]:
-    """Without the rows that a status or a flag marks as crashed, diverged, failed or still running, and a note of them."""
-    words = pd.Series("", index=raw.cells.index)
-    if status is not None:
-        said = _lower(raw.cells[status])
-        words = said.where(said.isin(UNFINISHED), words)
-    for index, name in enumerate(raw.header):
-        plain = read_header(name).plain.removeprefix("is_").removeprefix("has_").removeprefix("was_")
-        if plain not in (*DONE, *BROKEN) or index == status:
-            continue
-        said = _lower(raw.cells[index])
-        if said.isin((*TRUE, *FALSE)).all():
-            words = words.mask(said.isin(TRUE if plain in BROKEN else FALSE), plain if plain in BROKEN else f"not {plain}")
-    out = words != ""
-    if not out.any() or out.all():
-        return raw, []
-    which = " and ".join(f"{count} {word}" for word, count in words[out].value_counts().items())
-    kept = RawTable(raw.cells[~out].reset_index(drop=True), raw.header, raw.lines[~out].reset_index(drop=True), raw.understood)
-    return kept, [f"without unfinished runs ({which})"]
-
-
 def read_roles(raw: RawTable, found: Mapping[str, int], runs: pd.DataFrame, european: bool) -> Roles:
     """The columns of `ROLES` that `found` has. `runs` holds N and D. What says how often a text was repeated is read as written,
     as a share, or as percent; what cannot be read is left out, with a doubt where it differs from run to run.
@@ -61,15 +38,21 @@ def read_roles(raw: RawTable, found: Mapping[str, int], runs: pd.DataFrame, euro
     doubts = []
     for name in [name for name in ROLES if name in found and name != "status"]:
         cells, header = raw.cells[found[name]], read_header(raw.header[found[name]])
-        if name in ("run", "seed"):
-            counts_passes = header.plain == "repeat" and _passes(runs[["N", "D"]], cells)
-            out["epochs" if counts_passes else name] = numbers(cells) if counts_passes else cells.to_numpy()
+        numbered = bool(header.words & NUMBERED)  # repeats, of a text or of a cell's runs
+        if name in ("run", "seed") or (numbered and not _passes(runs[["N", "D"]], cells)):
+            counts_passes = name == "seed" and numbered and _passes(runs[["N", "D"]], cells)
+            ours = "epochs" if counts_passes else "run" if name == "run" else "seed"
+            out[ours] = numbers(cells) if counts_passes else cells.to_numpy()
             continue
-        values = numbers(cells, european=european, scale=header.scale)
+        values, as_percent = _counts(cells, header, european)
         if (np.isnan(values) & cells.notna()).any():
             without[name] = "has cells that are no numbers"
+        elif name == "epochs" and "max" in header.words and len(np.unique(values)) == 1:
+            without[name] = "is the same in all rows, and may be a bound"
+        elif name == "unique" and header.unit in ("bytes", "words"):
+            without[name] = f"counts {header.unit}"
         elif name in ("unique", "epochs", "fresh"):
-            role, read = _repeats(name, header, values)
+            role, read = _repeats("fresh" if as_percent else name, header, values)
             if role:
                 out[role] = read
             else:
@@ -86,10 +69,12 @@ def _repeats(name: str, header: Header, values: Array) -> tuple[str, Array]:
     """What a column of unique tokens, passes or shares is read as, and its values; "" where it can be none."""
     if name == "epochs":
         return name, values
+    if header.words & STALE:  # the share that is repeated
+        values = 1 - values / (100 if np.nanmax(values) > 1 else 1)
     least, most = (float(of(values)) for of in (np.nanmin, np.nanmax)) if np.isfinite(values).any() else (0.0, 0.0)
     if name == "unique" and (np.nanmedian(values) >= FEWEST_TOKENS or header.plain in WEAK):
         return (name, values) if np.nanmedian(values) >= FEWEST_TOKENS else ("", values)
-    if least <= 0 or most > 100:
+    if least <= 0 or most > 100 or (name == "unique" and header.words & TOKENS and not header.words & SHARE):
         return "", values
     if "ratio" in header.words and least >= 1 and most < 100 and not header.words & PERCENT:
         return "epochs", values  # D over its unique tokens
@@ -98,20 +83,29 @@ def _repeats(name: str, header: Header, values: Array) -> tuple[str, Array]:
 
 def _unread(raw: RawTable, found: Mapping[str, int]) -> list[Doubt]:
     """A doubt for numbers that differ from run to run under a name that has a word of repeated text, and no known role."""
-    words = PASSES | FRESH | {"repeated", "repeat"}
+    words = PASSES | FRESH | STALE | SUSPECT
     if {"unique", "epochs", "fresh"} & found.keys():
         return []
     named = []
     for index, name in enumerate(raw.header):
         said = read_header(name).words
         if said & words and not said & ELSEWHERE and index not in found.values() and len(said - words - SHARE) <= 2:
-            values = numbers(raw.cells[index].head(1000))
-            if np.isfinite(values).all() and len(np.unique(values)) > 1:
+            cells = raw.cells[index].head(1000)
+            flags = cells.astype(str).str.strip().str.lower().isin((*TRUE, *FALSE)).all()
+            if cells.nunique() > 1 and (flags or np.isfinite(numbers(cells)).all()):
                 named.append(name)
     if not named:
         return []
     return [Doubt("repeated text", f"{named[0]} is not read, and may say how often text is repeated: if it does, name it with "
                   "--columns epochs= (passes), unique= (tokens) or fresh= (the share that is unique)")]
+
+
+def _counts(cells: "pd.Series[Any]", header: Header, european: bool) -> tuple[Array, bool]:
+    """Numbers, of which some may be written as <1, and whether they are written as percent."""
+    text = cells.astype("string").str.strip().str.removeprefix("<").str.removeprefix("≤")
+    percent = bool(text.str.endswith("%").any())
+    cells = text.str.removesuffix("%").where(cells.notna()).astype(object)
+    return numbers(cells, european=european, scale=0.01 if percent else header.scale), percent
 
 
 def _passes(runs: pd.DataFrame, repeat: "pd.Series[str]") -> bool:
@@ -121,7 +115,3 @@ def _passes(runs: pd.DataFrame, repeat: "pd.Series[str]") -> bool:
         return False
     numbered = np.array_equal(values, 1.0 + np.arange(len(values)))
     return not (numbered and runs.duplicated().any())
-
-
-def _lower(cells: "pd.Series[Any]") -> "pd.Series[Any]":
-    return cells.astype(str).str.strip().str.lower()

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 LARGEST = 1e100  # as in `inference.observations`, which takes a second to import
 SCALES = {"k": 1e3, "thousand": 1e3, "thousands": 1e3, "m": 1e6, "mm": 1e6, "mn": 1e6, "mio": 1e6, "million": 1e6, "millions": 1e6,
-          "b": 1e9, "bn": 1e9, "g": 1e9, "billion": 1e9, "billions": 1e9, "t": 1e12, "tn": 1e12, "trillion": 1e12,
+          "b": 1e9, "bn": 1e9, "mrd": 1e9, "g": 1e9, "billion": 1e9, "billions": 1e9, "t": 1e12, "tn": 1e12, "trillion": 1e12,
           "trillions": 1e12}
 SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
 THINGS = r"(?:params?|parameters?|tokens?|toks?|flops?|nats|bits|x|×|times|epochs?)"

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -10,18 +9,19 @@ import pandas as pd
 
 from study.fit.doubts import Doubt
 from study.fit.reading.columns import match
+from study.fit.reading.ended import finished, troubled, with_losses, without_words
 from study.fit.reading.files import read_cells
 from study.fit.reading.headers import LOG_OF, LOGGED, UNITS, Header, read_header
 from study.fit.reading.names import KEPT, ROLES, SIZE_OF_TEXT
 from study.fit.reading.nested import unfolded
 from study.fit.reading.raw import RawTable, TableError, listed
-from study.fit.reading.roles import finished, read_roles
+from study.fit.reading.roles import read_roles
 from study.fit.reading.sizes import LARGEST, decimal_commas, is_number, numbers, size
 from study.fit.words import scientific
 from study.inference.parameters import Array
 from study.inference.spec import BYTES_PER_TOKEN
 
-COUNTED_IN = {"N": 1e14, "D": 1e17}  # above which a number times its header's unit is none, and the unit is another's
+COUNTED_IN = {"N": 1e14, "D": 1e17, "unique": 1e17}  # above which a number times its header's unit is none: it is whole already
 WRITTEN = 1e5  # and which such a number, as it is written, exceeds
 LN2 = float(np.log(2.0))
 
@@ -58,7 +58,7 @@ def read_table(path: Path, *, columns: dict[str, str] | None = None, keep: Seque
     raw = unfolded(read_cells(path))
     if not len(raw.cells):
         raise TableError(f"{path} has no rows below its header {listed(raw.header)}")
-    raw, remarks = _without_remarks(_with_units(raw))
+    raw, remarks = without_words(_with_units(raw))
     raw = _with_products(path, raw, columns or {})
     text = [index for index in range(len(raw.header)) if np.isnan(numbers(raw.cells[index].head(20))).all()]
     found = match(path, raw.header, columns or {}, keep, text)
@@ -67,7 +67,8 @@ def read_table(path: Path, *, columns: dict[str, str] | None = None, keep: Seque
         del found["C"]  # of dollars, perhaps: a label of runs that belong together
         beside = False
     raw, unfinished = finished(raw, found.get("status"))
-    notes = [raw.understood, *remarks, *unfinished]
+    raw, no_loss = with_losses(raw, found["loss"])
+    notes = [raw.understood, *remarks, *unfinished, *no_loss]
     for name in [name for name in KEPT if name in found and raw.cells[found[name]].isna().any()]:
         notes.append(f"without {raw.header[found.pop(name)]}, which has empty cells")
     measured = {name: index for name, index in found.items() if name not in ROLES}
@@ -77,7 +78,8 @@ def read_table(path: Path, *, columns: dict[str, str] | None = None, keep: Seque
               for name, index in measured.items() if not (name == "C" and beside)}
     read = {name: read_header(raw.header[index]) for name, index in found.items()}
     _check_units(path, read, loss_unit)
-    _check_scales(path, read, values)
+    unique = {"unique": _scaled(raw, found["unique"], european=european)} if "unique" in found else {}
+    _check_scales(path, read, values | unique)
     if "epochs" in read and "D" in read and read["D"].plain in SIZE_OF_TEXT:
         epochs = _scaled(raw, found["epochs"], european=european)
         values["D"] = values["D"] * np.where(epochs > 0, epochs, 1.0)
@@ -88,7 +90,8 @@ def read_table(path: Path, *, columns: dict[str, str] | None = None, keep: Seque
         if name not in values:
             values[name] = values["C"] / (6.0 * values[other])
             notes.append(f"{name} = C / (6 {other})")
-    values["loss"], converted = _nats(values["loss"], loss_unit or read["loss"].unit,
+    own = _unit_of_cells(path, raw, found["loss"])
+    values["loss"], converted = _nats(values["loss"], loss_unit or own or read["loss"].unit,
                                  values.get("bytes_per_token") if bytes_per_token is None else bytes_per_token)
     notes.extend(converted)
     ours = [name for name in ("N", "D", "loss", *KEPT) if name in values]
@@ -101,7 +104,8 @@ def read_table(path: Path, *, columns: dict[str, str] | None = None, keep: Seque
         notes.append(f"without {raw.header[found.pop(name)]}, which {why}")
     others = [index for index in range(len(raw.header)) if index not in found.values()]
     rest = raw.cells[others].set_axis([raw.header[index] for index in others], axis=1)
-    return UserTable(frame, {name: raw.header[index] for name, index in found.items()}, rest, tuple(notes), roles.doubts)
+    return UserTable(frame, {name: raw.header[index] for name, index in found.items()}, rest, tuple(notes),
+                     (*roles.doubts, *troubled(rest.columns, rest)))
 
 
 def _plain(raw: RawTable, index: int) -> str:
@@ -115,6 +119,9 @@ def _check_units(path: Path, read: Mapping[str, Header], loss_unit: str) -> None
         raise TableError(f"{path}: {read['D'].name} counts {read['D'].unit} of text, and D counts tokens: {how} a "
                          f"{'token' if read['D'].unit == 'bytes' else 'word'} of your tokenizer")
     loss = read["loss"]
+    if not loss_unit and loss.unit == "bytes":
+        raise TableError(f"{path}: {loss.name} is a perplexity by the byte: write its log2, which is bits a byte, or "
+                         "the loss by the token")
     if not loss_unit and loss.unit == "words":
         as_it_is = "perplexity" if loss.words & {"ppl", "perplexity"} else "nats"
         raise TableError(f"{path}: {loss.name} counts by the word: write the loss by the token, or fit it as it is with "
@@ -122,6 +129,19 @@ def _check_units(path: Path, read: Mapping[str, Header], loss_unit: str) -> None
     if not loss_unit and LOG_OF.search(loss.plain) and not LOGGED.search(loss.plain):
         raise TableError(f"{path}: {loss.name} may be a logarithm of the loss: write the loss itself, or name its unit with "
                          "--loss-unit (bits, of logarithms to base 2)")
+
+
+def _unit_of_cells(path: Path, raw: RawTable, loss: int) -> str:
+    """The unit that every cell of the loss ends with; "" where none does.
+
+    Raises:
+        TableError: they differ.
+    """
+    ends = raw.cells[loss].astype(str).str.extract(r"([A-Za-z][A-Za-z/ ]*)$")[0].fillna("").str.strip()
+    units = {read_header(f"loss ({end})").unit if end else "" for end in ends.unique()}
+    if len(units) > 1:
+        raise TableError(f"{path}: cells of {raw.header[loss]} are in different units: write them in one")
+    return units.pop()
 
 
 def _check_scales(path: Path, read: Mapping[str, Header], values: Mapping[str, Array]) -> None:
@@ -143,16 +163,6 @@ def _with_units(raw: RawTable) -> RawTable:
         return raw
     cells, lines = raw.cells.iloc[1:].reset_index(drop=True), raw.lines.iloc[1:].reset_index(drop=True)
     return RawTable(cells, tuple(named), lines, raw.understood)
-
-
-def _without_remarks(raw: RawTable) -> tuple[RawTable, list[str]]:
-    """Without the last rows that hold one cell of words: notes below the table."""
-    filled = ([str(cell) for cell in row if not pd.isna(cell)] for row in raw.cells.iloc[::-1].itertuples(index=False))
-    count = sum(1 for _ in takewhile(lambda row: len(row) == 1 and not is_number(row[0]), filled))
-    if not count or count == len(raw.cells) or len(raw.header) < 2:
-        return raw, []
-    kept = RawTable(raw.cells.iloc[:-count], raw.header, raw.lines.iloc[:-count], raw.understood)
-    return kept, [f"without the last {'row' if count == 1 else f'{count} rows'}, of words alone"]
 
 
 def _with_products(path: Path, raw: RawTable, columns: dict[str, str]) -> RawTable:
@@ -204,7 +214,7 @@ def _nats(loss: Array, unit: str, bytes_per_token: Array | float | None) -> tupl
 
 
 def _scaled(raw: RawTable, index: int, *, decimal_comma: bool = False, european: bool = False) -> Array:
-    scale = read_header(raw.header[index]).scale
+    scale = 1.0 if decimal_comma else read_header(raw.header[index]).scale  # of a loss, 10M in a header is no unit
     return numbers(raw.cells[index], decimal_comma=decimal_comma, european=european, scale=scale)
 
 

@@ -138,3 +138,35 @@ def test_hundreds_of_millions(tmp_path: Path, header: str) -> None:
     frame = runs()
     found = read(tmp_path, frame.assign(D=frame["D"] / 1e8).rename(columns={"D": header}))
     assert np.allclose(found.frame["D"], frame["D"])
+
+
+@pytest.mark.parametrize(("name", "value"), [
+    ("repeated_fraction", lambda share: 1 - share), ("pct_repeated", lambda share: 100 * (1 - share)),
+    ("repeated (%)", lambda share: 100 * (1 - share)), ("token_repetitions", lambda share: 1 / share),
+    ("repeat_count", lambda share: 1 / share), ("epochs_trained", lambda share: 1 / share)])
+def test_shares_that_are_repeated_and_counts_of_repeats(tmp_path: Path, name: str, value: object) -> None:
+    share = np.minimum(UNIQUE / runs()["D"], 1.0)
+    found = job(tmp_path, runs().assign(**{name: np.round(value(share), 4)}))  # type: ignore[operator]
+    assert set(found.aside["why"]) == {"repeated text"} and (found.frame["D"] <= 1.03 * UNIQUE).all()
+
+
+def test_repeats_that_number_the_runs_of_a_cell_are_seeds(tmp_path: Path) -> None:
+    three = pd.concat([runs().assign(loss=runs()["loss"] * (1 + 0.001 * k)) for k in range(3)])
+    for name in ("Repetition", "repeats"):
+        found = job(tmp_path, three.assign(**{name: np.repeat([1, 2, 3], 25)}))
+        assert len(found.frame) == 75 and severe(found) == []
+
+
+@pytest.mark.parametrize(("name", "cells"), [("epochs", ["<1", "4"]), ("unique", ["100%", "25%"])])
+def test_passes_written_with_a_sign(tmp_path: Path, name: str, cells: list[str]) -> None:
+    found = job(tmp_path, runs().assign(**{name: np.resize(cells, 25)}))
+    assert len(found.aside) == 12 and set(found.aside["why"]) == {"repeated text"}
+
+
+def test_a_bound_on_epochs_and_tokens_in_billions_are_no_repeats(tmp_path: Path) -> None:
+    assert severe(job(tmp_path, runs().assign(max_epochs=100))) == []
+    assert "may be a bound" in "; ".join(read(tmp_path, runs().assign(max_epochs=100)).notes)
+    billions = np.linspace(0.2, 96, 25)
+    assert "is no number of tokens" in read(tmp_path, runs().assign(unique_tokens=billions)).doubts[0].text
+    with pytest.raises(TableError, match=r"Unique tokens \(B\) says that it counts in 1e9"):
+        read(tmp_path, runs().assign(**{"Unique tokens (B)": UNIQUE}))
