@@ -171,8 +171,8 @@ def by_range(study: Study) -> Figure:
             ax.plot(x, [floor.E for floor in some], MARKERS[form], color=colours[form], ms=5, label=NAMES[form])
         ax.axhline(source.entropy, color=style.MUTED, ls="--", lw=1)
         ax.text(0.02, source.entropy, "the entropy", transform=ax.get_yaxis_transform(), color=style.MUTED, va="bottom")
-        ax.set_xlim(source.budgets[entropy.FEWEST_BUDGETS - 1] / 1.6, source.budgets[-1] * 1.6)
-        style.log_axis(ax, "x", style.power)
+        ax.set_xlim(source.budgets[entropy.FEWEST_BUDGETS - 1] / 4, source.budgets[-1] * 1.6)  # the words stand left of the points
+        style.log_axis(ax, "x", style.power, most=4)
         style.panel(ax, source.name, "largest budget fitted (FLOP)", "$E$ (nats/token)")
     axes[0][0].legend(loc="lower right")
     return figure
