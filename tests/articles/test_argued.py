@@ -24,7 +24,7 @@ def test_the_study_s_own_runs_are_argued_against_as_any_table(quick: Study) -> N
 
 
 @pytest.mark.parametrize(("passed", "trusted", "verdict", "advice"), [
-    (True, True, "passes", "lets the fit stand and answers"), (False, False, "**fails**", "widens the answer to")])
+    (True, True, "passes", "lets the fit stand and answers"), (False, False, "**fails**", "allowing for misfit, answers")])
 def test_its_verdict_is_said(quick: Study, passed: bool, trusted: bool, verdict: str, advice: str) -> None:
     scores = SimpleNamespace(inside={0.95: 3}, error=-0.0142)
     widened = None if trusted else np.full(10, 4e10)

@@ -48,7 +48,8 @@ def verdict(study: Study) -> str:
 
 def advice(study: Study) -> str:
     """What the tool does with the answer."""
-    return "lets the fit stand and answers" if argued(study).trusted else "says not to extrapolate the fit and widens the answer to"
+    return "lets the fit stand and answers" if argued(study).trusted else \
+        "says not to extrapolate the fit and, allowing for misfit, answers"
 
 
 def _tokens(study: Study) -> Array:
