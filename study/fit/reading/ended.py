@@ -16,7 +16,7 @@ from study.fit.reading.sizes import is_number, numbers
 
 UNFINISHED = re.compile(r"crash|fail|kill|stop|interrupt|terminat|partial|unfinished|incomplete|not.(?:complete|finish|done)|"
                         r"progress|running|suspend|queue|pending|preempt|schedul|diverg|cancel|time.?out|oom|out.of.memory|error|abort|nan\b|"
-                        r"^✗|^❌", re.IGNORECASE)
+                        r"^[\u2717\u274c]", re.IGNORECASE)
 TROUBLE = re.compile(r"diverg|crash|\boom\b|unstable|blew up|\bnan\b|killed", re.IGNORECASE)  # in a remark
 TRUE, FALSE = ("true", "yes", "y", "x", "1", "1.0"), ("false", "no", "n", "0", "0.0", "")
 SUMMARIES = ("mean", "average", "avg", "median", "prediction", "predicted", "extrapolation", "extrapolated")
