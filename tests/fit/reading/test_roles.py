@@ -9,16 +9,9 @@ import pytest
 from study.fit.job import Job, table_job
 from study.fit.reading.raw import TableError
 from study.fit.reading.usertable import UserTable, read_table
-from study.laws.hoffmann import LossSurface
+from tests.makers import crossed_runs as runs
 
-LAW = LossSurface(1.75, 420.0, 1700.0, 0.34, 0.36)
 UNIQUE = 2e9
-
-
-def runs() -> pd.DataFrame:
-    N, ratio = (axis.ravel() for axis in np.meshgrid(np.geomspace(4e7, 1.3e9, 5), np.geomspace(8, 90, 5), indexing="ij"))
-    seen = np.exp(0.003 * np.random.default_rng(5).standard_normal(25))
-    return pd.DataFrame({"N": N, "D": N * ratio, "loss": LAW.loss(N, N * ratio) * seen})
 
 
 def read(tmp_path: Path, frame: pd.DataFrame) -> UserTable:
