@@ -64,9 +64,13 @@ def curves(table: pd.DataFrame, names: Sequence[str]) -> Found:
 
 def _surely(run: "pd.Series[Any]", table: pd.DataFrame, names: Sequence[str]) -> bool:
     """Whether names are those of runs beyond doubt: the user says so, a checkpoint ended them, or they hold nothing of a size."""
-    ended = bool((run.astype(str) != table["run"].astype(str)).any())
     of_size = run.astype(str).str.contains(SIZE_WORD)
-    return GIVEN in names or ended or (RUN_ID in names and not of_size.all())
+    return GIVEN in names or _ended(run, table) or (RUN_ID in names and not of_size.all())
+
+
+def _ended(run: "pd.Series[Any]", table: pd.DataFrame) -> bool:
+    """Whether a checkpoint ended a name, which `_runs` took off."""
+    return bool((run.astype(str) != table["run"].astype(str)).any())
 
 
 def _lack(table: pd.DataFrame, size: "pd.Series[Any]") -> bool:
@@ -133,8 +137,8 @@ def _names_runs(run: "pd.Series[Any]", size: "pd.Series[Any]", table: pd.DataFra
         return False
     if GIVEN in names or (RUN_ID in names and not _are_sizes(run, table["N"])):
         return True
-    if (run.astype(str) != table["run"].astype(str)).any():
-        return True  # a checkpoint ended them
+    if _ended(run, table):
+        return True
     runs_of_a_size = run.groupby(size).nunique()
     many = D[D.groupby(size).transform("size") >= ALONG]
     if not len(many):

@@ -35,8 +35,10 @@ def finished(raw: RawTable, status: int | None) -> tuple[RawTable, list[str]]:
     plain = [read_header(name).plain for name in raw.header]
     for index, name in enumerate(plain):
         name = re.sub("^(?:is|has|was)_", "", name)
+        if name not in (*DONE, *BROKEN) or index == status:
+            continue
         said = _lower(raw.cells[index])
-        if name in (*DONE, *BROKEN) and index != status and said.isin((*TRUE, *FALSE)).all():
+        if said.isin((*TRUE, *FALSE)).all():
             words = words.mask(said.isin(TRUE if name in BROKEN else FALSE), name if name in BROKEN else f"not {name}")
     now = [index for index, name in enumerate(plain) if name in STEPS and name not in PLANNED_STEPS]
     planned = [index for index, name in enumerate(plain) if name in PLANNED_STEPS]
@@ -59,8 +61,8 @@ def without_words(raw: RawTable) -> tuple[RawTable, list[str]]:
     """Without rows that are no runs: the header again, means and predictions, and the last rows of one cell of words."""
     text = raw.cells.astype(str).apply(lambda column: column.str.strip())
     headers = (text == pd.Series(raw.header, index=text.columns)).all(axis=1)
-    summaries = text.apply(lambda column: column.str.lower().isin(SUMMARIES)).any(axis=1)
-    totals = text.apply(lambda column: column.str.lower().isin(TOTALS)).any(axis=1)
+    text = text.apply(lambda column: column.str.lower())
+    summaries, totals = text.isin(SUMMARIES).any(axis=1), text.isin(TOTALS).any(axis=1)
     words = _said(headers, "the header again")
     if summaries.mean() <= FEW:
         words = words.mask(summaries | (totals & (totals.sum() == 1)), "means, totals or predictions")

@@ -38,9 +38,10 @@ def read_roles(raw: RawTable, found: Mapping[str, int], runs: pd.DataFrame, euro
     doubts = []
     for name in [name for name in ROLES if name in found and name != "status"]:
         cells, header = raw.cells[found[name]], read_header(raw.header[found[name]])
-        numbered = bool(header.words & NUMBERED)  # repeats, of a text or of a cell's runs
-        if name in ("run", "seed") or (numbered and not _passes(runs[["N", "D"]], cells)):
-            counts_passes = name == "seed" and numbered and _passes(runs[["N", "D"]], cells)
+        numbered = bool(header.words & NUMBERED) and name != "run"  # repeats, of a text or of a cell's runs
+        passes = numbered and _passes(runs[["N", "D"]], cells)
+        if name in ("run", "seed") or (numbered and not passes):
+            counts_passes = name == "seed" and passes
             ours = "epochs" if counts_passes else "run" if name == "run" else "seed"
             out[ours] = numbers(cells) if counts_passes else cells.to_numpy()
             continue
